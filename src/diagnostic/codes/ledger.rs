@@ -1,0 +1,3 @@
+//! `L…`: the ledger.
+
+codes! {}

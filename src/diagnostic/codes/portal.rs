@@ -1,0 +1,3 @@
+//! `P…`: portals and profiles.
+
+codes! {}

@@ -1,0 +1,3 @@
+//! `R…`: planning and applying a run.
+
+codes! {}

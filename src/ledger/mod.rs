@@ -1,0 +1,174 @@
+//! The ledger's port: the durable record of what is ours. Two stores implement it (SQLite, PostgreSQL) and one contract suite holds both to it.
+//!
+//! [`LedgerRead`] is all that `plan` gets. [`Ledger`] writes, and each write is one durable transaction: when it returns, a killed process has
+//! lost nothing of it.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::ledger::{Attestation, Intent, LedgerRow, LedgerState, Tombstone};
+use crate::model::{Address, PortalName, TenantName};
+
+/// Reads the ledger.
+#[async_trait]
+pub trait LedgerRead: Send + Sync {
+    /// Who we are: the installation's id (never empty once anything was written) and how many commits the ledger has seen.
+    async fn identity(&self) -> Result<Identity, LedgerError>;
+
+    /// What the ledger has of these tenants in a portal: one state for each, in order; a tenant without rows has an empty one.
+    async fn read(&self, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, LedgerError>;
+
+    /// Every portal and tenant that has a row, an intent or an attestation, sorted.
+    async fn tenants(&self) -> Result<Vec<(PortalName, TenantName)>, LedgerError>;
+
+    /// The locks that are held, sorted by portal and tenant.
+    async fn locks(&self) -> Result<Vec<Lock>, LedgerError>;
+
+    /// The newest audit records, newest first, at most `limit`.
+    async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, LedgerError>;
+}
+
+/// Writes the ledger.
+#[async_trait]
+pub trait Ledger: LedgerRead {
+    /// Commits writes in one durable transaction, all or nothing. Refused with [`LedgerError::LockLost`] where `lock` is no longer held.
+    async fn commit(&self, lock: &LockId, writes: Vec<Write>) -> Result<(), LedgerError>;
+
+    /// Takes the locks of a portal's tenants, all or none, for a lease from `now`. A lock whose lease is over, or whose holder is proven
+    /// dead, is taken over.
+    async fn lock(
+        &self,
+        units: &[(PortalName, TenantName)],
+        holder: &Holder,
+        now: Timestamp,
+        lease: std::time::Duration,
+    ) -> Result<LockId, LedgerError>;
+
+    /// Extends the lease of everything held under an id.
+    async fn renew(&self, id: &LockId, now: Timestamp, lease: std::time::Duration) -> Result<(), LedgerError>;
+
+    /// Lets go of everything held under an id; how many locks that were. Also how a person breaks a lock.
+    async fn unlock(&self, id: &LockId) -> Result<usize, LedgerError>;
+}
+
+/// Who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The installation's id.
+    pub installation: Box<str>,
+    /// How many commits the ledger has seen.
+    pub serial: u64,
+}
+
+/// The id of a lock, and the only key that breaks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockId(pub Box<str>);
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The person, as `user@host`.
+    pub who: String,
+    /// What they run, such as `apply`.
+    pub operation: String,
+    /// The host's name, to know whether `process` can be asked about.
+    pub host: String,
+    /// Process id.
+    pub process: u32,
+    /// When the process began, in the system's own words, so that a reused process id is told apart.
+    pub started: String,
+}
+
+/// A lock that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Its id.
+    pub id: LockId,
+    /// The portal.
+    pub portal: PortalName,
+    /// The tenant.
+    pub tenant: TenantName,
+    /// Who holds it.
+    pub holder: Holder,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when, unless renewed.
+    pub until: Timestamp,
+}
+
+/// One write.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A call is about to begin.
+    Intend(PortalName, Intent),
+    /// An intent's call has ended and its outcome is known, or a person decided.
+    Settle(PortalName, TenantName, Box<str>),
+    /// An intent's outcome could not be found out.
+    MarkUnknown(PortalName, TenantName, Box<str>),
+    /// A row is new or other than it was.
+    Put(PortalName, Box<LedgerRow>),
+    /// A row moves to another address (`previously`, `ledger move`).
+    Move(PortalName, Address, Address),
+    /// A row goes; with a tombstone where the object was deleted or forgotten.
+    Remove(PortalName, Address, Option<Tombstone>),
+    /// A person recorded what they saw.
+    Attest(PortalName, Attestation),
+    /// What was done, by whom and with what result; never changed afterwards.
+    Audit(AuditRecord),
+}
+
+/// One line of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AuditRecord {
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Who ran it, as `user@host`.
+    pub who: String,
+    /// `--ticket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Digest of the plan it carried out.
+    pub plan: String,
+    /// How the plan was approved.
+    pub approval: String,
+    /// The portal.
+    #[schemars(with = "String")]
+    pub portal: PortalName,
+    /// What it was about.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// What was asked for, such as `create`, with the fields by name; secrets never.
+    pub request: String,
+    /// What became of it.
+    pub result: String,
+}
+
+/// Why the ledger cannot be read or written. Sorted by what the caller does about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Somebody else works on one of these tenants: wait, or ask them.
+    #[error("{} of portal {} is locked by {} ({}) until {}", .0.tenant, .0.portal, .0.holder.who, .0.holder.operation, .0.until)]
+    Locked(Box<Lock>),
+    /// The lock under which we wrote is gone: stop.
+    #[error("the lock {0:?} is no longer held: its lease ran out, or somebody broke it")]
+    LockLost(LockId),
+    /// The store is of a newer version than this program: upgrade.
+    #[error("the ledger is of version {found}; this program knows versions up to {known}")]
+    TooNew {
+        /// Version of the store.
+        found: i64,
+        /// Newest version we know.
+        known: i64,
+    },
+    /// No access to the store.
+    #[error("access to the ledger denied: {0}")]
+    Denied(String),
+    /// It cannot be reached or is damaged.
+    #[error("ledger unavailable: {0}")]
+    Unavailable(String),
+    /// A write contradicts what is there (a move onto an existing row, say).
+    #[error("{0}")]
+    Conflict(String),
+}

@@ -1,0 +1,113 @@
+//! What a portal can do, as data. A profile says it; diff, plan and guards read it and never ask which portal it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::kind::{FieldId, Kind};
+
+/// Whether a kind's objects can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readability {
+    /// Its collection is read to the end: absence can be proven.
+    Listed,
+    /// Nothing can be read: only a technician's record speaks.
+    Unreadable,
+}
+
+/// Who performs an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Performer {
+    /// A driver, by a call.
+    Call,
+    /// A technician, by a work order.
+    Technician,
+    /// Nobody: the portal has no such action.
+    Unsupported,
+}
+
+/// What a portal does with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldSupport {
+    /// Reads and writes it.
+    Full,
+    /// Writes it and never shows it.
+    WriteOnly,
+    /// Takes it at creation, shows it, never changes it: another value needs a replacement.
+    Immutable,
+    /// Has no such field.
+    Unsupported,
+}
+
+/// Within what a natural key is unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyScope {
+    /// Within one tenant.
+    Tenant,
+    /// Within the whole portal.
+    Portal,
+}
+
+/// What a portal does with a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindCapability {
+    /// Whether it can be listed.
+    pub read: Readability,
+    /// Who makes one.
+    pub create: Performer,
+    /// Who changes one.
+    pub update: Performer,
+    /// Who deletes one.
+    pub delete: Performer,
+    /// Who sends an invitation again.
+    pub resend: Performer,
+    /// Where its natural key is unique.
+    pub key_scope: KeyScope,
+    /// The kind whose creation makes the tenant's first one of this kind in the same call.
+    pub carried_by: Option<Kind>,
+    /// Natural keys that the portal has by itself, and that may be referred to without being declared.
+    pub builtin: BTreeSet<String>,
+    /// Fields that are not [`FieldSupport::Full`].
+    pub fields: BTreeMap<FieldId, FieldSupport>,
+}
+
+impl KindCapability {
+    /// A kind that the portal fully supports by calls.
+    pub fn full() -> Self {
+        Self {
+            read: Readability::Listed,
+            create: Performer::Call,
+            update: Performer::Call,
+            delete: Performer::Call,
+            resend: Performer::Call,
+            key_scope: KeyScope::Tenant,
+            carried_by: None,
+            builtin: BTreeSet::new(),
+            fields: BTreeMap::new(),
+        }
+    }
+
+    /// What it does with a field.
+    pub fn field(&self, field: FieldId) -> FieldSupport {
+        self.fields.get(&field).copied().unwrap_or(FieldSupport::Full)
+    }
+}
+
+/// What a portal can do. A kind without an entry does not exist there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// By kind.
+    pub kinds: BTreeMap<Kind, KindCapability>,
+    /// Whether its calls take an idempotency key: a call repeated with the same key has one effect.
+    pub idempotent: bool,
+    /// How long after a write a listing may not show it yet.
+    pub consistency_window: Duration,
+    /// Most changes that one request carries.
+    pub batch: usize,
+}
+
+impl Capabilities {
+    /// What it does with a kind, if it has it.
+    pub fn kind(&self, kind: Kind) -> Option<&KindCapability> {
+        self.kinds.get(&kind)
+    }
+}

@@ -1,0 +1,22 @@
+//! `Group`: users who share roles.
+
+use super::{LINE, PARAGRAPH};
+use crate::model::kind::{Bearing, FieldDef, FieldType, Kind, KindDef, Placement, Sense};
+
+/// The table of `Group`.
+pub static GROUP: KindDef = KindDef {
+    kind: Kind::Group,
+    name: "Group",
+    slug: "group",
+    noun: "group",
+    nouns: "groups",
+    doc: "A group of users in one organization or in the MSP",
+    placement: Placement::Member { inline: "groups" },
+    bearing: Bearing::Settings,
+    key: None,
+    fields: &[
+        FieldDef::new("displayName", LINE, "The name that people see"),
+        FieldDef::new("description", PARAGRAPH, "What it is for"),
+        FieldDef::new("roles", FieldType::Set(&FieldType::Ref(Kind::Role)), "Roles that its members have").sense(Sense::Grant),
+    ],
+};

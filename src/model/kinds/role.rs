@@ -1,0 +1,23 @@
+//! `Role`: what its holders may do.
+
+use super::{LINE, PARAGRAPH};
+use crate::model::kind::{Bearing, FieldDef, FieldType, Kind, KindDef, Placement, Sense};
+
+/// The table of `Role`.
+pub static ROLE: KindDef = KindDef {
+    kind: Kind::Role,
+    name: "Role",
+    slug: "role",
+    noun: "role",
+    nouns: "roles",
+    doc: "A role in one organization or in the MSP",
+    placement: Placement::Member { inline: "roles" },
+    bearing: Bearing::Settings,
+    key: None,
+    fields: &[
+        FieldDef::new("displayName", LINE, "The name that people see"),
+        FieldDef::new("description", PARAGRAPH, "What it is for"),
+        FieldDef::new("permissions", FieldType::Set(&LINE), "What its holders may do").sense(Sense::Grant),
+        FieldDef::new("inherited", FieldType::Bool, "True: every member of the organization has it").sense(Sense::Grant),
+    ],
+};

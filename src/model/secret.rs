@@ -1,0 +1,69 @@
+//! References to secrets. A secret's own text is never a model value: it lives in `secrecy::SecretString` between the reader and the portal call.
+
+use std::fmt;
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretSource {
+    /// An environment variable of the run: `{env: NAME}`.
+    Env(Box<str>),
+    /// A file, its trailing newline dropped: `{file: PATH}`. Relative paths are resolved against the manifest's folder and may not leave the root.
+    File(Box<str>),
+    /// A key of a Kubernetes Secret in the resource's namespace: `{secretKeyRef: {name, key}}`.
+    SecretKeyRef {
+        /// Name of the Secret.
+        name: Box<str>,
+        /// Key in its data.
+        key: Box<str>,
+    },
+}
+
+/// A reference to a secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretRef {
+    /// Where it is kept.
+    pub source: SecretSource,
+}
+
+impl SecretRef {
+    /// The JSON form, as in a manifest.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.source {
+            SecretSource::Env(name) => serde_json::json!({ "env": name }),
+            SecretSource::File(path) => serde_json::json!({ "file": path }),
+            SecretSource::SecretKeyRef { name, key } => serde_json::json!({ "secretKeyRef": { "name": name, "key": key } }),
+        }
+    }
+
+    /// Reads the manifest form from a map value: exactly one of `env`, `file`, `secretKeyRef`.
+    pub fn from_value(value: &super::value::Value) -> Option<Self> {
+        use super::value::Value;
+        if let Value::Secret(s) = value {
+            return Some((**s).clone());
+        }
+        let Value::Map(entries) = value else { return None };
+        let [(key, inner)] = entries.as_slice() else { return None };
+        let source = match (&**key, inner) {
+            ("env", Value::Text(name)) => SecretSource::Env(name.clone()),
+            ("file", Value::Text(path)) => SecretSource::File(path.clone()),
+            ("secretKeyRef", Value::Map(inner)) => match inner.as_slice() {
+                [(k, Value::Text(key)), (n, Value::Text(name))] if &**k == "key" && &**n == "name" => {
+                    SecretSource::SecretKeyRef { name: name.clone(), key: key.clone() }
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(Self { source })
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            SecretSource::Env(name) => write!(f, "environment variable {name}"),
+            SecretSource::File(path) => write!(f, "file {path}"),
+            SecretSource::SecretKeyRef { name, key } => write!(f, "key {key} of Secret {name}"),
+        }
+    }
+}

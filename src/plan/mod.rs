@@ -1,0 +1,447 @@
+//! The plan: an ordered list of changes and everything needed to judge them, as one value.
+//!
+//! Comes in: differences (`diff`), what portals demand and bring about (`model::rule`). Goes out: a [`Plan`] in one of three stages. Never does
+//! I/O and never asks for the time: *now* is an input that the plan records. The stages make the wrong order impossible to write:
+//! [`Plan<Unchecked>`] → `guard::judge` → [`Plan<Judged>`] → `guard::approve` → [`Plan<Approved>`], and only the last can be applied.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::diagnostic::Diagnostic;
+use crate::model::rule::Effect;
+use crate::model::{Address, FieldId, Fields, Kind, Performer, PortalName, TenantName, Value};
+
+/// A plan in a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan<Stage> {
+    /// What it says.
+    pub body: Body,
+    stage: std::marker::PhantomData<Stage>,
+}
+
+/// Not judged yet: the engine made it, or it was loaded from a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unchecked;
+/// Judged by the guards: it shows what they refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged;
+/// Approved: what is held back is marked, and the rest may be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Approved;
+
+impl Plan<Unchecked> {
+    /// A new plan, which nobody has judged.
+    pub fn unchecked(body: Body) -> Self {
+        Self { body, stage: std::marker::PhantomData }
+    }
+}
+
+impl<Stage> Plan<Stage> {
+    /// The next stage. Only `guard` calls it (a test keeps that true).
+    pub(crate) fn into_stage<Next>(self) -> Plan<Next> {
+        Plan { body: self.body, stage: std::marker::PhantomData }
+    }
+}
+
+/// What a plan says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// What kind of plan it is.
+    pub mode: Mode,
+    /// The instant at which it was made.
+    pub now: Timestamp,
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// One for each portal and tenant in scope that has anything to say, sorted by portal and tenant.
+    pub units: Vec<Unit>,
+    /// Problems of the run as a whole, and those of single resources.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What refuses the whole run.
+    pub refusals: Vec<Refusal>,
+    /// Digest over the units' digests and the run's refusals: `sha256:` and 64 hex digits.
+    pub digest: String,
+}
+
+/// What kind of plan it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Bring the portals in step with the manifests.
+    Normal,
+    /// Only look: what differs from what was last applied.
+    RefreshOnly,
+    /// Take away all that is ours and selected.
+    Destroy,
+}
+
+/// What a plan was made from; no part of its digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Inputs {
+    /// Commit of the manifests' repository, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Whether the work tree had changes.
+    #[serde(default)]
+    pub dirty: bool,
+    /// SHA-256 over the files read.
+    pub manifests_digest: String,
+    /// Commits of the ledger.
+    pub ledger_serial: u64,
+}
+
+/// The plan for one tenant in one portal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// The portal.
+    pub portal: PortalName,
+    /// The tenant.
+    pub tenant: TenantName,
+    /// The tenant's id in the portal, if it exists there.
+    pub tenant_id: Option<Box<str>>,
+    /// In the order in which they are applied.
+    pub changes: Vec<Change>,
+    /// What somebody changed in the portal, apart from what is intended; sorted by address.
+    pub drift: Vec<Drift>,
+    /// What the portal has and nobody declared: reported, never touched.
+    pub unmanaged: Vec<Unmanaged>,
+    /// What is no longer declared and stays all the same, with the reason.
+    pub retained: Vec<Retained>,
+    /// What waits and is no change: invitations not accepted, deferred invitations, work orders.
+    pub waiting: Vec<Waiting>,
+    /// What it means to people.
+    pub consequences: Consequences,
+    /// What the guards need to count.
+    pub facts: Facts,
+    /// What refuses this tenant as a whole.
+    pub refusals: Vec<Refusal>,
+    /// Digest over its canonical changes, effects and refusals: `sha256:` and 64 hex digits.
+    pub digest: String,
+}
+
+/// One difference with its cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What changes.
+    pub address: Address,
+    /// Its address before, where it was renamed.
+    pub previous: Option<Address>,
+    /// Its natural key.
+    pub key: Box<str>,
+    /// The portal's id of it, if it exists.
+    pub id: Option<Box<str>>,
+    /// What is done, the main thing first. Empty: nothing can be done until a finding is dealt with.
+    pub actions: Vec<Action>,
+    /// The fields that differ, in the order of the kind's table; all of them for a creation.
+    pub fields: Vec<FieldChange>,
+    /// Why it differs.
+    pub cause: Cause,
+    /// Why this is done, one sentence for a person.
+    pub reason: String,
+    /// Where it was declared; `None` for what is no longer declared.
+    pub source: Option<Source>,
+    /// What it brings about beyond the change, sorted.
+    pub effects: Vec<Effect>,
+    /// Changes of this plan that come first, sorted; other tenants' included.
+    pub depends_on: Vec<Address>,
+    /// The change whose call makes this one too.
+    pub carried_by: Option<Address>,
+    /// Who performs it.
+    pub performer: Performer,
+    /// What was noticed about it; guards turn these into refusals.
+    pub findings: Vec<Finding>,
+    /// What refuses it.
+    pub blocked_by: Vec<Refusal>,
+    /// The whole of what is declared and supported; references by name. Empty for a deletion. Not printed.
+    pub desired: Fields,
+    /// Protection to record: `Some` where the manifest says so and the ledger differs.
+    pub protect: Option<bool>,
+    /// An intent of an earlier run that this change takes up again: its id.
+    pub resumes: Option<Box<str>>,
+}
+
+impl Change {
+    /// The main action, if anything is done.
+    pub fn action(&self) -> Option<Action> {
+        self.actions.first().copied()
+    }
+
+    /// True if an action is among them.
+    pub fn has(&self, action: Action) -> bool {
+        self.actions.contains(&action)
+    }
+}
+
+/// What is done. The names are part of the JSON plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Make it.
+    Create,
+    /// Change it.
+    Update,
+    /// Delete it and make it anew.
+    Replace,
+    /// Take it away.
+    Delete,
+    /// Take it over: it becomes ours.
+    Adopt,
+    /// Drop it from the ledger: it is gone already.
+    Forget,
+    /// Move its ledger row to its new address.
+    Move,
+    /// Send its invitation again.
+    Resend,
+    /// Take its access away; said beside `update`.
+    Suspend,
+    /// Share it with more; said beside `update`.
+    Share,
+    /// Share it with fewer; said beside `update`.
+    Unshare,
+    /// Protect it in the ledger.
+    Protect,
+    /// Release its protection in the ledger.
+    Unprotect,
+}
+
+impl Action {
+    /// True where only the ledger changes and no portal is called.
+    pub const fn ledger_only(self) -> bool {
+        matches!(self, Self::Adopt | Self::Forget | Self::Move | Self::Protect | Self::Unprotect)
+    }
+
+    /// The word, as in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Adopt => "adopt",
+            Self::Forget => "forget",
+            Self::Move => "move",
+            Self::Resend => "resend",
+            Self::Suspend => "suspend",
+            Self::Share => "share",
+            Self::Unshare => "unshare",
+            Self::Protect => "protect",
+            Self::Unprotect => "unprotect",
+        }
+    }
+}
+
+/// Why something differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The manifest changed; the portal is as we left it.
+    Manifest,
+    /// Somebody changed the portal; the manifest is as we applied it.
+    Drift,
+    /// Both changed.
+    Both,
+    /// A baseline changed.
+    Baseline,
+    /// Something ran out, such as an invitation.
+    Expiry,
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldChange {
+    /// Which, in the kind's table.
+    pub field: FieldId,
+    /// As it is live; `None`: not set or not shown. Always `None` for secrets.
+    pub before: Option<Value>,
+    /// As it is declared; `None`: taken away. For secrets the references, which reports show as `(sensitive)`.
+    pub after: Option<Value>,
+    /// True where values are secrets.
+    pub sensitive: bool,
+    /// Why it differs.
+    pub cause: Cause,
+}
+
+/// Where something was declared.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Source {
+    /// Path as the person gave it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+    /// The layer that won: `organization`, or `baseline/NAME`.
+    pub layer: String,
+}
+
+/// What was noticed about a change. Each is turned into a refusal (or a warning) by the guard that knows its code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It exists, another installation has marked it as its own.
+    ForeignOwner {
+        /// That installation.
+        owner: String,
+    },
+    /// It exists, and the policy does not adopt it.
+    AdoptionRefused {
+        /// What the policy asks for, in words.
+        why: String,
+    },
+    /// Whether it exists is not known.
+    ObservationIncomplete {
+        /// Why.
+        why: String,
+    },
+    /// Two ways of telling which object it is disagree, or two objects fit.
+    AmbiguousIdentity {
+        /// Which, in words.
+        why: String,
+    },
+    /// Its natural key, unique over the portal, is held elsewhere.
+    KeyTaken {
+        /// By whom, in words.
+        by: String,
+    },
+    /// A secret that it needs cannot be read.
+    UnreadableSecret {
+        /// Which and why, without the secret.
+        why: String,
+    },
+    /// An earlier call's outcome is unknown, and the portal cannot be asked.
+    CreationResultUnknown {
+        /// What is known, in words.
+        why: String,
+    },
+    /// The portal lacks something that is declared.
+    Unsupported {
+        /// What, in words.
+        what: String,
+        /// True if the `Portal` says that this refuses.
+        refuses: bool,
+    },
+    /// A rule of the portal's profile.
+    Rule {
+        /// The rule's ID.
+        rule: String,
+        /// In words for a technician.
+        message: String,
+        /// True if it refuses, false if it warns.
+        refuses: bool,
+    },
+    /// It is protected, and would be deleted.
+    Protected,
+    /// It is the MSP's own account, and would lose it or its rights.
+    OwnAccount,
+    /// It depends on something that is not selected or cannot be made.
+    Unreachable {
+        /// What, in words.
+        why: String,
+    },
+}
+
+/// What somebody changed in the portal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// What differs.
+    pub address: Address,
+    /// How, in a word: `changed`, `deleted`.
+    pub what: DriftKind,
+    /// The fields that differ from what was last applied: as applied is not known (only its digest is), as live is.
+    pub fields: Vec<(FieldId, Option<Value>)>,
+}
+
+/// How something drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DriftKind {
+    /// Fields differ from what was last applied.
+    Changed,
+    /// It is gone.
+    Deleted,
+}
+
+/// What the portal has and nobody declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmanaged {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its natural key.
+    pub key: Box<str>,
+    /// The portal's id of it.
+    pub id: Box<str>,
+    /// True: the portal's own.
+    pub portals_own: bool,
+}
+
+/// What is no longer declared and stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retained {
+    /// What.
+    pub address: Address,
+    /// Why it stays, one sentence.
+    pub why: String,
+}
+
+/// What waits and is no change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// What.
+    pub address: Address,
+    /// For what, one sentence.
+    pub waits_for: String,
+    /// True if a technician has to do something.
+    pub technician: bool,
+}
+
+/// What a plan means to people, in business terms. Names are natural keys (e-mail addresses).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Consequences {
+    /// Who gains access; sorted.
+    pub gain_access: Vec<String>,
+    /// Who loses access; sorted.
+    pub lose_access: Vec<String>,
+    /// Administrators now; sorted.
+    pub administrators_before: Vec<String>,
+    /// Administrators afterwards; sorted.
+    pub administrators_after: Vec<String>,
+    /// Who gets an e-mail, once for each mail; sorted.
+    pub emails: Vec<String>,
+    /// Licences more (or fewer) by product.
+    pub licences: BTreeMap<String, i64>,
+}
+
+/// What the guards count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// How many objects of a kind are ours here.
+    pub owned: BTreeMap<Kind, u64>,
+    /// How many resources the manifests declare here.
+    pub declared: u64,
+    /// True if the tenant is declared.
+    pub tenant_declared: bool,
+    /// True if the administrators before and after are known: the collection was read to its end.
+    pub administrators_known: bool,
+}
+
+/// What a guard refuses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Refusal {
+    /// The guard's code, such as `G001`.
+    pub code: String,
+    /// True: a fact, which no approval passes.
+    #[serde(default)]
+    pub fact: bool,
+    /// What is refused and why, one sentence.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// How many there are, where it is about a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub have: Option<u64>,
+    /// How many there may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How it was passed: the reason given, or `digest`; `None`: it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<String>,
+}

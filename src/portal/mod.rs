@@ -1,0 +1,140 @@
+//! The port: what the engine asks of a portal. [`Observe`] reads, [`Execute`] performs one approved change; a driver implements both and
+//! decides nothing.
+//!
+//! `plan` is handed an [`Observe`] and nothing else, so that it cannot write. What a driver cannot know it says: a collection that was not read
+//! to its end is *incomplete*, a key it could not ask about is *unknown*, a call whose answer was lost is *uncertain*. Nothing is guessed.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use crate::model::ledger::IntentAction;
+use crate::model::live::KeyHolder;
+use crate::model::rule::Conduct;
+use crate::model::{Address, Capabilities, FieldId, Fields, Kind, LiveObject, LiveTenant, TenantName};
+
+/// Reads a portal.
+#[async_trait]
+pub trait Observe: Send + Sync {
+    /// What the portal can do; the same for the whole life of the value.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// What the portal demands before a write, and what a write brings about.
+    fn conduct(&self) -> &dyn Conduct;
+
+    /// Reads these tenants, by collection: the answer has one entry for each, in the same order. `id` is the tenant's id in the portal, where
+    /// the ledger knows it (a tenant may have been renamed there). A collection that cannot be read to its end is returned as incomplete.
+    ///
+    /// # Errors
+    /// Only when nothing at all can be read: no access, no connection.
+    async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError>;
+
+    /// The names of all tenants that the portal shows, for `import` and for reporting what is unmanaged.
+    ///
+    /// # Errors
+    /// When the listing cannot be had whole.
+    async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError>;
+
+    /// Who holds these natural keys of a kind whose keys are unique over the portal; one answer for each key, in order.
+    ///
+    /// # Errors
+    /// When the portal cannot be asked at all.
+    async fn holders(&self, kind: Kind, keys: &[&str]) -> Result<Vec<KeyHolder>, PortalError>;
+}
+
+/// Performs approved changes.
+#[async_trait]
+pub trait Execute: Observe {
+    /// Performs calls, at most [`Capabilities::batch`] of them; one answer for each, in order. The intents are durable already.
+    async fn perform(&self, calls: &[Call]) -> Vec<Result<Done, CallError>>;
+}
+
+/// A tenant as a portal knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantKey {
+    /// Its name.
+    pub name: TenantName,
+    /// Its id in the portal, if known.
+    pub id: Option<Box<str>>,
+}
+
+/// One call: one approved change with everything needed to make it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The intent's id: the idempotency key.
+    pub intent: Box<str>,
+    /// The installation, for portals that keep marks of ownership.
+    pub owner: Box<str>,
+    /// What it is about.
+    pub address: Address,
+    /// The tenant's id in the portal; `None` while the tenant itself is being made, and for the MSP.
+    pub tenant_id: Option<Box<str>>,
+    /// What to do.
+    pub action: IntentAction,
+    /// The object's id; `None` for a creation.
+    pub object: Option<Box<str>>,
+    /// The natural key, as declared.
+    pub key: Box<str>,
+    /// The whole of what is declared and supported; references hold portal ids. Empty for a deletion.
+    pub desired: Fields,
+    /// The fields that differ: all for a creation.
+    pub changed: Vec<FieldId>,
+    /// The secrets of `changed`, by field and key within the field.
+    pub secrets: Vec<(FieldId, Box<str>, SecretString)>,
+    /// Creations that this call makes as well (an organization's first administrator).
+    pub carries: Vec<Call>,
+}
+
+/// What a call brought about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// It is done. The object as the portal shows it now, where the portal says it (read-back); `None` after a deletion.
+    Now {
+        /// The object's id.
+        id: Option<Box<str>>,
+        /// The object as read back.
+        object: Option<Box<LiveObject>>,
+        /// Ids of what was carried, in the order of [`Call::carries`].
+        carried: Vec<Option<Box<str>>>,
+    },
+    /// A technician, or somebody's acceptance, is still needed; what waits, in words for a person.
+    Pending {
+        /// What it waits for.
+        waits_for: String,
+    },
+}
+
+/// Why a call has no effect, or none that is known. Sorted by what the caller does about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// It had no effect and never will: give up and report.
+    #[error("refused by the portal: {0}")]
+    Refused(String),
+    /// It had no effect and may be repeated after a while.
+    #[error("not now: {message}")]
+    Retry {
+        /// Why.
+        message: String,
+        /// When the portal said to come back.
+        after: Option<std::time::Duration>,
+    },
+    /// Nobody knows whether it had an effect: look before anything else.
+    #[error("no answer: {0}")]
+    Uncertain(String),
+    /// Credentials do not allow it.
+    #[error("access denied: {0}")]
+    Denied(String),
+}
+
+/// Why a portal cannot be read or opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PortalError {
+    /// Credentials are missing, wrong or not enough.
+    #[error("access denied: {0}")]
+    Denied(String),
+    /// It does not answer, or answers nonsense.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The `Portal` document or its profile is wrong.
+    #[error("{0}")]
+    Misconfigured(String),
+}

@@ -1,0 +1,25 @@
+//! Reads secrets by reference. Comes in: a [`SecretRef`]. Goes out: a [`SecretString`], which no `Debug`, `Display` or serializer shows.
+//! Never caches, logs or writes one.
+
+use secrecy::SecretString;
+
+use crate::model::SecretRef;
+
+/// Reads secrets.
+pub trait SecretReader: Send + Sync {
+    /// The secret's text.
+    ///
+    /// # Errors
+    /// When it cannot be read; the error names the reference and never the secret.
+    fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError>;
+}
+
+/// Why a secret cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the secret in {reference} cannot be read: {why}")]
+pub struct SecretError {
+    /// Where it should be, in words.
+    pub reference: String,
+    /// Why, without the secret.
+    pub why: String,
+}
