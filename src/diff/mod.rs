@@ -1,1 +1,167 @@
-//! The diff.
+//! The three-way difference of desired, last applied and live, for one tenant in one portal.
+//!
+//! Comes in: an [`Input`], all of it values. Goes out: a [`TenantDiff`]. Names no kind and no portal: what differs between them is in
+//! [`Capabilities`] and in the kinds' tables. Never guesses: what is not proven becomes a [`Finding`].
+//!
+//! Reading order: here, then [`identity`] (which object is which resource), [`declared`] (one declared resource), [`fields`] (one
+//! object's fields), [`undeclared`] (what is ours and no longer declared).
+
+mod declared;
+mod fields;
+mod identity;
+mod types;
+mod undeclared;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use identity::Identity;
+pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
+
+use crate::model::live::KeyHolder;
+use crate::model::{
+    Address, Capabilities, Digest, FieldId, Fields, KeyScope, Kind, LedgerState, LiveTenant, PortalSpec, Resource, Tenant, TenantName,
+};
+
+/// What a diff looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The portal's document.
+    pub portal: &'a PortalSpec,
+    /// What the portal can do.
+    pub capabilities: &'a Capabilities,
+    /// Our installation id.
+    pub installation: &'a str,
+    /// The tenant.
+    pub tenant: &'a TenantName,
+    /// What is declared; `None`: the tenant is not declared, or not for this portal.
+    pub desired: Option<&'a Tenant>,
+    /// What is live.
+    pub live: &'a LiveTenant,
+    /// What is ours.
+    pub ledger: &'a LedgerState,
+    /// Who holds the portal-wide keys that [`keys_to_ask`] named.
+    pub holders: &'a BTreeMap<(Kind, Box<str>), KeyHolder>,
+    /// MAC of each declared secret field, or why it cannot be read.
+    pub macs: &'a BTreeMap<(Address, FieldId), Result<Digest, String>>,
+    /// Names of the portal's tenants by their ids there: what shares refer to.
+    pub organizations: &'a BTreeMap<Box<str>, TenantName>,
+    /// Now.
+    pub now: Timestamp,
+    /// What is wanted.
+    pub purpose: Purpose,
+}
+
+/// What is wanted of a diff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Bring the portal in step.
+    Converge,
+    /// Only look at what differs from what was last applied.
+    Look,
+    /// Take away what is ours.
+    Destroy,
+}
+
+/// What differs in one tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantDiff {
+    /// By address; what is in step is not in here.
+    pub deltas: Vec<Delta>,
+    /// What somebody changed in the portal; by address.
+    pub drift: Vec<Drift>,
+    /// What nobody declared; by kind and key.
+    pub unmanaged: Vec<Unmanaged>,
+    /// What is no longer declared and stays; by address.
+    pub retained: Vec<Retained>,
+    /// What waits; by address.
+    pub waiting: Vec<Waiting>,
+    /// Invitations not accepted yet.
+    pub awaiting_acceptance: u64,
+    /// Intents of earlier runs whose outcome this reading shows, and which no delta takes up: to be settled.
+    pub settled: Vec<Box<str>>,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// What differs.
+    pub address: Address,
+    /// Its address before, where it was renamed.
+    pub previous: Option<Address>,
+    /// Its natural key.
+    pub key: Box<str>,
+    /// The portal's id of it.
+    pub id: Option<Box<str>>,
+    /// What would bring it in step, the main thing first; empty: nothing can until a finding is dealt with.
+    pub actions: Vec<Action>,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+    /// Why.
+    pub cause: Cause,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+    /// The declared fields that the portal supports; empty for what is not declared.
+    pub desired: Fields,
+    /// Protection to record.
+    pub protect: Option<bool>,
+    /// The intent of an earlier run that this takes up.
+    pub resumes: Option<Box<str>>,
+}
+
+/// Compares one tenant in one portal.
+pub fn tenant(input: &Input<'_>) -> TenantDiff {
+    let identity = Identity::new(input);
+    let mut out = TenantDiff::default();
+    for resource in declared_resources(input) {
+        declared::compare(input, &identity, resource, &mut out);
+    }
+    undeclared::compare(input, &identity, &mut out);
+    identity.unmanaged(input, &mut out);
+    settle_intents(input, &mut out);
+    out.deltas.sort_by(|a, b| a.address.cmp(&b.address));
+    out.drift.sort_by(|a, b| a.address.cmp(&b.address));
+    out.retained.sort_by(|a, b| a.address.cmp(&b.address));
+    out.waiting.sort_by(|a, b| a.address.cmp(&b.address));
+    out
+}
+
+/// The natural keys that are unique over the portal and about to be taken: whoever reads the portal asks who holds them.
+pub fn keys_to_ask(input: &Input<'_>) -> Vec<(Kind, Box<str>)> {
+    let identity = Identity::new(input);
+    declared_resources(input)
+        .filter(|r| {
+            let portal_wide = input.capabilities.kind(r.address.kind).is_some_and(|c| c.key_scope == KeyScope::Portal);
+            portal_wide && input.live.is_complete(r.address.kind) && identity.object_of(r).is_none()
+        })
+        .map(|r| (r.address.kind, crate::model::live::normalise_key(r.natural_key())))
+        .collect()
+}
+
+/// What counts as declared for this purpose: nothing when destroying, and no access in a tenant that is offboarded.
+fn declared_resources<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Resource> {
+    let wanted = if input.purpose == Purpose::Destroy { None } else { input.desired };
+    let offboarded = wanted.is_some_and(Tenant::offboarded);
+    wanted.into_iter().flat_map(|t| &t.resources).filter(move |r| !(offboarded && r.def().bearing == crate::model::kind::Bearing::Access))
+}
+
+/// An intent that no delta takes up has been answered by this reading, unless it still waits for somebody.
+fn settle_intents(input: &Input<'_>, out: &mut TenantDiff) {
+    out.settled = input
+        .ledger
+        .intents
+        .iter()
+        .filter(|i| !out.deltas.iter().any(|d| d.resumes.as_ref() == Some(&i.id) || blocked_on(d, &i.address)))
+        .filter(|i| !out.waiting.iter().any(|w| w.address == i.address))
+        .filter(|i| input.live.is_complete(i.address.kind))
+        .map(|i| i.id.clone())
+        .collect();
+}
+
+/// A delta that nothing can be done about keeps its intents open.
+fn blocked_on(delta: &Delta, address: &Address) -> bool {
+    delta.actions.is_empty() && delta.address == *address
+}

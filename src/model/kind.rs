@@ -246,6 +246,8 @@ pub enum Sense {
     ResendWhenExpired,
     /// True: an e-mail goes out on creation.
     Notify,
+    /// Licences by product: a consequence that costs money.
+    Licences,
     /// True: everybody's access to this tenant is taken away while the tenant stays.
     Offboard,
 }

@@ -27,6 +27,15 @@ impl Digest {
         Self::of(value.to_json().to_string().as_bytes())
     }
 
+    /// The digest of a field as declared, applied or shown. A field that is not there and an empty one are the same: portals leave out what is
+    /// empty or false, and a manifest cannot tell the two apart either.
+    pub fn of_field(value: Option<&Value>) -> Self {
+        match value.filter(|v| !v.is_empty()) {
+            None => Self([0; 16]),
+            Some(value) => Self::of_value(value),
+        }
+    }
+
     /// In hex.
     pub fn to_hex(self) -> String {
         self.0.iter().map(|b| format!("{b:02x}")).collect()

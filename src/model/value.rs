@@ -54,6 +54,17 @@ impl Value {
         *self == Self::Bool(true)
     }
 
+    /// True for `false`, an empty text, list or map: what a portal may leave out.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Bool(b) => !b,
+            Self::Text(t) => t.is_empty(),
+            Self::List(l) => l.is_empty(),
+            Self::Map(m) => m.is_empty(),
+            Self::Integer(_) | Self::Secret(_) => false,
+        }
+    }
+
     /// Every secret reference within.
     pub fn secrets(&self) -> Vec<&SecretRef> {
         match self {

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
+pub use crate::diff::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
 use crate::model::rule::Effect;
-use crate::model::{Address, FieldId, Fields, Kind, Performer, PortalName, TenantName, Value};
+use crate::model::{Address, Fields, Kind, Performer, PortalName, TenantName};
 
 /// A plan in a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Body {
     pub diagnostics: Vec<Diagnostic>,
     /// What refuses the whole run.
     pub refusals: Vec<Refusal>,
+    /// Invitations that went out and are not accepted yet: a state, no drift, and too many to list.
+    pub awaiting_acceptance: u64,
     /// Digest over the units' digests and the run's refusals: `sha256:` and 64 hex digits.
     pub digest: String,
 }
@@ -172,95 +175,6 @@ impl Change {
     }
 }
 
-/// What is done. The names are part of the JSON plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Make it.
-    Create,
-    /// Change it.
-    Update,
-    /// Delete it and make it anew.
-    Replace,
-    /// Take it away.
-    Delete,
-    /// Take it over: it becomes ours.
-    Adopt,
-    /// Drop it from the ledger: it is gone already.
-    Forget,
-    /// Move its ledger row to its new address.
-    Move,
-    /// Send its invitation again.
-    Resend,
-    /// Take its access away; said beside `update`.
-    Suspend,
-    /// Share it with more; said beside `update`.
-    Share,
-    /// Share it with fewer; said beside `update`.
-    Unshare,
-    /// Protect it in the ledger.
-    Protect,
-    /// Release its protection in the ledger.
-    Unprotect,
-}
-
-impl Action {
-    /// True where only the ledger changes and no portal is called.
-    pub const fn ledger_only(self) -> bool {
-        matches!(self, Self::Adopt | Self::Forget | Self::Move | Self::Protect | Self::Unprotect)
-    }
-
-    /// The word, as in JSON.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Replace => "replace",
-            Self::Delete => "delete",
-            Self::Adopt => "adopt",
-            Self::Forget => "forget",
-            Self::Move => "move",
-            Self::Resend => "resend",
-            Self::Suspend => "suspend",
-            Self::Share => "share",
-            Self::Unshare => "unshare",
-            Self::Protect => "protect",
-            Self::Unprotect => "unprotect",
-        }
-    }
-}
-
-/// Why something differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Cause {
-    /// The manifest changed; the portal is as we left it.
-    Manifest,
-    /// Somebody changed the portal; the manifest is as we applied it.
-    Drift,
-    /// Both changed.
-    Both,
-    /// A baseline changed.
-    Baseline,
-    /// Something ran out, such as an invitation.
-    Expiry,
-}
-
-/// One field that differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldChange {
-    /// Which, in the kind's table.
-    pub field: FieldId,
-    /// As it is live; `None`: not set or not shown. Always `None` for secrets.
-    pub before: Option<Value>,
-    /// As it is declared; `None`: taken away. For secrets the references, which reports show as `(sensitive)`.
-    pub after: Option<Value>,
-    /// True where values are secrets.
-    pub sensitive: bool,
-    /// Why it differs.
-    pub cause: Cause,
-}
-
 /// Where something was declared.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Source {
@@ -272,125 +186,6 @@ pub struct Source {
     pub column: u32,
     /// The layer that won: `organization`, or `baseline/NAME`.
     pub layer: String,
-}
-
-/// What was noticed about a change. Each is turned into a refusal (or a warning) by the guard that knows its code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// It exists, another installation has marked it as its own.
-    ForeignOwner {
-        /// That installation.
-        owner: String,
-    },
-    /// It exists, and the policy does not adopt it.
-    AdoptionRefused {
-        /// What the policy asks for, in words.
-        why: String,
-    },
-    /// Whether it exists is not known.
-    ObservationIncomplete {
-        /// Why.
-        why: String,
-    },
-    /// Two ways of telling which object it is disagree, or two objects fit.
-    AmbiguousIdentity {
-        /// Which, in words.
-        why: String,
-    },
-    /// Its natural key, unique over the portal, is held elsewhere.
-    KeyTaken {
-        /// By whom, in words.
-        by: String,
-    },
-    /// A secret that it needs cannot be read.
-    UnreadableSecret {
-        /// Which and why, without the secret.
-        why: String,
-    },
-    /// An earlier call's outcome is unknown, and the portal cannot be asked.
-    CreationResultUnknown {
-        /// What is known, in words.
-        why: String,
-    },
-    /// The portal lacks something that is declared.
-    Unsupported {
-        /// What, in words.
-        what: String,
-        /// True if the `Portal` says that this refuses.
-        refuses: bool,
-    },
-    /// A rule of the portal's profile.
-    Rule {
-        /// The rule's ID.
-        rule: String,
-        /// In words for a technician.
-        message: String,
-        /// True if it refuses, false if it warns.
-        refuses: bool,
-    },
-    /// It is protected, and would be deleted.
-    Protected,
-    /// It is the MSP's own account, and would lose it or its rights.
-    OwnAccount,
-    /// It depends on something that is not selected or cannot be made.
-    Unreachable {
-        /// What, in words.
-        why: String,
-    },
-}
-
-/// What somebody changed in the portal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drift {
-    /// What differs.
-    pub address: Address,
-    /// How, in a word: `changed`, `deleted`.
-    pub what: DriftKind,
-    /// The fields that differ from what was last applied: as applied is not known (only its digest is), as live is.
-    pub fields: Vec<(FieldId, Option<Value>)>,
-}
-
-/// How something drifted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DriftKind {
-    /// Fields differ from what was last applied.
-    Changed,
-    /// It is gone.
-    Deleted,
-}
-
-/// What the portal has and nobody declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmanaged {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its natural key.
-    pub key: Box<str>,
-    /// The portal's id of it.
-    pub id: Box<str>,
-    /// True: the portal's own.
-    pub portals_own: bool,
-}
-
-/// What is no longer declared and stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retained {
-    /// What.
-    pub address: Address,
-    /// Why it stays, one sentence.
-    pub why: String,
-}
-
-/// What waits and is no change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    /// What.
-    pub address: Address,
-    /// For what, one sentence.
-    pub waits_for: String,
-    /// True if a technician has to do something.
-    pub technician: bool,
 }
 
 /// What a plan means to people, in business terms. Names are natural keys (e-mail addresses).

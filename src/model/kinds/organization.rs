@@ -33,7 +33,8 @@ pub static ORGANIZATION: KindDef = KindDef {
         FieldDef::new("billing.plan", LINE, "The plan it pays for"),
         FieldDef::new("billing.accountManager", FieldType::Email, "Who of the MSP looks after it"),
         FieldDef::new("billing.reference", LINE, "Its number in the MSP's accounts"),
-        FieldDef::new("licences", FieldType::Map(&FieldType::Integer(0, 1_000_000)), "How many licences of each product"),
+        FieldDef::new("licences", FieldType::Map(&FieldType::Integer(0, 1_000_000)), "How many licences of each product")
+            .sense(Sense::Licences),
         FieldDef::new("defaultAdmin.email", FieldType::Email, "E-mail of the administrator that a portal makes with the organization")
             .sense(Sense::CreationOnly),
         FieldDef::new("defaultAdmin.firstName", LINE, "First name of that administrator").sense(Sense::CreationOnly),

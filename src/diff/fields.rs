@@ -1,0 +1,217 @@
+//! One object's fields, three ways: as declared, as last applied, as live.
+
+use super::identity::Identity;
+use super::{Action, Cause, FieldChange, Finding, Input, Purpose};
+use crate::model::kind::Sense;
+use crate::model::ledger::applied_digest;
+use crate::model::portal_spec::Unsupported;
+use crate::model::{Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Resource, Value};
+
+/// What a comparison of one object found.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    /// The declared fields that differ, in the order of the table.
+    pub(super) changes: Vec<FieldChange>,
+    /// The fields that differ from what was last applied.
+    pub(super) drifted: Vec<(FieldId, Option<Value>)>,
+    /// Secrets that cannot be read.
+    pub(super) findings: Vec<Finding>,
+    /// True if a field differs that the portal never changes.
+    pub(super) replace: bool,
+}
+
+/// Compares an object's fields with what is declared and what was last applied.
+pub(super) fn compare(
+    input: &Input<'_>,
+    identity: &Identity<'_>,
+    capability: &KindCapability,
+    resource: &Resource,
+    object: &LiveObject,
+    row: Option<&LedgerRow>,
+) -> Compared {
+    let def = resource.def();
+    let mut out = Compared::default();
+    for (id, declared) in resource.fields.iter() {
+        let field = def.field(id);
+        let support = capability.field(id);
+        if support == FieldSupport::Unsupported || only_at_creation(field.sense) {
+            continue;
+        }
+        let applied = row.and_then(|r| applied_digest(&r.applied, field.path));
+        if field.ty.is_secret() {
+            compare_secret(input, resource, id, row, &mut out);
+            continue;
+        }
+        if support == FieldSupport::WriteOnly {
+            let wanted = Digest::of_field(Some(declared));
+            if applied != Some(wanted) {
+                out.changes.push(FieldChange {
+                    field: id,
+                    before: None,
+                    after: Some(declared.clone()),
+                    sensitive: false,
+                    cause: Cause::Manifest,
+                });
+            }
+            continue;
+        }
+        let live = object.fields.get(id).map(|v| identity.named(&field.ty, v));
+        if same(declared, live.as_ref()) {
+            continue;
+        }
+        let (wanted, shown) = (Digest::of_field(Some(declared)), Digest::of_field(live.as_ref()));
+        if applied.is_some_and(|a| a != shown) {
+            out.drifted.push((id, live.clone()));
+        }
+        out.replace |= support == FieldSupport::Immutable;
+        out.changes.push(FieldChange {
+            field: id,
+            before: live,
+            after: Some(declared.clone()),
+            sensitive: false,
+            cause: cause(applied, wanted, shown),
+        });
+    }
+    if input.purpose == Purpose::Look {
+        out.drifted = row.map(|row| drift(identity, capability, def, object, row)).unwrap_or_default();
+    }
+    out
+}
+
+/// Every field that differs from what was last applied, declared today or not.
+pub(super) fn drift(
+    identity: &Identity<'_>,
+    capability: &KindCapability,
+    def: &'static KindDef,
+    object: &LiveObject,
+    row: &LedgerRow,
+) -> Vec<(FieldId, Option<Value>)> {
+    let fields = def.fields().filter_map(|(id, field)| Some((id, field, applied_digest(&row.applied, field.path)?)));
+    fields
+        .filter(|(id, field, _)| {
+            matches!(capability.field(*id), FieldSupport::Full | FieldSupport::Immutable)
+                && !only_at_creation(field.sense)
+                && !field.ty.is_secret()
+        })
+        .filter_map(|(id, field, applied)| {
+            let live = object.fields.get(id).map(|v| identity.named(&field.ty, v));
+            (Digest::of_field(live.as_ref()) != applied).then_some((id, live))
+        })
+        .collect()
+}
+
+/// The fields of something that is made: all of them, with what its secrets lack.
+pub(super) fn of_creation(input: &Input<'_>, resource: &Resource, supported: &Fields) -> (Vec<FieldChange>, Vec<Finding>) {
+    let def = resource.def();
+    let change = |(id, value): (FieldId, &Value)| FieldChange {
+        field: id,
+        before: None,
+        after: Some(value.clone()),
+        sensitive: def.field(id).ty.is_secret(),
+        cause: Cause::Manifest,
+    };
+    let unreadable = supported.iter().filter_map(|(id, _)| match input.macs.get(&(resource.address.clone(), id)) {
+        Some(Err(why)) => Some(Finding::UnreadableSecret { why: why.clone() }),
+        Some(Ok(_)) | None => None,
+    });
+    (supported.iter().map(change).collect(), unreadable.collect())
+}
+
+/// The declared fields that the portal has.
+pub(super) fn supported(capability: &KindCapability, resource: &Resource) -> Fields {
+    let mut fields = Fields::new();
+    for (id, value) in resource.fields.iter().filter(|(id, _)| capability.field(*id) != FieldSupport::Unsupported) {
+        fields.set(id, value.clone());
+    }
+    fields
+}
+
+/// The declared fields that the portal lacks, as its document wants them reported.
+pub(super) fn unsupported(input: &Input<'_>, capability: &KindCapability, resource: &Resource) -> Vec<Finding> {
+    if input.portal.unsupported == Unsupported::Ignore || capability.fields.is_empty() {
+        return Vec::new();
+    }
+    let lacking = resource.fields.iter().filter(|(id, _)| capability.field(*id) == FieldSupport::Unsupported);
+    lacking
+        .map(|(id, _)| Finding::Unsupported {
+            what: format!("portal {} has no field `{}` for a {}", input.portal.name, resource.def().field(id).path, resource.def().noun),
+            refuses: input.portal.unsupported == Unsupported::Error,
+        })
+        .collect()
+}
+
+/// What is done about changed fields.
+pub(super) fn actions(def: &KindDef, changes: &[FieldChange], replace: bool) -> Vec<Action> {
+    if replace {
+        return vec![Action::Replace];
+    }
+    let mut actions = vec![Action::Update];
+    for change in changes {
+        let list = |v: &Option<Value>| v.as_ref().and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default();
+        match def.field(change.field).sense {
+            Sense::Suspended if change.after.as_ref().is_some_and(Value::is_true) => actions.push(Action::Suspend),
+            Sense::Share => {
+                let (before, after) = (list(&change.before), list(&change.after));
+                if after.iter().any(|v| !before.contains(v)) {
+                    actions.push(Action::Share);
+                }
+                if before.iter().any(|v| !after.contains(v)) {
+                    actions.push(Action::Unshare);
+                }
+            }
+            _ => {}
+        }
+    }
+    actions
+}
+
+/// The one cause of several changes.
+pub(super) fn common_cause(changes: &[FieldChange]) -> Cause {
+    let mut causes = changes.iter().map(|c| c.cause);
+    let first = causes.next().unwrap_or(Cause::Manifest);
+    if causes.all(|c| c == first) { first } else { Cause::Both }
+}
+
+/// A cause as a sentence.
+pub(super) fn reason(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Manifest => "the manifest changed",
+        Cause::Drift => "somebody changed it in the portal",
+        Cause::Both => "the manifest changed, and somebody changed it in the portal",
+        Cause::Baseline => "a baseline changed",
+        Cause::Expiry => "something expired",
+    }
+}
+
+/// Arguments of creation mean nothing to an object that exists.
+const fn only_at_creation(sense: Sense) -> bool {
+    matches!(sense, Sense::CreationOnly | Sense::DeferUntil | Sense::Notify | Sense::ResendWhenExpired | Sense::Offboard)
+}
+
+/// Equal, or both empty: a portal may leave out what is empty.
+fn same(declared: &Value, live: Option<&Value>) -> bool {
+    live.map_or(declared.is_empty(), |live| live == declared || (live.is_empty() && declared.is_empty()))
+}
+
+fn cause(applied: Option<Digest>, wanted: Digest, shown: Digest) -> Cause {
+    match applied {
+        None => Cause::Manifest,
+        Some(applied) if applied == shown => Cause::Manifest,
+        Some(applied) if applied == wanted => Cause::Drift,
+        Some(_) => Cause::Both,
+    }
+}
+
+fn compare_secret(input: &Input<'_>, resource: &Resource, id: FieldId, row: Option<&LedgerRow>, out: &mut Compared) {
+    match input.macs.get(&(resource.address.clone(), id)) {
+        None => {}
+        Some(Err(why)) => out.findings.push(Finding::UnreadableSecret { why: why.clone() }),
+        Some(Ok(mac)) => {
+            let recorded = row.and_then(|r| applied_digest(&r.secrets, resource.def().field(id).path));
+            if recorded != Some(*mac) {
+                let after = resource.fields.get(id).cloned();
+                out.changes.push(FieldChange { field: id, before: None, after, sensitive: true, cause: Cause::Manifest });
+            }
+        }
+    }
+}

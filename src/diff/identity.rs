@@ -1,0 +1,153 @@
+//! Which live object is which resource. In this order: a pinned id, the ledger, the natural key (only a candidate for adoption), former
+//! names. Two that disagree are reported, never chosen between.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Finding, Input, TenantDiff, Unmanaged, declared_resources};
+use crate::model::kind::Placement;
+use crate::model::live::normalise_key;
+use crate::model::{Address, FieldType, Kind, LedgerRow, LiveObject, Name, Resource, Value};
+
+/// The live objects of a tenant, found by id and by natural key.
+pub struct Identity<'a> {
+    by_id: HashMap<(Kind, &'a str), &'a LiveObject>,
+    by_key: HashMap<(Kind, &'a str), Vec<&'a LiveObject>>,
+    rows_by_id: HashMap<(Kind, &'a str), &'a LedgerRow>,
+    ledger: &'a BTreeMap<Address, LedgerRow>,
+    declared: HashSet<&'a Address>,
+    /// Names of declared resources that the ledger does not know yet, by natural key.
+    names: HashMap<(Kind, Box<str>), &'a Name>,
+    /// Declared resources by their former names.
+    renamed: HashMap<(Kind, &'a Name), &'a Resource>,
+    organizations: &'a BTreeMap<Box<str>, crate::model::TenantName>,
+}
+
+impl<'a> Identity<'a> {
+    /// Indexes what is live and what is ours.
+    pub fn new(input: &Input<'a>) -> Self {
+        let mut by_id = HashMap::new();
+        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
+        for object in input.live.collections.values().flat_map(|c| &c.objects) {
+            by_id.insert((object.kind, &*object.id), object);
+            by_key.entry((object.kind, &*object.key)).or_default().push(object);
+        }
+        let rows = input.ledger.rows.values();
+        let keyed = declared_resources(input).filter(|r| r.def().key.is_some() && !input.ledger.rows.contains_key(&r.address));
+        let renamed = declared_resources(input).flat_map(|r| r.previously().iter().map(move |name| ((r.address.kind, name), r)));
+        Self {
+            names: keyed.map(|r| ((r.address.kind, normalise_key(r.natural_key())), &r.address.name)).collect(),
+            renamed: renamed.collect(),
+            by_id,
+            by_key,
+            rows_by_id: rows.filter_map(|r| Some(((r.address.kind, r.id.as_deref()?), r))).collect(),
+            ledger: &input.ledger.rows,
+            declared: declared_resources(input).map(|r| &r.address).collect(),
+            organizations: input.organizations,
+        }
+    }
+
+    /// The object with an id.
+    pub fn object(&self, kind: Kind, id: &str) -> Option<&'a LiveObject> {
+        self.by_id.get(&(kind, id)).copied()
+    }
+
+    /// The objects with a natural key.
+    pub fn with_key<'b>(&'b self, kind: Kind, key: &'b str) -> &'b [&'a LiveObject] {
+        self.by_key.get(&(kind, key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The ledger's row of a resource: under its address, else under a former name that nothing declared has now.
+    pub fn row(&self, resource: &Resource) -> Option<&'a LedgerRow> {
+        self.ledger.get(&resource.address).or_else(|| {
+            resource.previously().iter().find_map(|name| {
+                let former = Address { name: name.clone(), ..resource.address.clone() };
+                self.ledger.get(&former).filter(|_| !self.declared.contains(&former))
+            })
+        })
+    }
+
+    /// True if a declared resource has taken this row over under a new name.
+    pub fn moved(&self, row: &LedgerRow) -> bool {
+        let taker = self.renamed.get(&(row.address.kind, &row.address.name));
+        taker.and_then(|r| self.row(r)).is_some_and(|mine| mine.address == row.address)
+    }
+
+    /// True if the resource at an address is declared.
+    pub fn is_declared(&self, address: &Address) -> bool {
+        self.declared.contains(address)
+    }
+
+    /// The object that is (or may become) a resource, without judging whether it is ours.
+    pub fn object_of(&self, resource: &Resource) -> Option<&'a LiveObject> {
+        let kind = resource.address.kind;
+        let id = resource.external_id().or_else(|| self.row(resource).and_then(|r| r.id.as_deref()));
+        id.and_then(|id| self.object(kind, id)).or_else(|| self.with_key(kind, &normalise_key(resource.natural_key())).first().copied())
+    }
+
+    /// Everything that speaks against taking one object for a resource.
+    pub fn disputes(&self, resource: &Resource, row: Option<&LedgerRow>) -> Option<Finding> {
+        let kind = resource.address.kind;
+        let key = normalise_key(resource.natural_key());
+        let with_key = self.with_key(kind, &key);
+        let ambiguous = |why: String| Some(Finding::AmbiguousIdentity { why });
+        if let (Some(pinned), Some(recorded)) = (resource.external_id(), row.and_then(|r| r.id.as_deref()))
+            && pinned != recorded
+        {
+            return ambiguous(format!("the manifest pins id {pinned}, the ledger has {recorded}"));
+        }
+        let known = resource.external_id().or(row.and_then(|r| r.id.as_deref()));
+        if let Some(known) = known
+            && let Some(other) = with_key.iter().find(|o| *o.id != *known)
+        {
+            return ambiguous(format!("it is known by id {known}, and {key} is the object with id {}", other.id));
+        }
+        if known.is_none() && with_key.len() > 1 {
+            return ambiguous(format!("{} objects have the natural key {key}", with_key.len()));
+        }
+        let object = known.and_then(|id| self.object(kind, id)).or_else(|| with_key.first().copied())?;
+        let owner = self.rows_by_id.get(&(kind, &*object.id))?;
+        let same = owner.address == resource.address || row.is_some_and(|r| r.address == owner.address);
+        if same { None } else { ambiguous(format!("the object with id {} is recorded as {}", object.id, owner.address)) }
+    }
+
+    /// A live value with the ids of what it refers to turned into names; what nobody declared keeps its natural key.
+    pub fn named(&self, ty: &FieldType, value: &Value) -> Value {
+        let Some(kind) = ty.refers_to() else { return value.clone() };
+        match value {
+            Value::Text(id) => Value::text(self.name_of(kind, id)),
+            Value::List(ids) => {
+                let mut names: Vec<_> = ids.iter().map(|id| self.named(ty, id)).collect();
+                if matches!(ty, FieldType::Set(_) | FieldType::Organizations) {
+                    names.sort();
+                    names.dedup();
+                }
+                Value::List(names)
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn name_of<'b>(&'b self, kind: Kind, id: &'b str) -> &'b str {
+        if let Some(row) = self.rows_by_id.get(&(kind, id)) {
+            return row.address.name.as_str();
+        }
+        if kind.def().placement == Placement::Tenant
+            && let Some(name) = self.organizations.get(id)
+        {
+            return name.as_str();
+        }
+        let Some(object) = self.object(kind, id) else { return id };
+        self.names.get(&(kind, object.key.clone())).map_or(&object.key, |name| name.as_str())
+    }
+
+    /// What the portal has that neither the manifests nor the ledger know.
+    pub(super) fn unmanaged(&self, input: &Input<'a>, out: &mut TenantDiff) {
+        let taken: HashSet<(Kind, &str)> = declared_resources(input).filter_map(|r| self.object_of(r)).map(|o| (o.kind, &*o.id)).collect();
+        let objects = input.live.collections.values().flat_map(|c| &c.objects);
+        out.unmanaged = objects
+            .filter(|o| !taken.contains(&(o.kind, &*o.id)) && !self.rows_by_id.contains_key(&(o.kind, &*o.id)))
+            .map(|o| Unmanaged { kind: o.kind, key: o.key.clone(), id: o.id.clone(), portals_own: o.portals_own })
+            .collect();
+        out.unmanaged.sort_by(|a, b| (a.kind, &a.key, &a.id).cmp(&(b.kind, &b.key, &b.id)));
+    }
+}

@@ -1,0 +1,147 @@
+//! What is ours and no longer declared: the rows of the truth table (design, section 4) in which nothing is declared. A deletion comes out only
+//! if everything that must hold holds; else what stays says which condition failed.
+
+use super::identity::Identity;
+use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, fields};
+use crate::model::kind::Bearing;
+use crate::model::portal_spec::DeletionPolicy;
+use crate::model::{Completeness, Fields, LedgerRow, LiveObject, Origin, Readability};
+
+/// Looks at every row of the ledger that nothing declared takes up.
+pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDiff) {
+    let rows = input.ledger.rows.values().filter(|r| !identity.is_declared(&r.address) && !identity.moved(r));
+    if input.desired.is_none() && input.purpose == Purpose::Converge {
+        return orphan(rows.collect(), out);
+    }
+    for row in rows {
+        match input.purpose {
+            Purpose::Look => look(input, identity, row, out),
+            Purpose::Converge | Purpose::Destroy => undeclared(input, identity, row, out),
+        }
+    }
+}
+
+/// A tenant whose manifest is gone is kept whole: a lost file must never lock anybody out or delete anything.
+fn orphan(rows: Vec<&LedgerRow>, out: &mut TenantDiff) {
+    let Some(first) = rows.first() else { return };
+    let why = format!(
+        "tenant {} is no longer declared for this portal: it is kept whole with its {} resources, users included; to take access away, declare it with `offboard: true`",
+        first.address.tenant,
+        rows.len()
+    );
+    out.retained.push(Retained { address: first.address.clone(), why });
+}
+
+fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut TenantDiff) {
+    let mut delta = blank(row);
+    let keep = |why: &str| Retained { address: row.address.clone(), why: why.to_owned() };
+    if *row.owner != *input.installation {
+        return out.retained.push(keep("another installation owns it"));
+    }
+    let object = row.id.as_deref().and_then(|id| identity.object(row.address.kind, id));
+    let readable = input.capabilities.kind(row.address.kind).is_some_and(|c| c.read == Readability::Listed);
+    let complete = input.live.is_complete(row.address.kind);
+    let attested = input.ledger.attestations.get(&row.address).filter(|a| a.until >= input.now);
+    let there = match (object, readable, attested) {
+        (Some(_), _, _) => true,
+        (None, false, Some(record)) => record.present,
+        (None, false, None) => return out.retained.push(keep("nobody has recorded whether it still exists")),
+        (None, true, _) if complete => false,
+        (None, true, _) => return out.retained.push(keep(&incomplete(input, row))),
+    };
+    if !there {
+        delta.actions = vec![Action::Forget];
+        "it is gone from the portal and no longer declared".clone_into(&mut delta.reason);
+        return out.deltas.push(delta);
+    }
+    if let Some(why) = kept_by_policy(input, row, object, readable && !complete) {
+        return out.retained.push(keep(&why));
+    }
+    delta.actions = vec![Action::Delete];
+    "it is no longer declared".clone_into(&mut delta.reason);
+    if input.desired.is_some_and(crate::model::Tenant::offboarded) {
+        "the organization is offboarded".clone_into(&mut delta.reason);
+    }
+    if input.purpose == Purpose::Destroy {
+        "everything selected is taken away".clone_into(&mut delta.reason);
+    }
+    if row.protected {
+        delta.findings.push(Finding::Protected);
+    }
+    if let Some(object) = object {
+        delta.fields = before(identity, object);
+    }
+    out.deltas.push(delta);
+}
+
+/// The first condition of a deletion that fails, in words.
+fn kept_by_policy(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>, listing_incomplete: bool) -> Option<String> {
+    let data = row.address.kind.def().bearing == Bearing::Data;
+    let declared = input.desired.and_then(|t| t.get(row.address.kind, &row.address.name));
+    let of_portal = if data { input.portal.delete_organizations } else { input.portal.delete_members };
+    let policy = declared.and_then(|r| r.meta.as_ref()).and_then(|m| m.deletion).unwrap_or(of_portal);
+    if policy == DeletionPolicy::Orphan {
+        return Some(format!("the deletion policy for {} is Orphan", row.address.kind.def().nouns));
+    }
+    if row.origin == Origin::Adopted && !row.released {
+        return Some(format!("it was adopted, not created by us; release it with `tenantry ledger release {}`", row.address));
+    }
+    if object.is_some_and(|o| o.portals_own) {
+        return Some("it is the portal's own".to_owned());
+    }
+    listing_incomplete.then(|| incomplete(input, row))
+}
+
+fn incomplete(input: &Input<'_>, row: &LedgerRow) -> String {
+    let why = match input.live.collections.get(&row.address.kind).map(|c| &c.completeness) {
+        Some(Completeness::Incomplete { why }) => why.as_str(),
+        _ => "the portal did not answer",
+    };
+    format!("the listing of {} is incomplete: {why}", row.address.kind.def().nouns)
+}
+
+fn look(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut TenantDiff) {
+    let Some(capability) = input.capabilities.kind(row.address.kind) else { return };
+    match row.id.as_deref().and_then(|id| identity.object(row.address.kind, id)) {
+        Some(object) => {
+            let drifted = fields::drift(identity, capability, row.address.kind.def(), object, row);
+            if !drifted.is_empty() {
+                out.drift.push(Drift { address: row.address.clone(), what: DriftKind::Changed, fields: drifted });
+            }
+        }
+        None if input.live.is_complete(row.address.kind) => {
+            out.drift.push(Drift { address: row.address.clone(), what: DriftKind::Deleted, fields: Vec::new() });
+        }
+        None => {}
+    }
+}
+
+/// What a deletion takes away, so that a plan can show it and others can see what referred to what.
+fn before(identity: &Identity<'_>, object: &LiveObject) -> Vec<super::FieldChange> {
+    let def = object.def();
+    let shown = object.fields.iter().map(|(id, value)| super::FieldChange {
+        field: id,
+        before: Some(identity.named(&def.field(id).ty, value)),
+        after: None,
+        sensitive: false,
+        cause: Cause::Manifest,
+    });
+    shown.collect()
+}
+
+fn blank(row: &LedgerRow) -> Delta {
+    Delta {
+        address: row.address.clone(),
+        previous: None,
+        key: row.key.clone(),
+        id: row.id.clone(),
+        actions: Vec::new(),
+        fields: Vec::new(),
+        cause: Cause::Manifest,
+        reason: String::new(),
+        findings: Vec::new(),
+        desired: Fields::new(),
+        protect: None,
+        resumes: None,
+    }
+}
