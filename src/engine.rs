@@ -1,1 +1,191 @@
 //! The only place where the stages meet.
+//!
+//! Comes in: the desired state, open portals, an open ledger, and *now*, all from a face. Goes out: a plan for the guards, or what became of an
+//! approved one. Never parses, prints, asks or reads the environment.
+//!
+//! One run: [`lock`] → [`plan`] → `guard::judge` → (a person) → `guard::approve` → [`apply`] → [`unlock`](Ledger::unlock).
+
+pub mod read;
+pub mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use scope::{Pattern, Scope};
+
+use crate::apply::{self, Mac, RunReport, World};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::diff::Purpose;
+use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId};
+use crate::model::{Desired, PortalName, PortalSpec, TenantName};
+use crate::plan::{Approved, Body, Finding, Inputs, Mode, Plan, Unchecked, Unit, link};
+use crate::portal::{Observe, PortalError};
+use crate::secrets::SecretReader;
+
+/// A portal, open for reading.
+pub struct Served {
+    /// Its document.
+    pub spec: PortalSpec,
+    /// Reads it.
+    pub observe: Arc<dyn Observe>,
+}
+
+/// Everything that a plan is made from. None of it can write.
+pub struct View<'a> {
+    /// What is declared.
+    pub desired: &'a Desired,
+    /// The portals.
+    pub portals: &'a [Served],
+    /// What is ours.
+    pub ledger: &'a dyn LedgerRead,
+    /// Our installation id.
+    pub installation: &'a str,
+    /// Reads secrets, to see whether they changed.
+    pub secrets: &'a dyn SecretReader,
+    /// Makes MACs of secrets.
+    pub mac: Mac<'a>,
+    /// Now.
+    pub now: Timestamp,
+    /// What is selected.
+    pub scope: &'a Scope,
+    /// What is wanted.
+    pub purpose: Purpose,
+    /// Where the manifests come from.
+    pub inputs: Inputs,
+}
+
+/// A plan, and the portals that are missing from it.
+pub struct Planned {
+    /// The plan; what it does not cover, its diagnostics name.
+    pub plan: Plan<Unchecked>,
+    /// Portals that could not be read.
+    pub unreachable: Vec<(PortalName, PortalError)>,
+}
+
+/// Why there is no plan at all.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The ledger cannot be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Plans everything that is selected.
+///
+/// # Errors
+/// When the ledger cannot be read. A portal that cannot be read is reported in the plan, and the others go on.
+pub async fn plan(view: &View<'_>) -> Result<Planned, EngineError> {
+    let known = view.ledger.tenants().await?;
+    let mut body = Body {
+        mode: mode(view.purpose),
+        now: view.now,
+        inputs: view.inputs.clone(),
+        units: Vec::new(),
+        diagnostics: Vec::new(),
+        refusals: Vec::new(),
+        awaiting_acceptance: 0,
+        digest: String::new(),
+    };
+    let mut unreachable = Vec::new();
+    for served in view.portals.iter().filter(|s| view.scope.portal(&s.spec.name)) {
+        match read::portal(view, served, &tenants(view.desired, &known, served, view.scope)).await {
+            Ok(mut of_portal) => {
+                body.units.append(&mut of_portal.units);
+                body.awaiting_acceptance += of_portal.awaiting_acceptance;
+            }
+            Err(read::Failure::Portal(error)) => {
+                body.diagnostics.push(cannot_read(&served.spec.name, &error));
+                unreachable.push((served.spec.name.clone(), error));
+            }
+            Err(read::Failure::Engine(error)) => return Err(error),
+        }
+    }
+    body.units.sort_by(|a, b| (&a.portal, &a.tenant).cmp(&(&b.portal, &b.tenant)));
+    link::link(&mut body.units);
+    link::select(&mut body.units, &|address| view.scope.address(address));
+    body.units.retain(says_something);
+    body.diagnostics.extend(body.units.iter().flat_map(warnings));
+    Ok(Planned { plan: Plan::unchecked(body), unreachable })
+}
+
+/// Locks every tenant that is selected, in every portal that is.
+///
+/// # Errors
+/// When somebody else holds one of them, or the ledger cannot be written.
+pub async fn lock(
+    ledger: &dyn Ledger,
+    desired: &Desired,
+    portals: &[Served],
+    scope: &Scope,
+    holder: &Holder,
+    now: Timestamp,
+    lease: std::time::Duration,
+) -> Result<LockId, EngineError> {
+    let known = ledger.tenants().await?;
+    let selected = portals.iter().filter(|s| scope.portal(&s.spec.name));
+    let units: Vec<_> = selected
+        .flat_map(|s| tenants(desired, &known, s, scope).into_iter().map(|t| (s.spec.name.clone(), t)).collect::<Vec<_>>())
+        .collect();
+    Ok(ledger.lock(&units, holder, now, lease).await?)
+}
+
+/// Applies an approved plan and plans again: what then remains is what waits.
+pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -> RunReport {
+    let mut report = apply::run(plan, world).await;
+    if report.stopped.is_none() && !world.stop.requested() {
+        let planned = self::plan(again).await.ok();
+        report.final_plan_empty = planned.map(|p| p.unreachable.is_empty() && p.plan.body.units.iter().all(|u| u.changes.is_empty()));
+    }
+    report
+}
+
+/// The tenants that a portal's plan is about: those declared for it and those that the ledger knows there.
+fn tenants(desired: &Desired, known: &[(PortalName, TenantName)], served: &Served, scope: &Scope) -> BTreeSet<TenantName> {
+    let declared = desired.tenants.keys().filter(|t| served.spec.serves(t));
+    let recorded = known.iter().filter(|(portal, _)| *portal == served.spec.name).map(|(_, tenant)| tenant);
+    declared.chain(recorded).filter(|t| scope.tenant(t)).cloned().collect()
+}
+
+const fn mode(purpose: Purpose) -> Mode {
+    match purpose {
+        Purpose::Converge => Mode::Normal,
+        Purpose::Look => Mode::RefreshOnly,
+        Purpose::Destroy => Mode::Destroy,
+    }
+}
+
+fn says_something(unit: &Unit) -> bool {
+    let Unit { changes, drift, unmanaged, retained, waiting, settled, .. } = unit;
+    !(changes.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty())
+}
+
+fn cannot_read(portal: &PortalName, error: &PortalError) -> Diagnostic {
+    let code = match error {
+        PortalError::Denied(_) => codes::run::PORTAL_DENIED,
+        PortalError::Unavailable(_) => codes::run::PORTAL_UNAVAILABLE,
+        PortalError::Misconfigured(_) => codes::run::PORTAL_MISCONFIGURED,
+    };
+    Diagnostic::error(code, format!("portal {portal} cannot be read: {error}"))
+        .detail("Nothing is planned for it; what other portals need goes on.")
+}
+
+/// What was noticed and refuses nothing.
+fn warnings(unit: &Unit) -> Vec<Diagnostic> {
+    let mut out: BTreeMap<(String, String), Diagnostic> = BTreeMap::new();
+    for change in &unit.changes {
+        for finding in &change.findings {
+            let warning = match finding {
+                Finding::Rule { rule, message, refuses: false } => {
+                    Diagnostic::warning(codes::run::RULE_WARNS, format!("{rule}: {message}"))
+                }
+                Finding::Unsupported { what, refuses: false } => Diagnostic::warning(codes::run::UNSUPPORTED_LEFT_OUT, what.clone()),
+                _ => continue,
+            };
+            let warning = warning.about(&change.address);
+            out.insert((change.address.to_string(), warning.summary.clone()), warning);
+        }
+    }
+    out.into_values().collect()
+}

@@ -1,1 +1,236 @@
-//! The apply.
+//! Drives portals by an approved plan, and decides nothing.
+//!
+//! Comes in: a [`Plan<Approved>`] and a [`World`]. Goes out: what became of each change. The order of effects for every batch of calls is always
+//! the same: intents are committed, calls are made, outcomes are committed. A process killed between any two of these leaves an open intent, and
+//! the next run looks for the object before it calls again. Never plans, never judges, never prints.
+//!
+//! Reading order: here, [`schedule`] (what may run now), [`batch`] (one batch of calls), [`call`] (one change as a call), [`record`] (what the
+//! ledger is told), [`uncertain`] (finding out what a lost answer said).
+
+mod batch;
+mod call;
+pub mod outcome;
+mod record;
+mod schedule;
+pub mod secret_fields;
+mod uncertain;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+pub use outcome::{Outcome, OutcomeResult, RunReport};
+
+use crate::ledger::{Ledger, LedgerError, LockId, Write};
+use crate::model::{Address, Digest, LedgerRow, PortalName, TenantName};
+use crate::plan::{Approved, Plan, Unit};
+use crate::portal::Execute;
+use crate::secrets::SecretReader;
+use schedule::Schedule;
+
+/// Makes the keyed MAC of a secret field from its keys and secrets.
+pub type Mac<'a> = &'a (dyn Fn(&[(&str, &SecretString)]) -> Digest + Sync);
+
+/// Everything that apply acts on and with.
+pub struct World<'a> {
+    /// The portals, open for writing, with the most requests at once.
+    pub portals: &'a BTreeMap<PortalName, (Arc<dyn Execute>, usize)>,
+    /// The ledger.
+    pub ledger: &'a dyn Ledger,
+    /// The lock under which all is written.
+    pub lock: &'a LockId,
+    /// Our installation id.
+    pub installation: &'a str,
+    /// Reads secrets.
+    pub secrets: &'a dyn SecretReader,
+    /// Makes MACs.
+    pub mac: Mac<'a>,
+    /// Tells the time.
+    pub clock: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Makes ids of intents, never the same twice.
+    pub new_id: &'a (dyn Fn() -> Box<str> + Sync),
+    /// Who runs this, and why they may.
+    pub run: &'a Run,
+    /// Set to stop: calls under way finish, no new one starts.
+    pub stop: &'a Stop,
+    /// Told of every beginning and end.
+    pub watch: &'a (dyn Fn(Event<'_>) + Sync),
+    /// How long the first repetition of a call waits; each further one twice as long, with jitter.
+    pub backoff: Duration,
+}
+
+/// Who runs an apply; part of each audit record.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    /// As `user@host`.
+    pub who: String,
+    /// `--ticket`.
+    pub ticket: Option<String>,
+    /// How the plan was approved.
+    pub approval: String,
+}
+
+/// A request to stop.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// Asks to stop: calls under way finish, no new one starts.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether somebody asked.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What happens while a plan is applied.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A change has begun.
+    Started(&'a PortalName, &'a Address),
+    /// A change has ended, or will not begin.
+    Ended(&'a Outcome),
+}
+
+/// Applies an approved plan. Afterwards every change has an outcome.
+pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
+    let mut report = RunReport::default();
+    let free: Vec<&Unit> = plan.released().collect();
+    for outcome in plan.body.units.iter().filter(|u| plan.body.held(u)).flat_map(|u| outcomes_of_held(u, &plan.body)) {
+        finish(world, &mut report, outcome);
+    }
+    let knowledge = match Knowledge::read(&free, world).await {
+        Ok(knowledge) => knowledge,
+        Err(error) => {
+            report.stopped = Some(error.to_string());
+            Knowledge::default()
+        }
+    };
+    if report.stopped.is_none()
+        && let Err(error) = settle_answered(&free, world).await
+    {
+        report.stopped = Some(error.to_string());
+    }
+    let context = batch::Context { world, plan: &plan.body.digest, knowledge: &knowledge };
+    drive(&free, &context, &mut report).await;
+    report
+}
+
+/// Keeps portals busy until nothing is left that may begin.
+async fn drive(units: &[&Unit], context: &batch::Context<'_>, report: &mut RunReport) {
+    let world = context.world;
+    let mut schedule = Schedule::new(units);
+    let mut running = FuturesUnordered::new();
+    let mut busy: BTreeMap<PortalName, usize> = BTreeMap::new();
+    loop {
+        if report.stopped.is_none() && !world.stop.requested() {
+            for (portal, (driver, parallelism)) in world.portals {
+                let slots = busy.entry(portal.clone()).or_insert(0);
+                while *slots < *parallelism {
+                    let changes = schedule.take(portal, driver.capabilities().batch.max(1));
+                    if changes.is_empty() {
+                        break;
+                    }
+                    *slots += 1;
+                    running.push(batch::run(context, portal.clone(), Arc::clone(driver), changes));
+                }
+            }
+        }
+        let Some(done) = running.next().await else { break };
+        busy.entry(done.portal.clone()).and_modify(|n| *n = n.saturating_sub(1));
+        if let Some(error) = done.fatal {
+            report.stopped.get_or_insert(error);
+        }
+        for (at, outcome) in done.outcomes {
+            let failed = !matches!(outcome.result, OutcomeResult::Done | OutcomeResult::DoneDiffers { .. });
+            finish(world, report, outcome);
+            for skipped in schedule.end(at, failed) {
+                finish(world, report, skipped);
+            }
+        }
+    }
+    for left in schedule.left() {
+        finish(world, report, left);
+    }
+}
+
+fn finish(world: &World<'_>, report: &mut RunReport, outcome: Outcome) {
+    (world.watch)(Event::Ended(&outcome));
+    report.outcomes.push(outcome);
+}
+
+fn outcomes_of_held<'a>(unit: &'a Unit, body: &'a crate::plan::Body) -> impl Iterator<Item = Outcome> + 'a {
+    let refusals = body.refusals.iter().filter(|r| r.stands()).chain(unit.refused().map(|hold| hold.refusal));
+    let mut codes: Vec<_> = refusals.map(|r| r.code.clone()).collect();
+    codes.sort();
+    codes.dedup();
+    unit.changes.iter().map(move |change| Outcome {
+        portal: unit.portal.clone(),
+        address: change.address.clone(),
+        actions: change.actions.clone(),
+        result: OutcomeResult::Held { codes: codes.clone() },
+        duration_ms: 0,
+    })
+}
+
+/// What earlier runs left open and this reading answered is closed before anything new begins.
+async fn settle_answered(units: &[&Unit], world: &World<'_>) -> Result<(), LedgerError> {
+    let settle = |u: &&Unit| {
+        let (portal, tenant) = (u.portal.clone(), u.tenant.clone());
+        u.settled.iter().map(move |id| Write::Settle(portal.clone(), tenant.clone(), id.clone())).collect::<Vec<_>>()
+    };
+    let writes: Vec<_> = units.iter().flat_map(settle).collect();
+    if writes.is_empty() { Ok(()) } else { world.ledger.commit(world.lock, writes).await }
+}
+
+/// The ids and rows that calls need, growing as things are made.
+#[derive(Debug, Default)]
+pub(crate) struct Knowledge {
+    rows: Mutex<HashMap<(PortalName, Address), LedgerRow>>,
+    tenants: HashMap<(PortalName, TenantName), Box<str>>,
+}
+
+impl Knowledge {
+    async fn read(units: &[&Unit], world: &World<'_>) -> Result<Self, LedgerError> {
+        let mut rows = HashMap::new();
+        let mut tenants = HashMap::new();
+        let mut wanted: BTreeMap<&PortalName, BTreeSet<TenantName>> = BTreeMap::new();
+        for unit in units.iter().filter(|u| !u.changes.is_empty()) {
+            let names = wanted.entry(&unit.portal).or_default();
+            names.insert(unit.tenant.clone());
+            names.extend(unit.changes.iter().flat_map(call::foreign_tenants));
+            if let Some(id) = &unit.tenant_id {
+                tenants.insert((unit.portal.clone(), unit.tenant.clone()), id.clone());
+            }
+        }
+        for (portal, names) in wanted {
+            let names: Vec<_> = names.into_iter().collect();
+            for state in world.ledger.read(portal, &names).await? {
+                rows.extend(state.rows.into_iter().map(|(address, row)| ((portal.clone(), address), row)));
+            }
+        }
+        Ok(Self { rows: Mutex::new(rows), tenants })
+    }
+
+    fn row(&self, portal: &PortalName, address: &Address) -> Option<LedgerRow> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).get(&(portal.clone(), address.clone())).cloned()
+    }
+
+    fn id(&self, portal: &PortalName, address: &Address) -> Option<Box<str>> {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.get(&(portal.clone(), address.clone())).and_then(|r| r.id.clone())
+    }
+
+    fn learn(&self, portal: &PortalName, row: LedgerRow) {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert((portal.clone(), row.address.clone()), row);
+    }
+}

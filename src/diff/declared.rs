@@ -131,6 +131,7 @@ impl Case<'_, '_> {
             delta.reason = "only the ledger changes".to_owned();
         }
         if !delta.actions.is_empty() || !delta.findings.is_empty() {
+            delta.before = Some(self.identity.named_fields(object));
             out.deltas.push(delta);
         }
     }
@@ -348,7 +349,9 @@ enum Absence<'a> {
 }
 
 fn ours_by_intent(intent: &Intent, object: &LiveObject) -> bool {
-    object.created_by.as_ref().is_none_or(|by| *by == intent.id)
+    // What rode on another call was made by that one: its intent's id is the carrier's with a number behind it.
+    let carrier = intent.id.split('/').next();
+    object.created_by.as_deref().is_none_or(|by| by == &*intent.id || Some(by) == carrier)
 }
 
 fn unsupported_kind(input: &Input<'_>, resource: &Resource, out: &mut TenantDiff) {
@@ -372,6 +375,7 @@ fn blank(resource: &Resource) -> Delta {
         cause: Cause::Manifest,
         reason: String::new(),
         findings: Vec::new(),
+        before: None,
         desired: Fields::new(),
         protect: None,
         resumes: None,

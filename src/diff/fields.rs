@@ -34,7 +34,7 @@ pub(super) fn compare(
     for (id, declared) in resource.fields.iter() {
         let field = def.field(id);
         let support = capability.field(id);
-        if support == FieldSupport::Unsupported || only_at_creation(field.sense) {
+        if support == FieldSupport::Unsupported || created_only(field.sense) {
             continue;
         }
         let applied = row.and_then(|r| applied_digest(&r.applied, field.path));
@@ -90,7 +90,7 @@ pub(super) fn drift(
     fields
         .filter(|(id, field, _)| {
             matches!(capability.field(*id), FieldSupport::Full | FieldSupport::Immutable)
-                && !only_at_creation(field.sense)
+                && !created_only(field.sense)
                 && !field.ty.is_secret()
         })
         .filter_map(|(id, field, applied)| {
@@ -183,8 +183,8 @@ pub(super) fn reason(cause: Cause) -> &'static str {
     }
 }
 
-/// Arguments of creation mean nothing to an object that exists.
-const fn only_at_creation(sense: Sense) -> bool {
+/// True for arguments of creation and of the engine: they mean nothing to an object that exists, and are never compared.
+pub const fn created_only(sense: Sense) -> bool {
     matches!(sense, Sense::CreationOnly | Sense::DeferUntil | Sense::Notify | Sense::ResendWhenExpired | Sense::Offboard)
 }
 

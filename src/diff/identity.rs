@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{Finding, Input, TenantDiff, Unmanaged, declared_resources};
 use crate::model::kind::Placement;
 use crate::model::live::normalise_key;
-use crate::model::{Address, FieldType, Kind, LedgerRow, LiveObject, Name, Resource, Value};
+use crate::model::{Address, FieldType, Fields, Kind, LedgerRow, LiveObject, Name, Resource, Value};
 
 /// The live objects of a tenant, found by id and by natural key.
 pub struct Identity<'a> {
@@ -125,6 +125,16 @@ impl<'a> Identity<'a> {
             }
             other => other.clone(),
         }
+    }
+
+    /// All live fields of an object, references by name.
+    pub fn named_fields(&self, object: &LiveObject) -> Fields {
+        let def = object.def();
+        let mut fields = Fields::new();
+        for (id, value) in object.fields.iter() {
+            fields.set(id, self.named(&def.field(id).ty, value));
+        }
+        fields
     }
 
     fn name_of<'b>(&'b self, kind: Kind, id: &'b str) -> &'b str {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use fields::created_only;
 pub use identity::Identity;
 pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
 
@@ -104,6 +105,8 @@ pub struct Delta {
     pub reason: String,
     /// What was noticed.
     pub findings: Vec<Finding>,
+    /// The live fields, references by name; `None`: it is not there.
+    pub before: Option<Fields>,
     /// The declared fields that the portal supports; empty for what is not declared.
     pub desired: Fields,
     /// Protection to record.

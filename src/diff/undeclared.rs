@@ -69,7 +69,9 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: 
         delta.findings.push(Finding::Protected);
     }
     if let Some(object) = object {
-        delta.fields = before(identity, object);
+        let before = identity.named_fields(object);
+        delta.fields = taken_away(&before);
+        delta.before = Some(before);
     }
     out.deltas.push(delta);
 }
@@ -117,16 +119,15 @@ fn look(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut T
 }
 
 /// What a deletion takes away, so that a plan can show it and others can see what referred to what.
-fn before(identity: &Identity<'_>, object: &LiveObject) -> Vec<super::FieldChange> {
-    let def = object.def();
-    let shown = object.fields.iter().map(|(id, value)| super::FieldChange {
-        field: id,
-        before: Some(identity.named(&def.field(id).ty, value)),
+fn taken_away(before: &Fields) -> Vec<super::FieldChange> {
+    let change = |(field, value): (crate::model::FieldId, &crate::model::Value)| super::FieldChange {
+        field,
+        before: Some(value.clone()),
         after: None,
         sensitive: false,
         cause: Cause::Manifest,
-    });
-    shown.collect()
+    };
+    before.iter().map(change).collect()
 }
 
 fn blank(row: &LedgerRow) -> Delta {
@@ -140,6 +141,7 @@ fn blank(row: &LedgerRow) -> Delta {
         cause: Cause::Manifest,
         reason: String::new(),
         findings: Vec::new(),
+        before: None,
         desired: Fields::new(),
         protect: None,
         resumes: None,

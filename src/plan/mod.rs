@@ -4,6 +4,10 @@
 //! I/O and never asks for the time: *now* is an input that the plan records. The stages make the wrong order impossible to write:
 //! [`Plan<Unchecked>`] → `guard::judge` → [`Plan<Judged>`] → `guard::approve` → [`Plan<Approved>`], and only the last can be applied.
 
+pub mod build;
+mod held;
+pub mod link;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -112,6 +116,8 @@ pub struct Unit {
     pub retained: Vec<Retained>,
     /// What waits and is no change: invitations not accepted, deferred invitations, work orders.
     pub waiting: Vec<Waiting>,
+    /// Intents of earlier runs that this reading answered: settled with the next apply.
+    pub settled: Vec<Box<str>>,
     /// What it means to people.
     pub consequences: Consequences,
     /// What the guards need to count.

@@ -1,3 +1,9 @@
 //! `R…`: planning and applying a run.
 
-codes! {}
+codes! {
+    PORTAL_UNAVAILABLE = "R001", "A portal does not answer, or not so that it can be understood", "check the endpoint and the network, then run again; nothing was changed there";
+    PORTAL_DENIED = "R002", "A portal does not let us in", "check the credentials that the Portal document refers to, and their rights";
+    PORTAL_MISCONFIGURED = "R003", "A Portal document or its profile is wrong", "correct the document named";
+    RULE_WARNS = "R004", "A rule of the portal warns", "read the rule; the change goes on";
+    UNSUPPORTED_LEFT_OUT = "R005", "A field that the portal lacks was left out", "remove it for this portal, or set `unsupported: Ignore` in its Portal document";
+}

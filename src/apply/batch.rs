@@ -1,0 +1,318 @@
+//! One batch of changes of one portal: intents are committed, calls are made, outcomes are committed. A change of several calls (a replacement)
+//! takes several rounds of this.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::call::{self, Prepared};
+use super::outcome::{Outcome, OutcomeResult};
+use super::schedule::{Task, outcome};
+use super::{Event, Knowledge, World, record, uncertain};
+use crate::diff::created_only;
+use crate::ledger::Write;
+use crate::model::{FieldId, FieldSupport, Intent, IntentAction, LiveObject, PortalName};
+use crate::plan::{Action, build};
+use crate::portal::{Call, CallError, Done, Execute};
+
+/// Most times that one call is made, the first included: with a backoff of half a second that is half a minute of patience.
+const ATTEMPTS: u32 = 7;
+
+/// What every batch of a run shares.
+pub(super) struct Context<'a> {
+    /// The world.
+    pub(super) world: &'a World<'a>,
+    /// Digest of the plan.
+    pub(super) plan: &'a str,
+    /// Ids and rows.
+    pub(super) knowledge: &'a Knowledge,
+}
+
+/// What became of a batch.
+pub(super) struct BatchDone {
+    /// The portal.
+    pub(super) portal: PortalName,
+    /// One for each change and each rider, by its place in the schedule.
+    pub(super) outcomes: Vec<(usize, Outcome)>,
+    /// Why nothing may begin any more: the ledger cannot be written.
+    pub(super) fatal: Option<String>,
+}
+
+/// A change under way.
+struct Doing<'a> {
+    task: Task<'a>,
+    steps: std::vec::IntoIter<IntentAction>,
+    begun: Timestamp,
+    result: Option<OutcomeResult>,
+    differs: Vec<String>,
+}
+
+/// Runs a batch to its end.
+pub(super) async fn run<'a>(context: &Context<'a>, portal: PortalName, driver: Arc<dyn Execute>, tasks: Vec<Task<'a>>) -> BatchDone {
+    let mut doing: Vec<_> = tasks.into_iter().map(|task| begin(context, &portal, task)).collect();
+    let mut fatal = None;
+    let mut writes: Vec<_> = doing.iter().flat_map(|d| ledger_only(context, &d.task)).collect();
+    loop {
+        let round = match next_round(context, &portal, &*driver, &mut doing, writes).await {
+            Ok(round) if round.is_empty() => break,
+            Ok(round) => round,
+            Err(error) => {
+                fatal = Some(error);
+                break;
+            }
+        };
+        let calls: Vec<Call> = round.iter().map(|(_, prepared)| prepared.call.clone()).collect();
+        let results = perform(context, &*driver, &calls).await;
+        writes = Vec::new();
+        for ((at, prepared), result) in round.iter().zip(results) {
+            if let Some(doing) = doing.get_mut(*at) {
+                settle(context, &*driver, doing, prepared, result, &mut writes);
+            }
+        }
+        if let Err(error) = context.world.ledger.commit(context.world.lock, std::mem::take(&mut writes)).await {
+            let message = format!("the portal answered, and the ledger could not record it: {error}; run again to find out");
+            for (at, _) in &round {
+                if let Some(doing) = doing.get_mut(*at) {
+                    doing.result = Some(OutcomeResult::Uncertain { message: message.clone() });
+                }
+            }
+            fatal = Some(error.to_string());
+            break;
+        }
+    }
+    let outcomes = doing.into_iter().flat_map(|d| outcomes(context, d, fatal.as_deref())).collect();
+    BatchDone { portal, outcomes, fatal }
+}
+
+fn begin<'a>(context: &Context<'_>, portal: &PortalName, task: Task<'a>) -> Doing<'a> {
+    (context.world.watch)(Event::Started(portal, &task.change.address));
+    let steps = build::intents(&task.change.actions).into_iter();
+    Doing { task, steps, begun: (context.world.clock)(), result: None, differs: Vec::new() }
+}
+
+/// Writes that need no call: they go with the first commit.
+fn ledger_only(context: &Context<'_>, task: &Task<'_>) -> Vec<Write> {
+    let (change, portal) = (task.change, &task.unit.portal);
+    let mut writes = Vec::new();
+    if let Some(previous) = change.previous.as_ref().filter(|_| change.has(Action::Move)) {
+        writes.push(Write::Move(portal.clone(), previous.clone(), change.address.clone()));
+        if let Some(mut row) = context.knowledge.row(portal, previous) {
+            row.address = change.address.clone();
+            context.knowledge.learn(portal, row);
+        }
+    }
+    let forgets = change.has(Action::Forget);
+    let makes = change.has(Action::Create);
+    if forgets {
+        writes.push(record::removal(context, task));
+    } else if !makes && change.actions.iter().any(|a| a.ledger_only()) {
+        let row = record::row_before_update(context, task);
+        context.knowledge.learn(portal, row.clone());
+        writes.push(Write::Put(portal.clone(), Box::new(row)));
+    }
+    if let Some(intent) = change.resumes.as_ref().filter(|_| !makes) {
+        writes.push(Write::Settle(portal.clone(), change.address.tenant.clone(), intent.clone()));
+    }
+    if build::intents(&change.actions).is_empty() {
+        writes.push(record::audit(context, task, "done"));
+    }
+    writes
+}
+
+type Round = Vec<(usize, Prepared)>;
+
+/// Prepares the next call of every change that has one left, and commits their intents together with `writes`.
+async fn next_round(
+    context: &Context<'_>,
+    portal: &PortalName,
+    driver: &dyn Execute,
+    doing: &mut [Doing<'_>],
+    mut writes: Vec<Write>,
+) -> Result<Round, String> {
+    let mut round = Round::new();
+    for (at, doing) in doing.iter_mut().enumerate().filter(|(_, d)| d.result.is_none()) {
+        let Some(action) = doing.steps.next() else { continue };
+        let resumed = doing.task.change.resumes.clone().filter(|_| action == IntentAction::Create);
+        let id = resumed.unwrap_or_else(|| (context.world.new_id)());
+        match call::prepare(context, driver, &doing.task, action, id) {
+            Ok(prepared) => {
+                let calls = std::iter::once(&prepared.call).chain(&prepared.call.carries);
+                writes.extend(calls.map(|c| Write::Intend(portal.clone(), intent(context, c))));
+                round.push((at, prepared));
+            }
+            Err(message) => doing.result = Some(OutcomeResult::Failed { message, denied: false }),
+        }
+    }
+    if !writes.is_empty() {
+        context.world.ledger.commit(context.world.lock, writes).await.map_err(|e| e.to_string())?;
+    }
+    Ok(round)
+}
+
+fn intent(context: &Context<'_>, call: &Call) -> Intent {
+    Intent {
+        id: call.intent.clone(),
+        address: call.address.clone(),
+        key: call.key.clone(),
+        action: call.action,
+        object: call.object.clone(),
+        at: (context.world.clock)(),
+        plan: context.plan.into(),
+        unknown: false,
+    }
+}
+
+/// Makes calls; those that may be repeated are, with growing pauses, and those whose answer was lost are looked for first.
+async fn perform(context: &Context<'_>, driver: &dyn Execute, calls: &[Call]) -> Vec<Result<Done, CallError>> {
+    let mut results: Vec<Option<Result<Done, CallError>>> = vec![None; calls.len()];
+    let mut pending: Vec<usize> = (0..calls.len()).collect();
+    for attempt in 0..ATTEMPTS {
+        let batch: Vec<Call> = pending.iter().filter_map(|at| calls.get(*at).cloned()).collect();
+        let answers = guarded(driver, &batch).await;
+        let mut again = Vec::new();
+        let mut pause = backoff(context, attempt);
+        for ((at, call), answer) in pending.iter().copied().zip(&batch).zip(answers) {
+            let answer = match answer {
+                Err(CallError::Uncertain(why)) => uncertain::find_out(driver, call, why).await,
+                answer => answer,
+            };
+            let repeat = match &answer {
+                Err(CallError::Retry { after, .. }) => {
+                    pause = pause.max(after.unwrap_or_default());
+                    true
+                }
+                Err(CallError::Uncertain(_)) => driver.capabilities().idempotent,
+                Ok(_) | Err(CallError::Refused(_) | CallError::Denied(_)) => false,
+            };
+            if let Some(slot) = results.get_mut(at) {
+                *slot = Some(answer);
+            }
+            if repeat {
+                again.push(at);
+            }
+        }
+        pending = again;
+        if pending.is_empty() || attempt + 1 == ATTEMPTS || context.world.stop.requested() {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    results.into_iter().map(|r| r.unwrap_or_else(|| Err(CallError::Uncertain("the driver gave no answer".to_owned())))).collect()
+}
+
+/// A driver that panics has done who knows what: its calls are uncertain, and the process goes on.
+async fn guarded(driver: &dyn Execute, batch: &[Call]) -> Vec<Result<Done, CallError>> {
+    let answers = std::panic::AssertUnwindSafe(driver.perform(batch)).catch_unwind().await;
+    answers.unwrap_or_else(|_| vec![Err(CallError::Uncertain("the driver failed in the middle of the call".to_owned())); batch.len()])
+}
+
+/// Half to the whole of a pause that doubles each time, so that many runs do not come back together.
+fn backoff(context: &Context<'_>, attempt: u32) -> std::time::Duration {
+    let whole = context.world.backoff.saturating_mul(2_u32.saturating_pow(attempt));
+    let jitter = (context.world.new_id)().bytes().fold(0_u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b))) % 1000;
+    whole / 2 + whole / 2 * jitter / 1000
+}
+
+/// Turns one answer into what the ledger is told and what the change has come to.
+fn settle(
+    context: &Context<'_>,
+    driver: &dyn Execute,
+    doing: &mut Doing<'_>,
+    prepared: &Prepared,
+    result: Result<Done, CallError>,
+    writes: &mut Vec<Write>,
+) {
+    let (portal, tenant) = (doing.task.unit.portal.clone(), doing.task.change.address.tenant.clone());
+    let call = &prepared.call;
+    let intents: Vec<_> = std::iter::once(call).chain(&call.carries).map(|c| c.intent.clone()).collect();
+    let settled = || intents.iter().map(|id| Write::Settle(portal.clone(), tenant.clone(), id.clone()));
+    let word = match result {
+        Ok(Done::Now { id, object, carried }) => {
+            writes.extend(settled());
+            done(context, &doing.task, prepared, id, &carried, writes);
+            if let Some(object) = object {
+                doing.differs = differences(driver, call, &object);
+            }
+            "done".to_owned()
+        }
+        Ok(Done::Pending { waits_for }) => {
+            let word = format!("pending: {waits_for}");
+            doing.result = Some(OutcomeResult::Pending { waits_for });
+            word
+        }
+        Err(CallError::Uncertain(message)) => {
+            writes.extend(intents.iter().map(|id| Write::MarkUnknown(portal.clone(), tenant.clone(), id.clone())));
+            let word = format!("uncertain: {message}");
+            doing.result = Some(OutcomeResult::Uncertain { message });
+            word
+        }
+        Err(error) => {
+            writes.extend(settled());
+            let denied = matches!(error, CallError::Denied(_));
+            doing.result = Some(OutcomeResult::Failed { message: error.to_string(), denied });
+            format!("failed: {error}")
+        }
+    };
+    writes.push(record::audit(context, &doing.task, &word));
+    for rider in doing.task.carried.iter().filter(|_| call.action == IntentAction::Create) {
+        writes.push(record::audit(context, rider, &format!("{word} (with {})", call.address)));
+    }
+}
+
+fn done(
+    context: &Context<'_>,
+    task: &Task<'_>,
+    prepared: &Prepared,
+    id: Option<Box<str>>,
+    carried: &[Option<Box<str>>],
+    writes: &mut Vec<Write>,
+) {
+    let portal = &task.unit.portal;
+    let mut put = |task: &Task<'_>, id: Option<Box<str>>, macs: &[(FieldId, crate::model::Digest)]| {
+        let row = record::row(context, task, id, macs);
+        context.knowledge.learn(portal, row.clone());
+        writes.push(Write::Put(portal.clone(), Box::new(row)));
+    };
+    match prepared.call.action {
+        IntentAction::Create => {
+            put(task, id, &prepared.macs);
+            for (n, rider) in task.carried.iter().enumerate() {
+                put(rider, carried.get(n).cloned().flatten(), prepared.carried_macs.get(n).map_or(&[], Vec::as_slice));
+            }
+        }
+        IntentAction::Update => put(task, id, &prepared.macs),
+        IntentAction::Delete => writes.push(record::removal(context, task)),
+        IntentAction::Resend => {}
+    }
+}
+
+/// Paths of the fields that the portal shows otherwise than they were just written.
+fn differences(driver: &dyn Execute, call: &Call, object: &LiveObject) -> Vec<String> {
+    let def = call.address.kind.def();
+    let support = |id| driver.capabilities().kind(call.address.kind).map_or(FieldSupport::Full, |c| c.field(id));
+    let shown = call.desired.iter().filter(|(id, _)| {
+        let field = def.field(*id);
+        matches!(support(*id), FieldSupport::Full | FieldSupport::Immutable) && !field.ty.is_secret() && !created_only(field.sense)
+    });
+    shown
+        .filter(|(id, value)| {
+            object.fields.get(*id).map_or(!value.is_empty(), |live| live != *value && !(live.is_empty() && value.is_empty()))
+        })
+        .map(|(id, _)| def.field(id).path.to_owned())
+        .collect()
+}
+
+fn outcomes(context: &Context<'_>, doing: Doing<'_>, fatal: Option<&str>) -> Vec<(usize, Outcome)> {
+    let unfinished = doing.steps.len() > 0;
+    let result = doing.result.unwrap_or_else(|| match fatal {
+        Some(error) if unfinished || doing.differs.is_empty() => {
+            OutcomeResult::Failed { message: format!("the ledger cannot be written: {error}"), denied: false }
+        }
+        _ if doing.differs.is_empty() => OutcomeResult::Done,
+        _ => OutcomeResult::DoneDiffers { fields: doing.differs },
+    });
+    let elapsed = (context.world.clock)().duration_since(doing.begun).as_millis();
+    let one = |task: &Task<'_>| (task.at, Outcome { duration_ms: u64::try_from(elapsed).unwrap_or(0), ..outcome(task, result.clone()) });
+    std::iter::once(&doing.task).chain(&doing.task.carried).map(one).collect()
+}

@@ -1,0 +1,162 @@
+//! One change as a call: names become ids, secrets are read. Nothing is decided here; what cannot be filled in is an error of that change.
+
+use super::batch::Context;
+use super::schedule::Task;
+use super::{Knowledge, secret_fields};
+use crate::model::kind::Placement;
+use crate::model::{Address, Digest, FieldId, Fields, IntentAction, KindCapability, PortalName, TenantName, Value};
+use crate::plan::{Change, link};
+use crate::portal::{Call, Execute};
+
+/// A call and what the ledger needs to know of it.
+pub(super) struct Prepared {
+    /// The call.
+    pub(super) call: Call,
+    /// MACs of the secrets that it carries.
+    pub(super) macs: Vec<(FieldId, Digest)>,
+    /// The same of what rides on it.
+    pub(super) carried_macs: Vec<Vec<(FieldId, Digest)>>,
+}
+
+/// Fills in a call.
+///
+/// # Errors
+/// In words for a person: a reference without an id, a secret that cannot be read.
+pub(super) fn prepare(
+    context: &Context<'_>,
+    driver: &dyn Execute,
+    task: &Task<'_>,
+    action: IntentAction,
+    intent: Box<str>,
+) -> Result<Prepared, String> {
+    let (mut call, macs) = fill(context, driver, task, action, intent, false)?;
+    let mut carried_macs = Vec::new();
+    if action == IntentAction::Create {
+        for (n, rider) in task.carried.iter().enumerate() {
+            let id = format!("{}/{}", call.intent, n + 1).into();
+            let (rider, macs) = fill(context, driver, rider, action, id, true)?;
+            call.carries.push(rider);
+            carried_macs.push(macs);
+        }
+    }
+    Ok(Prepared { call, macs, carried_macs })
+}
+
+/// Tenants beyond its own whose ids a change needs.
+pub(super) fn foreign_tenants(change: &Change) -> Vec<TenantName> {
+    let def = change.address.kind.def();
+    let refers = change.desired.iter().filter_map(|(id, value)| Some((def.field(id).ty.refers_to()?, value)));
+    let targets = refers.flat_map(|(kind, value)| link::targets(&change.address, kind, value));
+    targets.map(|a| a.tenant).filter(|t| *t != change.address.tenant).collect()
+}
+
+type Filled = (Call, Vec<(FieldId, Digest)>);
+
+fn fill(
+    context: &Context<'_>,
+    driver: &dyn Execute,
+    task: &Task<'_>,
+    action: IntentAction,
+    intent: Box<str>,
+    rides: bool,
+) -> Result<Filled, String> {
+    let (change, portal) = (task.change, &task.unit.portal);
+    let capabilities = driver.capabilities();
+    let desired = match action {
+        IntentAction::Delete => Fields::new(),
+        IntentAction::Create | IntentAction::Update | IntentAction::Resend => {
+            with_ids(context.knowledge, portal, change, &|kind| capabilities.kind(kind), rides)?
+        }
+    };
+    let changed: Vec<_> = match action {
+        IntentAction::Create => desired.iter().map(|(id, _)| id).collect(),
+        IntentAction::Update => change.fields.iter().map(|f| f.field).collect(),
+        IntentAction::Delete | IntentAction::Resend => Vec::new(),
+    };
+    let mut secrets = Vec::new();
+    let mut macs = Vec::new();
+    for (field, value) in changed.iter().filter_map(|id| Some((*id, desired.get(*id)?))) {
+        if !change.address.kind.def().field(field).ty.is_secret() {
+            continue;
+        }
+        let read = secret_fields::read(context.world.secrets, value).map_err(|e| e.to_string())?;
+        macs.push((field, secret_fields::mac(context.world.mac, &read)));
+        secrets.extend(read.into_iter().map(|(key, secret)| (field, key, secret)));
+    }
+    let call = Call {
+        intent,
+        owner: context.world.installation.into(),
+        tenant_id: tenant_id(context.knowledge, portal, change, task.unit.tenant_id.as_deref()),
+        address: change.address.clone(),
+        action,
+        object: if action == IntentAction::Create {
+            None
+        } else {
+            context.knowledge.id(portal, &change.address).or_else(|| change.id.clone())
+        },
+        key: change.key.clone(),
+        desired,
+        changed,
+        secrets,
+        carries: Vec::new(),
+    };
+    Ok((call, macs))
+}
+
+fn tenant_id(knowledge: &Knowledge, portal: &PortalName, change: &Change, known: Option<&str>) -> Option<Box<str>> {
+    known.map(Into::into).or_else(|| tenant_in(knowledge, portal, &change.address.tenant))
+}
+
+/// The id of a tenant: as read from the portal, else of the row that this run or an earlier one wrote.
+fn tenant_in(knowledge: &Knowledge, portal: &PortalName, tenant: &TenantName) -> Option<Box<str>> {
+    let kinds = crate::model::Kind::ALL.into_iter().filter(|k| k.def().placement == Placement::Tenant);
+    let mut rows = kinds.filter_map(|k| knowledge.id(portal, &Address::new(tenant.clone(), k, tenant.clone())));
+    knowledge.tenants.get(&(portal.clone(), tenant.clone())).cloned().or_else(|| rows.next())
+}
+
+fn with_ids<'a>(
+    knowledge: &Knowledge,
+    portal: &PortalName,
+    change: &Change,
+    capability: &dyn Fn(crate::model::Kind) -> Option<&'a KindCapability>,
+    rides: bool,
+) -> Result<Fields, String> {
+    let def = change.address.kind.def();
+    let mut fields = Fields::new();
+    for (id, value) in change.desired.iter() {
+        let Some(kind) = def.field(id).ty.refers_to() else {
+            fields.set(id, value.clone());
+            continue;
+        };
+        let builtin = |name: &str| capability(kind).is_some_and(|c| c.builtin.contains(name));
+        let one = |value: &Value| -> Result<Option<Value>, String> {
+            if let Some(name) = value.as_text().filter(|n| builtin(n)) {
+                return Ok(Some(Value::text(name)));
+            }
+            let target = link::targets(&change.address, kind, value).into_iter().next();
+            let found = target.as_ref().and_then(|a| {
+                let tenant = a.kind.def().placement == Placement::Tenant;
+                knowledge.id(portal, a).or_else(|| tenant.then(|| tenant_in(knowledge, portal, &a.tenant)).flatten())
+            });
+            match (found, target) {
+                (Some(id), _) => Ok(Some(Value::text(id))),
+                // What rides on its carrier's call is made before what it refers to; the next plan adds the rest.
+                (None, _) if rides => Ok(None),
+                (None, Some(target)) => Err(format!("it refers to {target}, which has no id in portal {portal} yet")),
+                (None, None) => Err(format!("it refers to something that is no {}", kind.def().noun)),
+            }
+        };
+        let value = match value {
+            Value::List(items) => {
+                let mut ids: Vec<_> = items.iter().map(one).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+                ids.sort();
+                Some(Value::List(ids))
+            }
+            single => one(single)?,
+        };
+        if let Some(value) = value {
+            fields.set(id, value);
+        }
+    }
+    Ok(fields)
+}

@@ -1,0 +1,310 @@
+//! From differences to a plan: who performs each change, what it brings about, which rules it breaks, what it means to people.
+//!
+//! Comes in: a [`TenantDiff`] and what it was made from. Goes out: a [`Unit`]. Names no kind and no portal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, Change, Consequences, Facts, Finding, Source, Unit};
+use crate::diff::{Delta, Input, TenantDiff};
+use crate::model::kind::{Bearing, Sense};
+use crate::model::rule::{Conduct, Effect, Subject};
+use crate::model::{Fields, IntentAction, Kind, ObjectState, Performer, Sources, Value};
+
+/// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
+pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
+    let TenantDiff { deltas, drift, unmanaged, retained, waiting, awaiting_acceptance: _, settled } = diff;
+    if deltas.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty() {
+        return None;
+    }
+    let mut changes: Vec<_> = deltas.into_iter().map(|d| change(input, d, conduct, sources)).collect();
+    carry(input, &mut changes);
+    let consequences = consequences(input, &changes);
+    Some(Unit {
+        portal: input.portal.name.clone(),
+        tenant: input.tenant.clone(),
+        tenant_id: tenant_id(input),
+        consequences,
+        facts: facts(input),
+        changes,
+        drift,
+        unmanaged,
+        retained,
+        waiting,
+        settled,
+        refusals: Vec::new(),
+        digest: String::new(),
+    })
+}
+
+/// The tenant's id in the portal: of its own row, else of its own object.
+fn tenant_id(input: &Input<'_>) -> Option<Box<str>> {
+    let placed = |kind: Kind| kind.def().placement == crate::model::kind::Placement::Tenant;
+    let row = input.ledger.rows.values().find(|r| placed(r.address.kind)).and_then(|r| r.id.clone());
+    row.or_else(|| {
+        let objects = input.live.collections.iter().filter(|(kind, _)| placed(**kind)).flat_map(|(_, c)| &c.objects);
+        let mut named = objects.filter(|o| *o.key == *input.tenant.as_str());
+        named.next().map(|o| o.id.clone())
+    })
+}
+
+fn facts(input: &Input<'_>) -> Facts {
+    let mut owned = BTreeMap::new();
+    for row in input.ledger.rows.values() {
+        *owned.entry(row.address.kind).or_insert(0) += 1;
+    }
+    let administered = |kind: &Kind| kind.def().with_sense(Sense::Administrator).next().is_some();
+    Facts {
+        owned,
+        declared: input.desired.map_or(0, |t| t.resources.len() as u64),
+        tenant_declared: input.desired.is_some(),
+        administrators_known: input.capabilities.kinds.keys().filter(|k| administered(k)).all(|k| input.live.is_complete(*k)),
+    }
+}
+
+fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sources) -> Change {
+    let Delta { address, previous, key, id, actions, fields, cause, reason, mut findings, before, desired, protect, resumes } = delta;
+    let declared = input.desired.and_then(|t| t.get(address.kind, &address.name));
+    let mut effects = BTreeSet::new();
+    let mut performer = Performer::Call;
+    for intended in intents(&actions) {
+        let who = performer_of(input, address.kind, intended);
+        performer = worse(performer, who);
+        let deletes = intended == IntentAction::Delete;
+        let subject = Subject {
+            tenant: input.tenant,
+            kind: address.kind,
+            action: intended,
+            declared: declared.filter(|_| !deletes),
+            after: Some(&desired).filter(|_| !deletes),
+            before: before.as_ref(),
+            desired: input.desired,
+            live: Some(input.live),
+            account: &input.portal.account,
+        };
+        effects.extend(conduct.effects(&subject));
+        let broken = conduct.violations(&subject).into_iter();
+        findings.extend(broken.map(|v| Finding::Rule { rule: v.rule, message: v.message, refuses: v.refuses }));
+    }
+    if performer == Performer::Technician {
+        effects.insert(Effect::Technician);
+    }
+    let source = declared.map(|r| Source {
+        file: sources.path(r.source).to_owned(),
+        line: r.mark.line,
+        column: u32::from(r.mark.column),
+        layer: "organization".to_owned(),
+    });
+    Change {
+        address,
+        previous,
+        key,
+        id,
+        actions,
+        fields,
+        cause,
+        reason,
+        source,
+        effects: effects.into_iter().collect(),
+        depends_on: Vec::new(),
+        carried_by: None,
+        performer,
+        findings,
+        blocked_by: Vec::new(),
+        desired,
+        protect,
+        resumes,
+    }
+}
+
+/// The portal calls that actions come to.
+pub(crate) fn intents(actions: &[Action]) -> Vec<IntentAction> {
+    let mut calls = Vec::new();
+    for action in actions {
+        match action {
+            Action::Create => calls.push(IntentAction::Create),
+            Action::Update => calls.push(IntentAction::Update),
+            Action::Replace => calls.extend([IntentAction::Delete, IntentAction::Create]),
+            Action::Delete => calls.push(IntentAction::Delete),
+            Action::Resend => calls.push(IntentAction::Resend),
+            Action::Adopt | Action::Recover | Action::Forget | Action::Move | Action::Protect | Action::Unprotect => {}
+            Action::Suspend | Action::Share | Action::Unshare => {}
+        }
+    }
+    calls
+}
+
+fn performer_of(input: &Input<'_>, kind: Kind, action: IntentAction) -> Performer {
+    input.capabilities.kind(kind).map_or(Performer::Unsupported, |c| match action {
+        IntentAction::Create => c.create,
+        IntentAction::Update => c.update,
+        IntentAction::Delete => c.delete,
+        IntentAction::Resend => c.resend,
+    })
+}
+
+fn worse(a: Performer, b: Performer) -> Performer {
+    match (a, b) {
+        (Performer::Unsupported, _) | (_, Performer::Unsupported) => Performer::Unsupported,
+        (Performer::Technician, _) | (_, Performer::Technician) => Performer::Technician,
+        (Performer::Call, Performer::Call) => Performer::Call,
+    }
+}
+
+/// Where the portal makes two things in one call, the first administrator (else the first by address) rides on the carrier's creation.
+fn carry(input: &Input<'_>, changes: &mut [Change]) {
+    for (kind, capability) in &input.capabilities.kinds {
+        let Some(carrier) = capability.carried_by else { continue };
+        let Some(carrier) =
+            changes.iter().find(|c| c.address.kind == carrier && c.action() == Some(Action::Create)).map(|c| c.address.clone())
+        else {
+            continue;
+        };
+        let administers =
+            |c: &Change| kind.def().with_sense(Sense::Administrator).any(|(id, _)| c.desired.get(id).is_some_and(Value::is_true));
+        let mut made: Vec<_> = changes.iter_mut().filter(|c| c.address.kind == *kind && c.action() == Some(Action::Create)).collect();
+        made.sort_by_key(|c| !administers(c));
+        if let Some(first) = made.into_iter().next() {
+            first.carried_by = Some(carrier);
+        }
+    }
+}
+
+/// What changes mean to people: from the kinds' bearings and the fields' senses.
+fn consequences(input: &Input<'_>, changes: &[Change]) -> Consequences {
+    let mut out = Consequences::default();
+    for change in changes {
+        access(change, &mut out);
+        if change.effects.contains(&Effect::Email) {
+            out.emails.push(change.key.to_string());
+        }
+        for field in &change.fields {
+            if change.address.kind.def().field(field.field).sense == Sense::Licences {
+                licences(field.before.as_ref(), field.after.as_ref(), &mut out);
+            }
+        }
+    }
+    administrators(input, changes, &mut out);
+    out.gain_access.sort();
+    out.gain_access.dedup();
+    out.lose_access.sort();
+    out.lose_access.dedup();
+    out.emails.sort();
+    out.licences.retain(|_, delta| *delta != 0);
+    out
+}
+
+fn access(change: &Change, out: &mut Consequences) {
+    let def = change.address.kind.def();
+    if def.bearing != Bearing::Access {
+        return;
+    }
+    let share = def.with_sense(Sense::Share).next();
+    let whom = |place: Option<&str>| place.map_or_else(|| change.key.to_string(), |p| format!("{} in {p}", change.key));
+    if let Some((id, _)) = share {
+        let field = change.fields.iter().find(|f| f.field == id);
+        let list = |v: Option<&Value>| -> BTreeSet<String> {
+            v.and_then(Value::as_list).unwrap_or_default().iter().filter_map(|v| v.as_text().map(str::to_owned)).collect()
+        };
+        let before = list(field.and_then(|f| f.before.as_ref()));
+        let after = list(field.and_then(|f| f.after.as_ref()));
+        out.gain_access.extend(after.difference(&before).map(|t| whom(Some(t))));
+        out.lose_access.extend(before.difference(&after).map(|t| whom(Some(t))));
+        return;
+    }
+    let suspended = |id| change.desired.get(id).is_some_and(Value::is_true);
+    let suspension = def.with_sense(Sense::Suspended).find_map(|(id, _)| change.fields.iter().find(|f| f.field == id));
+    match change.action() {
+        Some(Action::Create) if !def.with_sense(Sense::Suspended).any(|(id, _)| suspended(id)) => out.gain_access.push(whom(None)),
+        Some(Action::Delete) => out.lose_access.push(whom(None)),
+        Some(Action::Replace) => {
+            out.lose_access.push(whom(None));
+            out.gain_access.push(whom(None));
+        }
+        Some(_) if change.has(Action::Update) => match suspension.and_then(|f| f.after.as_ref()) {
+            Some(Value::Bool(true)) => out.lose_access.push(whom(None)),
+            Some(_) => out.gain_access.push(whom(None)),
+            None => {}
+        },
+        Some(_) | None => {}
+    }
+}
+
+fn licences(before: Option<&Value>, after: Option<&Value>, out: &mut Consequences) {
+    let mut count = |value: Option<&Value>, sign: i64| {
+        let Some(Value::Map(entries)) = value else { return };
+        for (product, number) in entries {
+            if let Value::Integer(n) = number {
+                *out.licences.entry(product.to_string()).or_insert(0) += sign * n;
+            }
+        }
+    };
+    count(before, -1);
+    count(after, 1);
+}
+
+/// Who administers the tenant now and afterwards. Who is suspended administers nothing; who is merely invited does, or a new tenant never could.
+fn administrators(input: &Input<'_>, changes: &[Change], out: &mut Consequences) {
+    let mut before = BTreeSet::new();
+    for object in input.live.collections.values().flat_map(|c| &c.objects) {
+        let invited_in_vain = object.state == ObjectState::InvitationExpired;
+        if administers(object.kind, &object.fields) && !invited_in_vain {
+            before.insert(object.key.to_string());
+        }
+    }
+    let mut after = before.clone();
+    for change in changes {
+        let def = change.address.kind.def();
+        if def.with_sense(Sense::Administrator).next().is_none() {
+            continue;
+        }
+        match change.action() {
+            Some(Action::Delete) => {
+                after.remove(&*change.key);
+            }
+            Some(Action::Create | Action::Replace) => {
+                if administers(change.address.kind, &change.desired) {
+                    after.insert(change.key.to_string());
+                } else {
+                    after.remove(&*change.key);
+                }
+            }
+            Some(_) => updated(change, &mut after),
+            None => {}
+        }
+    }
+    out.administrators_before = before.into_iter().collect();
+    out.administrators_after = after.into_iter().collect();
+}
+
+fn updated(change: &Change, after: &mut BTreeSet<String>) {
+    let def = change.address.kind.def();
+    let key_before = def
+        .key_field()
+        .and_then(|id| change.fields.iter().find(|f| f.field == id))
+        .and_then(|f| f.before.as_ref())
+        .and_then(Value::as_text);
+    let before = key_before.unwrap_or(&change.key).to_owned();
+    let flag = |sense| {
+        def.with_sense(sense)
+            .find_map(|(id, _)| change.fields.iter().find(|f| f.field == id))
+            .map(|f| f.after.as_ref().is_some_and(Value::is_true))
+    };
+    let was = after.remove(&before);
+    let administrator = flag(Sense::Administrator).unwrap_or(was || declared(change, Sense::Administrator));
+    let suspended = flag(Sense::Suspended).unwrap_or_else(|| declared(change, Sense::Suspended));
+    if administrator
+        && !suspended
+        && (was || change.fields.iter().any(|f| matches!(def.field(f.field).sense, Sense::Administrator | Sense::Suspended)))
+    {
+        after.insert(change.key.to_string());
+    }
+}
+
+fn declared(change: &Change, sense: Sense) -> bool {
+    change.address.kind.def().with_sense(sense).any(|(id, _)| change.desired.get(id).is_some_and(Value::is_true))
+}
+
+fn administers(kind: Kind, fields: &Fields) -> bool {
+    let is = |sense| kind.def().with_sense(sense).any(|(id, _)| fields.get(id).is_some_and(Value::is_true));
+    is(Sense::Administrator) && !is(Sense::Suspended)
+}
