@@ -4,6 +4,9 @@
 //! I/O and never asks for the time: *now* is an input that the plan records. The stages make the wrong order impossible to write:
 //! [`Plan<Unchecked>`] → `guard::judge` → [`Plan<Judged>`] → `guard::approve` → [`Plan<Approved>`], and only the last can be applied.
 
+mod digest;
+mod held;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -11,6 +14,9 @@ use jiff::Timestamp;
 use crate::diagnostic::Diagnostic;
 use crate::model::rule::Effect;
 use crate::model::{Address, FieldId, Fields, Kind, Performer, PortalName, TenantName, Value};
+
+pub(crate) use digest::seal;
+pub use held::Hold;
 
 /// A plan in a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
