@@ -5,6 +5,7 @@
 //! [`Plan<Unchecked>`] → `guard::judge` → [`Plan<Judged>`] → `guard::approve` → [`Plan<Approved>`], and only the last can be applied.
 
 pub mod build;
+mod digest;
 mod held;
 pub mod link;
 
@@ -16,6 +17,9 @@ use crate::diagnostic::Diagnostic;
 pub use crate::diff::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
 use crate::model::rule::Effect;
 use crate::model::{Address, Fields, Kind, Performer, PortalName, TenantName};
+
+pub(crate) use digest::seal;
+pub use held::Hold;
 
 /// A plan in a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]

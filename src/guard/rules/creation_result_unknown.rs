@@ -1,0 +1,23 @@
+//! `G018`: nobody knows whether it was made.
+
+use crate::guard::{Check, Guard, Nature};
+use crate::plan::{Change, Finding};
+
+pub(super) static GUARD: Guard = Guard {
+    code: "G018",
+    name: "Creation result unknown",
+    nature: Nature::Fact,
+    refuses: "A change of something that an earlier run may or may not have made, on a portal that cannot tell.",
+    why: "To call again could make a second one; to give up could leave one that nobody manages.",
+    number: None,
+    remedy: "look in the portal and record what is there with `tenantry ledger`",
+    checks: &[Check::Finding(check)],
+};
+
+fn check(change: &Change, finding: &Finding) -> Option<String> {
+    let address = &change.address;
+    match finding {
+        Finding::CreationResultUnknown { why } => Some(format!("whether an earlier run made {address} is not known: {why}")),
+        _ => None,
+    }
+}

@@ -1,0 +1,23 @@
+//! `G011`: the portal did not say enough.
+
+use crate::guard::{Check, Guard, Nature};
+use crate::plan::{Change, Finding};
+
+pub(super) static GUARD: Guard = Guard {
+    code: "G011",
+    name: "Incomplete observation",
+    nature: Nature::Fact,
+    refuses: "A change of something of which the portal did not say whether it exists.",
+    why: "An outage, a lost permission or a short list is never read as \"absent\": a creation would make a second one, a deletion would take the wrong one.",
+    number: None,
+    remedy: "see that the portal answers and that the credentials may list this kind, then plan again",
+    checks: &[Check::Finding(check)],
+};
+
+fn check(change: &Change, finding: &Finding) -> Option<String> {
+    let address = &change.address;
+    match finding {
+        Finding::ObservationIncomplete { why } => Some(format!("whether {address} exists is not known: {why}")),
+        _ => None,
+    }
+}
