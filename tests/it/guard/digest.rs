@@ -29,8 +29,10 @@ fn full() -> Change {
     }
 }
 
+type Alteration = fn(&mut Change);
+
 /// One thing about a change that a person would want to be asked about again.
-fn alterations() -> Vec<(&'static str, fn(&mut Change))> {
+fn alterations() -> Vec<(&'static str, Alteration)> {
     vec![
         ("address", |c| c.address = address("acme/user/bob")),
         ("kind", |c| c.address = address("acme/delegation/ann")),
