@@ -331,6 +331,8 @@ fn g022_the_fifty_first_person_of_a_run_is_refused() {
     };
     check_under(&policy(), fleet(25, 0), &[]);
     check_under(&policy(), fleet(25, 1), &["run G022 51/50"]);
+    let by_deletions = (0..17).map(|n| unit(&format!("t{n}"), many(3, Action::Delete, &format!("t{n}"), "user"))).collect();
+    check_under(&policy(), body(by_deletions), &["run G004 51/50"]);
 }
 
 #[test]
