@@ -319,6 +319,7 @@ fn g022_one_field_that_locks_a_third_out_is_refused() {
     check(lose("acme", 2, 2), &[]);
     check(lose("acme", 3, 10), &[]);
     check(lose("acme", 3, 9), &["acme G022 34/30"]);
+    check(lose("acme", 3, 0), &["acme G022 100/30"]);
     check(lose("acme", 6, 1000), &["acme G022 6/5"]);
 }
 
