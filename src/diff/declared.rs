@@ -173,32 +173,15 @@ impl Case<'_, '_> {
         let compared = fields::compare(self.input, self.identity, self.capability, self.resource, object, None);
         let identical = compared.changes.iter().all(|c| c.sensitive);
         let policy = self.resource.meta.as_ref().and_then(|m| m.adoption).unwrap_or(self.input.portal.adoption);
-        match policy {
-            AdoptionPolicy::Always | AdoptionPolicy::IfUnowned => {
-                self.adopt(object, Origin::Adopted, "it exists already and is taken over", delta, out)
-            }
-            AdoptionPolicy::IfIdentical if identical => {
-                self.adopt(object, Origin::Adopted, "it exists already just as declared and is taken over", delta, out);
-            }
-            AdoptionPolicy::IfIdentical => {
-                delta.id = Some(object.id.clone());
-                delta.fields = compared.changes;
-                self.stuck(
-                    delta,
-                    Finding::AdoptionRefused { why: "it exists already and differs; the policy adopts only what is identical".to_owned() },
-                    out,
-                );
-            }
-            AdoptionPolicy::Refuse => {
-                delta.id = Some(object.id.clone());
-                delta.fields = compared.changes;
-                self.stuck(
-                    delta,
-                    Finding::AdoptionRefused { why: "it exists already and is not ours; the policy adopts nothing".to_owned() },
-                    out,
-                );
-            }
-        }
+        let refused = match policy {
+            AdoptionPolicy::Always | AdoptionPolicy::IfUnowned => None,
+            AdoptionPolicy::IfIdentical if identical => None,
+            AdoptionPolicy::IfIdentical => Some("it exists already and differs; the policy adopts only what is identical"),
+            AdoptionPolicy::Refuse => Some("it exists already and is not ours; the policy adopts nothing"),
+        };
+        // What is refused carries what would be done, so that a person who passes the guard knows what they pass.
+        delta.findings.extend(refused.map(|why| Finding::AdoptionRefused { why: why.to_owned() }));
+        self.adopt(object, Origin::Adopted, "it exists already and is taken over", delta, out);
     }
 
     fn adopt(&self, object: &LiveObject, origin: Origin, reason: &str, mut delta: Delta, out: &mut TenantDiff) {

@@ -13,7 +13,7 @@ not applied.
 
 **Passing.** A guard of *judgement* is passed in that very plan in one of two ways: `--approve-digest sha256:…` with the digest of the
 tenant's part of the plan (or of the run, which passes all of it), or `--allow CODE=REASON`; the reason goes into the audit record. A guard of
-*fact* is never passed: what it names has to be put right.
+*fact* is never passed: what it names has to be put right. Passing a guard never adds to a plan: what the plan says is done, and no more.
 
 **Limits** are the `Portal`'s, under `spec.limits`. `--max-delete N|N%` and `--min-admins N` tighten them for one run and never widen
 them: a count bounds deletions of a kind, of a tenant and of the run; a share bounds deletions of a kind.

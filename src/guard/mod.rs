@@ -134,11 +134,10 @@ pub(crate) fn deletes(change: &Change) -> bool {
     change.has(Action::Delete) || change.has(Action::Replace)
 }
 
-/// Judges a plan by every guard, and seals its digests. What an earlier judgement said is forgotten: a plan that was loaded from a file may
-/// claim anything.
+/// Judges a plan by every guard, and seals its digests. What an earlier judgement said is overwritten: a plan that was loaded from a file
+/// may claim anything.
 pub fn judge(plan: Plan<Unchecked>, policy: &Policy) -> Plan<Judged> {
     let mut plan = plan;
-    forget(&mut plan.body);
     let verdicts: Vec<_> = plan.body.units.iter().map(|unit| judge_unit(plan.body.mode, unit, policy)).collect();
     plan.body.refusals = judge_run(&InRun { body: &plan.body, policy });
     for (unit, verdict) in plan.body.units.iter_mut().zip(verdicts) {
@@ -148,14 +147,6 @@ pub fn judge(plan: Plan<Unchecked>, policy: &Policy) -> Plan<Judged> {
     crate::plan::seal(&mut plan.body);
     say_how_to_pass(&mut plan.body);
     plan.into_stage()
-}
-
-fn forget(body: &mut Body) {
-    body.refusals.clear();
-    for unit in &mut body.units {
-        unit.refusals.clear();
-        unit.changes.iter_mut().for_each(|change| change.blocked_by.clear());
-    }
 }
 
 struct Verdict {

@@ -11,7 +11,7 @@ pub(super) static GUARD: Guard = Guard {
     refuses: "A change of which the portal's profile says that it cannot be undone.",
     why: "Every other mistake is put right by reverting the commit and applying again.",
     number: Some("None is let through: one is as final as many."),
-    remedy: "read what the profile says about this change, and see whether it is meant",
+    remedy: "read what the portal's profile says about this change",
     checks: &[Check::Change(check)],
 };
 

@@ -29,8 +29,10 @@ fn full() -> Change {
     }
 }
 
+type Alteration = fn(&mut Change);
+
 /// One thing about a change that a person would want to be asked about again.
-fn alterations() -> Vec<(&'static str, fn(&mut Change))> {
+fn alterations() -> Vec<(&'static str, Alteration)> {
     vec![
         ("address", |c| c.address = address("acme/user/bob")),
         ("kind", |c| c.address = address("acme/delegation/ann")),
@@ -157,6 +159,12 @@ fn a_secret_is_in_the_digest_by_its_field_alone() {
     assert_eq!(digest(secret("ONE")), digest(secret("OTHER")));
     assert_eq!(digest(secret("ONE")), digest(secret("UNMARKED")), "the kind's table says that it is secret, whatever a plan claims");
     assert_ne!(digest(secret("ONE")), digest(change(Action::Update, "acme/organization/acme")));
+    let marked = |text: &str| {
+        let mut change = with_field(change(Action::Update, "acme/organization/acme"), "notes", None, Some(Value::text(text)));
+        change.fields[0].sensitive = true;
+        change
+    };
+    assert_eq!(digest(marked("one")), digest(marked("other")));
 }
 
 #[test]

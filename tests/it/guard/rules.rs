@@ -319,6 +319,7 @@ fn g022_one_field_that_locks_a_third_out_is_refused() {
     check(lose("acme", 2, 2), &[]);
     check(lose("acme", 3, 10), &[]);
     check(lose("acme", 3, 9), &["acme G022 34/30"]);
+    check(lose("acme", 3, 0), &["acme G022 100/30"]);
     check(lose("acme", 6, 1000), &["acme G022 6/5"]);
 }
 
@@ -331,6 +332,8 @@ fn g022_the_fifty_first_person_of_a_run_is_refused() {
     };
     check_under(&policy(), fleet(25, 0), &[]);
     check_under(&policy(), fleet(25, 1), &["run G022 51/50"]);
+    let by_deletions = (0..17).map(|n| unit(&format!("t{n}"), many(3, Action::Delete, &format!("t{n}"), "user"))).collect();
+    check_under(&policy(), body(by_deletions), &["run G004 51/50"]);
 }
 
 #[test]

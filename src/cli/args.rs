@@ -1,0 +1,491 @@
+//! Arguments, as `clap` reads them. Every long flag is also an environment variable, `TENANTRY_<FLAG>`; `settings` adds that.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::guard::CountOrPercent;
+
+/// Tenants as code for managed service providers.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version, about, propagate_version = true, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to talk.
+    #[command(flatten)]
+    pub talk: Talk,
+}
+
+/// How to talk.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Talk {
+    /// No colour, even on a terminal (also `NO_COLOR`)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Say only what matters
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: whole lists, unmanaged objects, log lines
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Never ask; where an answer is needed, fail
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Refuse every command that could write to a portal or the ledger
+    #[arg(long, global = true)]
+    pub require_read_only: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a first manifest to start from
+    Init(InitArgs),
+    /// Check manifests; needs no portal and no network
+    Validate(ValidateArgs),
+    /// Show what would change
+    Plan(PlanCommand),
+    /// Show what would change, ask, and change it
+    Apply(ApplyCommand),
+    /// Show what differs from what was last applied
+    Drift(DriftArgs),
+    /// Write manifests for what a portal has and adopt it into the ledger on the next apply
+    Import(ImportArgs),
+    /// Show a saved plan, or what is declared and recorded of a tenant
+    Show(ShowArgs),
+    /// Show who may enter which customer, and by which grant
+    Access(AccessArgs),
+    /// Look at and correct the record of what is ours
+    Ledger(LedgerCommand),
+    /// Break a lock that its holder left behind
+    Unlock(UnlockArgs),
+    /// Show what a portal can do, field by field
+    Capabilities(CapabilitiesArgs),
+    /// List and check portal profiles
+    Profile(ProfileCommand),
+    /// Print JSON Schemas for editors and programs
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page of a command
+    Man(ManArgs),
+}
+
+/// Where things are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Where things are")]
+pub struct Places {
+    /// Manifests: files, directories, or `-` for standard input; repeatable [default: .]
+    #[arg(short = 'f', long = "file", value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+    /// The trusted root: Portal documents and profiles are taken from here alone
+    #[arg(long, value_name = "DIR")]
+    pub portals: Option<PathBuf>,
+    /// Where the ledger and the embedded portal are kept [default: .tenantry beside the first manifest path]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// The ledger: a file, or `postgres://…` [default: ledger.db in the state directory]
+    #[arg(long, value_name = "LOCATION", hide_env_values = true)]
+    pub ledger: Option<String>,
+}
+
+/// What is selected.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct Select {
+    /// Only these addresses, as globs: `acme/user/*`; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub target: Vec<String>,
+    /// Not these addresses, as globs; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Only these tenants, as globs; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub tenant: Vec<String>,
+    /// Only these kinds, such as `User`; repeatable
+    #[arg(long, value_name = "KIND")]
+    pub kind: Vec<String>,
+    /// Only these portals; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub portal: Vec<String>,
+    /// Only tenants whose files changed since this git revision
+    #[arg(long, value_name = "REV")]
+    pub changed_since: Option<String>,
+}
+
+/// What a plan may do before somebody has to approve it; flags tighten the portal's limits and never widen them.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits, which only tighten")]
+pub struct LimitArgs {
+    /// Most deletions, as a number or a percentage
+    #[arg(long, value_name = "N|N%")]
+    pub max_delete: Option<CountOrPercent>,
+    /// Fewest administrators that a tenant keeps
+    #[arg(long, value_name = "N")]
+    pub min_admins: Option<u64>,
+}
+
+/// How a plan is shown.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Show {
+    /// Format of the result
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub output: Format,
+    /// Also write the JSON plan to this file
+    #[arg(long, value_name = "FILE")]
+    pub json_into: Option<PathBuf>,
+    /// One JSON object a line while it happens
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How it ends.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Automation")]
+pub struct Automation {
+    /// Exit with 2 if the plan is not empty
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Exit with 7 if the plan is not empty
+    #[arg(long)]
+    pub expect_no_changes: bool,
+    /// Most requests at once to one portal [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub parallelism: Option<u16>,
+    /// How long to wait for a lock, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_timeout: u64,
+    /// Stop after so many seconds: calls under way finish, no new one starts
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where to write; files that exist are left alone
+    #[arg(default_value = ".")]
+    pub directory: PathBuf,
+    /// Name of the first customer
+    #[arg(long, default_value = "acme")]
+    pub name: String,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// `text` or `json`
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanCommand {
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// What is selected.
+    #[command(flatten)]
+    pub select: Select,
+    /// Limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: Show,
+    /// How it ends.
+    #[command(flatten)]
+    pub automation: Automation,
+    /// Save the plan for `apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Plan to take away all that is ours and selected
+    #[arg(long)]
+    pub destroy: bool,
+    /// The plan of the base branch, as `--json-into` wrote it: what was out of step already is said apart
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+    /// Name that tells this comment from those of other roots in one pull request
+    #[arg(long, value_name = "ROOT", default_value = "default")]
+    pub comment: String,
+}
+
+/// `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyCommand {
+    /// A plan that `plan --out` saved; takes no planning flags
+    #[arg(conflicts_with_all = ["file", "target", "exclude", "tenant", "kind", "portal", "changed_since", "destroy"])]
+    pub plan: Option<PathBuf>,
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// What is selected.
+    #[command(flatten)]
+    pub select: Select,
+    /// Limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: Show,
+    /// How it ends.
+    #[command(flatten)]
+    pub automation: Automation,
+    /// Take away all that is ours and selected
+    #[arg(long)]
+    pub destroy: bool,
+    /// Do not ask; guards still refuse
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Approve the plan, or one tenant's part, with exactly this digest
+    #[arg(long, value_name = "sha256:…")]
+    pub approve_digest: Vec<String>,
+    /// Let one guard's refusals pass, with the reason that goes into the audit record; repeatable
+    #[arg(long, value_name = "CODE=REASON", value_parser = code_and_reason)]
+    pub allow: Vec<(String, String)>,
+    /// Ticket, for the audit record
+    #[arg(long, value_name = "ID")]
+    pub ticket: Option<String>,
+}
+
+/// `drift`.
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// What is selected.
+    #[command(flatten)]
+    pub select: Select,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: Show,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// Only these tenants, as globs; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub tenant: Vec<String>,
+    /// The portal to read [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub portal: Option<String>,
+    /// Directory to write one file a tenant into; `-` prints them
+    #[arg(long, value_name = "DIR", default_value = "-")]
+    pub into: PathBuf,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A saved plan, or a tenant's name
+    pub what: String,
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// Format of the result
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// `access`.
+#[derive(Debug, Args)]
+pub struct AccessArgs {
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// Only these tenants, as globs; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub tenant: Vec<String>,
+    /// Read the portals too: who has access now, and who has only been invited
+    #[arg(long)]
+    pub live: bool,
+    /// `text` or `json`
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// `ledger`.
+#[derive(Debug, Args)]
+pub struct LedgerCommand {
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: LedgerAction,
+}
+
+/// What to do with the ledger.
+#[derive(Debug, Subcommand)]
+pub enum LedgerAction {
+    /// List what is ours, and the locks that are held
+    List {
+        /// Only these tenants, as globs; repeatable
+        #[arg(long, value_name = "GLOB")]
+        tenant: Vec<String>,
+        /// `text` or `json`
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+        output: Format,
+    },
+    /// Show one row with its open intents, attestation and tombstones
+    Show(RowArgs),
+    /// Give a row another address
+    Move {
+        /// Its address now.
+        from: String,
+        /// Its address then.
+        to: String,
+        /// The portal [default: the only one that has it]
+        #[arg(long, value_name = "NAME")]
+        portal: Option<String>,
+    },
+    /// Drop a row: the object stays in the portal and is no longer ours
+    Forget(RowArgs),
+    /// Let an adopted object be deleted when it is no longer declared
+    Release(RowArgs),
+    /// Decide about a call whose outcome is unknown: it had no effect, so it may be made again
+    Settle {
+        /// The intent's id, as `ledger show` prints it.
+        intent: String,
+        /// What it is about.
+        address: String,
+        /// The portal [default: the only one that has it]
+        #[arg(long, value_name = "NAME")]
+        portal: Option<String>,
+    },
+    /// Show what was done, by whom and with what result
+    Audit {
+        /// How many records, newest first
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// `text` or `json`
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+        output: Format,
+    },
+}
+
+/// One row of the ledger.
+#[derive(Debug, Args)]
+pub struct RowArgs {
+    /// Its address, such as `acme/user/alice`.
+    pub address: String,
+    /// The portal [default: the only one that has it]
+    #[arg(long, value_name = "NAME")]
+    pub portal: Option<String>,
+}
+
+/// `unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// The lock's id, as the message that named its holder prints it
+    pub id: String,
+    /// Where things are.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `capabilities`.
+#[derive(Debug, Args)]
+pub struct CapabilitiesArgs {
+    /// The profile: a name or a path
+    #[arg(default_value = "embedded")]
+    pub profile: String,
+    /// `text` or `json`
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// `profile`.
+#[derive(Debug, Args)]
+pub struct ProfileCommand {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ProfileAction,
+}
+
+/// What to do with profiles.
+#[derive(Debug, Subcommand)]
+pub enum ProfileAction {
+    /// List the profiles shipped with the program
+    List,
+    /// Check a profile that you wrote
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Which
+    #[arg(value_enum, default_value_t = SchemaName::Manifest)]
+    pub name: SchemaName,
+    /// Only one kind, such as `User` (with `manifest`)
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The command; the program itself if none is given.
+    pub command: Option<String>,
+}
+
+/// Formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For a pull request's comment.
+    Markdown,
+    /// One page, self-contained.
+    Html,
+    /// GitLab's report of a plan.
+    Gitlab,
+}
+
+/// Schemas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// Manifests, all kinds.
+    Manifest,
+    /// The JSON plan.
+    Plan,
+    /// Diagnostics.
+    Diagnostics,
+    /// Profiles.
+    Profile,
+}
+
+fn code_and_reason(text: &str) -> Result<(String, String), String> {
+    let (code, reason) = text.split_once('=').unwrap_or((text, ""));
+    if reason.trim().is_empty() {
+        return Err(format!("`{code}` needs a reason, which goes into the audit record: `{code}=REASON`"));
+    }
+    Ok((code.trim().to_owned(), reason.trim().to_owned()))
+}

@@ -1,0 +1,69 @@
+//! The only printer: data to standard output, everything else to standard error. A closed pipe is no error: whoever reads has read enough.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::diagnostic::Diagnostic;
+use crate::report;
+use crate::report::style::Style;
+
+/// Where to print, and how.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Style of standard output.
+    pub data: Style,
+    /// Style of standard error.
+    pub notes: Style,
+    /// Only what matters.
+    pub quiet: bool,
+}
+
+impl Output {
+    /// Colour on terminals only, and only if nobody objects.
+    pub fn new(no_color: bool, quiet: bool, verbose: bool) -> Self {
+        let style = |terminal: bool| Style { color: terminal && !no_color, width: width(), verbose };
+        Self { data: style(io::stdout().is_terminal()), notes: style(io::stderr().is_terminal()), quiet }
+    }
+
+    /// Prints data: what was asked for.
+    pub fn data(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        ignore_closed(write_whole(&mut out, text));
+    }
+
+    /// Prints a note: what is worth knowing; not with `--quiet`.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.error(text);
+        }
+    }
+
+    /// Prints what matters to standard error.
+    pub fn error(&self, text: &str) {
+        let mut out = io::stderr().lock();
+        ignore_closed(write_whole(&mut out, text));
+    }
+
+    /// Prints diagnostics to standard error.
+    pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
+        let shown: Vec<_> = diagnostics.iter().filter(|d| d.is_error() || !self.quiet).cloned().collect();
+        if !shown.is_empty() {
+            self.error(&report::diagnostics::render(&shown, &self.notes));
+        }
+    }
+}
+
+fn write_whole(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') && !text.is_empty() {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// Nobody is left to be told that nobody listens.
+fn ignore_closed(_: io::Result<()>) {}
+
+/// Columns to fill: what the terminal says, as shells export it, else what fits a pull request and a printed page.
+fn width() -> usize {
+    100
+}
