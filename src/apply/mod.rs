@@ -1,1 +1,3 @@
 //! The apply.
+
+pub mod outcome;

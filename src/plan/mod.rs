@@ -4,6 +4,8 @@
 //! I/O and never asks for the time: *now* is an input that the plan records. The stages make the wrong order impossible to write:
 //! [`Plan<Unchecked>`] → `guard::judge` → [`Plan<Judged>`] → `guard::approve` → [`Plan<Approved>`], and only the last can be applied.
 
+pub mod document;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
