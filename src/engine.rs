@@ -134,9 +134,12 @@ pub async fn lock(
 /// Applies an approved plan and plans again: what then remains is what waits.
 pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -> RunReport {
     let mut report = apply::run(plan, world).await;
-    if report.stopped.is_none() && !world.stop.requested() {
-        let planned = self::plan(again).await.ok();
-        report.final_plan_empty = planned.map(|p| p.unreachable.is_empty() && p.plan.body.units.iter().all(|u| u.changes.is_empty()));
+    if report.stopped.is_none()
+        && !world.stop.requested()
+        && let Ok(planned) = self::plan(again).await
+    {
+        report.remaining = planned.plan.body.units.iter().flat_map(|u| &u.changes).map(|c| c.address.clone()).collect();
+        report.final_plan_empty = planned.unreachable.is_empty() && report.remaining.is_empty();
     }
     report
 }

@@ -103,7 +103,14 @@ pub enum Event<'a> {
 
 /// Applies an approved plan. Afterwards every change has an outcome.
 pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
-    let mut report = RunReport::default();
+    let mut report = RunReport {
+        plan_digest: plan.body.digest.clone(),
+        timestamp: (world.clock)(),
+        outcomes: Vec::new(),
+        final_plan_empty: false,
+        stopped: None,
+        remaining: Vec::new(),
+    };
     let free: Vec<&Unit> = plan.released().collect();
     for outcome in plan.body.units.iter().filter(|u| plan.body.held(u)).flat_map(|u| outcomes_of_held(u, &plan.body)) {
         finish(world, &mut report, outcome);
@@ -122,6 +129,8 @@ pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
     }
     let context = batch::Context { world, plan: &plan.body.digest, knowledge: &knowledge };
     drive(&free, &context, &mut report).await;
+    in_order_of_the_plan(plan, &mut report);
+    report.timestamp = (world.clock)();
     report
 }
 
@@ -166,6 +175,13 @@ async fn drive(units: &[&Unit], context: &batch::Context<'_>, report: &mut RunRe
 fn finish(world: &World<'_>, report: &mut RunReport, outcome: Outcome) {
     (world.watch)(Event::Ended(&outcome));
     report.outcomes.push(outcome);
+}
+
+/// Calls end in any order; a report is the same every time.
+fn in_order_of_the_plan(plan: &Plan<Approved>, report: &mut RunReport) {
+    let all = plan.body.units.iter().flat_map(|u| u.changes.iter().map(move |c| (&u.portal, &c.address)));
+    let place: HashMap<_, _> = all.enumerate().map(|(at, key)| (key, at)).collect();
+    report.outcomes.sort_by_cached_key(|o| place.get(&(&o.portal, &o.address)).copied());
 }
 
 fn outcomes_of_held<'a>(unit: &'a Unit, body: &'a crate::plan::Body) -> impl Iterator<Item = Outcome> + 'a {

@@ -1,71 +1,90 @@
-//! What became of each change, as values; `report` renders them.
+//! What became of each change, as values. Comes in: nothing. Goes out: what `apply` fills in and `report::outcome` renders. Never holds a
+//! secret: messages name fields and references only.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Address, PortalName};
 use crate::plan::Action;
 
 /// What became of one change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The portal.
+    #[schemars(with = "String")]
     pub portal: PortalName,
-    /// What it was about.
+    /// What was to change.
+    #[schemars(with = "String")]
     pub address: Address,
     /// What was to be done.
     pub actions: Vec<Action>,
     /// What became of it.
+    #[serde(flatten)]
     pub result: OutcomeResult,
-    /// How long its call took, in milliseconds; 0 if none was made.
+    /// How long its call took, in milliseconds; 0 where none was made.
     pub duration_ms: u64,
 }
 
 /// What became of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "result", rename_all = "snake_case")]
 pub enum OutcomeResult {
-    /// Done, and read back as declared where the portal shows it.
+    /// It is done, and read back where the portal allows.
     Done,
-    /// Done, and the portal shows these fields otherwise.
+    /// It is done, and the portal shows other values than were asked for.
     DoneDiffers {
-        /// Paths of the fields.
+        /// The paths of the fields that differ.
         fields: Vec<String>,
     },
-    /// Begun; a technician or somebody's acceptance is still needed.
+    /// A technician, or somebody's acceptance, is still needed.
     Pending {
-        /// What it waits for.
+        /// What it waits for, in words.
         waits_for: String,
     },
-    /// Not done.
+    /// It had no effect.
     Failed {
         /// Why.
         message: String,
         /// True if credentials do not allow it.
         denied: bool,
     },
-    /// Nobody knows: the next run finds out.
+    /// Nobody knows whether it had an effect: the next run looks before it does anything.
     Uncertain {
         /// What is known.
         message: String,
     },
-    /// Not begun, because something it needs was not done.
+    /// It was not begun, because something that it depends on was not done.
     Skipped {
-        /// What.
+        /// What, in words.
         why: String,
     },
-    /// Not begun: a guard refuses it or its tenant.
+    /// It was not begun, because guards refuse it.
     Held {
-        /// Codes of the guards.
+        /// Their codes.
         codes: Vec<String>,
     },
-    /// Not begun: the run was stopped.
+    /// It was not begun, because the run was stopped.
     Cancelled,
 }
 
 /// What became of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunReport {
-    /// In the order in which they ended.
+    /// The digest of the plan that was carried out.
+    pub plan_digest: String,
+    /// When the run ended.
+    #[schemars(with = "String")]
+    pub timestamp: Timestamp,
+    /// One for each change, in the order of the plan.
     pub outcomes: Vec<Outcome>,
-    /// Whether the plan made afterwards holds nothing but what waits; `None`: it could not be made.
-    pub final_plan_empty: Option<bool>,
-    /// Why the run stopped before its end, if it did.
+    /// True if the plan was computed again afterwards and holds nothing but what waits for a technician or for acceptance.
+    pub final_plan_empty: bool,
+    /// Why the run stopped before its end, if it did; then there was no final plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// What the final plan still holds and nothing explains, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub remaining: Vec<Address>,
 }

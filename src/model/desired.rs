@@ -24,6 +24,11 @@ impl Sources {
         SourceId(u32::try_from(self.paths.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// All paths, in the order of their ids.
+    pub fn paths(&self) -> &[Box<str>] {
+        &self.paths
+    }
+
     /// The path of a file.
     pub fn path(&self, id: SourceId) -> &str {
         self.paths.get(id.0 as usize).map_or("?", |p| p)

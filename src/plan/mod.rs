@@ -6,6 +6,7 @@
 
 pub mod build;
 mod digest;
+pub mod document;
 mod held;
 pub mod link;
 

@@ -1,0 +1,470 @@
+//! The JSON plan: a published form of a plan, in Terraform's words, which reports render and `apply` reads back.
+//!
+//! Comes in: a [`Plan`] in any stage. Goes out: a [`PlanDocument`], which holds no secret, not even where one is kept: secret values are
+//! [`SENSITIVE`]. Its optional `desired` section (see [`write_desired`]) is for saved plans alone, and holds secrets as references.
+//! Never judges a plan, never reads a file.
+//!
+//! `format_version` follows Terraform's rule: a minor version adds, and readers pass over what they don't know; a major version is refused.
+
+mod desired;
+mod json;
+mod saved;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use desired::write_desired;
+pub use json::{SENSITIVE, lookup, masked};
+pub use saved::{MAX_SAVED_BYTES, SavedPlan, read_saved};
+
+use super::{Action, Body, Cause, Change, Consequences, Drift, DriftKind, Inputs, Mode, Plan, Refusal, Retained, Source, Unit, Unmanaged};
+use crate::diagnostic::Diagnostic;
+use crate::model::rule::Effect;
+use crate::model::{Address, Kind, Performer, PortalName, TenantName};
+
+/// The version of the format that this program writes.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// A plan as a document. Fields are only ever added within a major version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanDocument {
+    /// `1.0`; a reader refuses another major version.
+    pub format_version: String,
+    /// The program that made it.
+    pub tool_version: String,
+    /// Digest over what the plan does: `sha256:` and 64 hex digits.
+    pub plan_digest: String,
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub timestamp: Timestamp,
+    /// True if there are errors: the plan is not whole.
+    pub errored: bool,
+    /// True if there is something to do and nothing refuses all of it.
+    pub applyable: bool,
+    /// True if applying it brings everything in step: nothing is refused, nothing waits.
+    pub complete: bool,
+    /// What kind of plan it is.
+    pub mode: Mode,
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// What refuses the whole run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<Refusal>,
+    /// One for each portal and tenant that has anything to say, sorted by portal and tenant.
+    pub tenants: Vec<TenantPlan>,
+    /// Problems of the run and of single resources.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Counts over all tenants.
+    pub summary: Summary,
+    /// Invitations that went out and are not accepted yet: a state, no change.
+    #[serde(default)]
+    pub awaiting_acceptance: u64,
+    /// What the run was narrowed to; in saved plans only, in the form the command line gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<serde_json::Value>,
+    /// The desired state of the plan's scope; in saved plans only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<serde_json::Value>,
+}
+
+/// The plan for one tenant in one portal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TenantPlan {
+    /// The portal.
+    #[schemars(with = "String")]
+    pub portal: PortalName,
+    /// The tenant; `msp` is the MSP's own.
+    #[schemars(with = "String")]
+    pub tenant: TenantName,
+    /// The tenant's id in the portal, if it exists there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// Digest over what is done in this tenant.
+    pub digest: String,
+    /// What refuses this tenant as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<Refusal>,
+    /// In the order in which they are applied.
+    pub resource_changes: Vec<ResourceChange>,
+    /// What somebody changed in the portal, apart from what is intended; sorted by address.
+    pub resource_drift: Vec<ResourceDrift>,
+    /// What the portal has and nobody declared: reported, never touched.
+    pub unmanaged: Vec<UnmanagedObject>,
+    /// What is no longer declared and stays all the same.
+    pub retained: Vec<RetainedResource>,
+    /// What waits and is no change.
+    pub waiting: Vec<WaitingResource>,
+    /// What it means to people.
+    pub consequences: Consequences,
+    /// Counts in this tenant.
+    pub summary: Summary,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResourceChange {
+    /// `<tenant>/<kind>/<name>`.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// Its address before, where it was renamed.
+    #[schemars(with = "Option<String>")]
+    pub previous_address: Option<Address>,
+    /// Its kind.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// Its natural key, such as an e-mail address.
+    pub natural_key: String,
+    /// The portal's id of it, if it exists.
+    pub remote_id: Option<String>,
+    /// What is done.
+    pub change: ChangeBody,
+    /// Why this is done, one sentence.
+    pub action_reason: String,
+    /// Why it differs.
+    pub cause: Cause,
+    /// Where it was declared; `null` for what is no longer declared.
+    pub source: Option<Source>,
+    /// What it brings about beyond the change.
+    pub effects: Vec<Effect>,
+    /// What refuses it.
+    pub blocked_by: Vec<Refusal>,
+    /// Changes of this plan that come first.
+    #[schemars(with = "Vec<String>")]
+    pub depends_on: Vec<Address>,
+    /// The change whose call makes this one too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub carried_by: Option<Address>,
+}
+
+/// Fields before and after, nested as in a manifest's `spec`. Only fields that differ are there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeBody {
+    /// What is done, the main thing first. Empty: nothing can be done until what blocks it is dealt with.
+    pub actions: Vec<Action>,
+    /// As live; `null` as a whole for what is made, `null` in a field that is not set or not shown.
+    pub before: Option<serde_json::Map<String, serde_json::Value>>,
+    /// As declared; `null` as a whole for what is deleted, `null` in a field that is taken away.
+    pub after: Option<serde_json::Map<String, serde_json::Value>>,
+    /// `{"remote_id": true}` where the portal gives the id only when the change is made.
+    pub after_unknown: serde_json::Map<String, serde_json::Value>,
+    /// `true` at the fields of `before` that hold secrets.
+    pub before_sensitive: serde_json::Map<String, serde_json::Value>,
+    /// `true` at the fields of `after` that hold secrets.
+    pub after_sensitive: serde_json::Map<String, serde_json::Value>,
+    /// Field paths whose cause is another than the change's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub field_causes: BTreeMap<String, Cause>,
+}
+
+/// What somebody changed in the portal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResourceDrift {
+    /// What differs.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// Its kind.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// `update` or `delete`: what was done to it. `after` is as live; what was last applied is not kept, so that `before` has no values.
+    pub change: ChangeBody,
+}
+
+/// What the portal has and nobody declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnmanagedObject {
+    /// Its kind.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// Its natural key.
+    pub natural_key: String,
+    /// The portal's id of it.
+    pub remote_id: String,
+    /// True: the portal's own, such as a system user.
+    pub portals_own: bool,
+}
+
+/// What is no longer declared and stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RetainedResource {
+    /// What.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// Why it stays, one sentence.
+    pub reason: String,
+}
+
+/// What waits and is no change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitingResource {
+    /// What.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// For what, one sentence.
+    pub waits_for: String,
+    /// True if a technician has to do something.
+    pub technician: bool,
+}
+
+/// Counts. Each change counts once, by its main action; what is refused counts again in `refused`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Summary {
+    /// To create.
+    pub create: u64,
+    /// To update; suspending and sharing among them.
+    pub update: u64,
+    /// To delete and make anew.
+    pub replace: u64,
+    /// To delete.
+    pub delete: u64,
+    /// To adopt.
+    pub adopt: u64,
+    /// To drop from the ledger.
+    pub forget: u64,
+    /// To move to another address in the ledger.
+    #[serde(rename = "move")]
+    pub moved: u64,
+    /// Invitations to send again.
+    pub resend: u64,
+    /// Protections to record or release in the ledger.
+    pub protect: u64,
+    /// Changes that will not be made: refused by themselves, with their tenant or with the run, or without a way to make them.
+    pub refused: u64,
+    /// Drifted resources.
+    pub drift: u64,
+    /// Unmanaged objects.
+    pub unmanaged: u64,
+    /// Resources that are no longer declared and stay.
+    pub retained: u64,
+    /// Resources that wait.
+    pub waiting: u64,
+}
+
+impl PlanDocument {
+    /// The document of a plan. `desired` and `selection` are left for who saves it.
+    pub fn from_plan<S>(plan: &Plan<S>, tool_version: &str) -> Self {
+        let Body { mode, now, inputs, units, diagnostics, refusals, awaiting_acceptance, digest } = &plan.body;
+        let mut document = Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            tool_version: tool_version.to_owned(),
+            plan_digest: digest.clone(),
+            timestamp: *now,
+            errored: diagnostics.iter().any(Diagnostic::is_error),
+            applyable: false,
+            complete: false,
+            mode: *mode,
+            inputs: inputs.clone(),
+            blocked_by: refusals.clone(),
+            tenants: units.iter().map(TenantPlan::from_unit).collect(),
+            diagnostics: diagnostics.clone(),
+            summary: Summary::default(),
+            awaiting_acceptance: *awaiting_acceptance,
+            selection: None,
+            desired: None,
+        };
+        document.recount();
+        document
+    }
+
+    /// True if nothing is to be done: no change in any tenant.
+    pub fn is_empty(&self) -> bool {
+        self.tenants.iter().all(|t| t.resource_changes.is_empty())
+    }
+
+    /// The document as JSON, indented, with a newline at its end.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and maps with string keys: there is nothing here that JSON cannot say.
+        serde_json::to_string_pretty(self).map(|json| json + "\n").unwrap_or_default()
+    }
+
+    /// Writes the counts, `applyable` and `complete`, which follow from the rest.
+    fn recount(&mut self) {
+        let Tally { tenants, total, applyable, complete } = self.tally();
+        for (tenant, summary) in self.tenants.iter_mut().zip(tenants) {
+            tenant.summary = summary;
+        }
+        self.summary = total;
+        self.applyable = applyable;
+        self.complete = complete;
+    }
+
+    fn tally(&self) -> Tally {
+        let run = self.blocked_by.iter().any(Refusal::stands);
+        let tenants: Vec<_> = self.tenants.iter().map(|t| t.count(run)).collect();
+        let mut total = Summary::default();
+        tenants.iter().for_each(|t| total.add(t));
+        let changes = self.tenants.iter().map(|t| t.resource_changes.len()).sum();
+        let refused = run || total.refused > 0 || self.tenants.iter().any(|t| t.blocked_by.iter().any(Refusal::stands));
+        let applyable = !self.errored && length(changes) > total.refused;
+        Tally { tenants, total, applyable, complete: !self.errored && !refused && total.waiting == 0 }
+    }
+}
+
+/// What follows from the changes of a document.
+struct Tally {
+    tenants: Vec<Summary>,
+    total: Summary,
+    applyable: bool,
+    complete: bool,
+}
+
+impl TenantPlan {
+    fn from_unit(unit: &Unit) -> Self {
+        // `facts` are the guards' to count, `settled` is apply's to close: neither is what a reader needs.
+        let Unit {
+            portal,
+            tenant,
+            tenant_id,
+            changes,
+            drift,
+            unmanaged,
+            retained,
+            waiting,
+            settled: _,
+            consequences,
+            facts: _,
+            refusals,
+            digest,
+        } = unit;
+        Self {
+            portal: portal.clone(),
+            tenant: tenant.clone(),
+            tenant_id: tenant_id.as_deref().map(str::to_owned),
+            digest: digest.clone(),
+            blocked_by: refusals.clone(),
+            resource_changes: changes.iter().map(ResourceChange::from_change).collect(),
+            resource_drift: drift.iter().map(ResourceDrift::from_drift).collect(),
+            unmanaged: unmanaged.iter().map(UnmanagedObject::from_unmanaged).collect(),
+            retained: retained
+                .iter()
+                .map(|Retained { address, why }| RetainedResource { address: address.clone(), reason: why.clone() })
+                .collect(),
+            waiting: waiting
+                .iter()
+                .map(|w| WaitingResource { address: w.address.clone(), waits_for: w.waits_for.clone(), technician: w.technician })
+                .collect(),
+            consequences: consequences.clone(),
+            summary: Summary::default(),
+        }
+    }
+
+    fn count(&self, run_refused: bool) -> Summary {
+        let mut summary = Summary {
+            drift: length(self.resource_drift.len()),
+            unmanaged: length(self.unmanaged.len()),
+            retained: length(self.retained.len()),
+            waiting: length(self.waiting.len()),
+            ..Summary::default()
+        };
+        let all_refused = run_refused || self.blocked_by.iter().any(Refusal::stands);
+        for change in &self.resource_changes {
+            summary.count(change.change.actions.first().copied());
+            if all_refused || change.is_refused() {
+                summary.refused += 1;
+            }
+        }
+        summary
+    }
+}
+
+impl ResourceChange {
+    fn from_change(change: &Change) -> Self {
+        // `findings` become `blocked_by` when the guard judges. `desired` is in the plan's own section, `protect` is among the actions, and
+        // `resumes` is the ledger's business.
+        let Change { address, previous, key, id, actions, fields, cause, reason, source, effects, depends_on, carried_by, .. } = change;
+        let mut effects = effects.clone();
+        if change.performer == Performer::Technician && !effects.contains(&Effect::Technician) {
+            effects.push(Effect::Technician);
+        }
+        Self {
+            address: address.clone(),
+            previous_address: previous.clone(),
+            kind: address.kind,
+            natural_key: key.to_string(),
+            remote_id: id.as_deref().map(str::to_owned),
+            change: json::change_body(address.kind.def(), actions, fields, *cause),
+            action_reason: reason.clone(),
+            cause: *cause,
+            source: source.clone(),
+            effects,
+            blocked_by: change.blocked_by.clone(),
+            depends_on: depends_on.clone(),
+            carried_by: carried_by.clone(),
+        }
+    }
+
+    /// True if it will not be made, for its own sake: something stands in its way, or there is no way to make it.
+    pub fn is_refused(&self) -> bool {
+        self.change.actions.is_empty() || self.blocked_by.iter().any(Refusal::stands)
+    }
+}
+
+impl ResourceDrift {
+    fn from_drift(drift: &Drift) -> Self {
+        let Drift { address, what, fields } = drift;
+        let action = match what {
+            DriftKind::Changed => Action::Update,
+            DriftKind::Deleted => Action::Delete,
+        };
+        Self { address: address.clone(), kind: address.kind, change: json::drift_body(address.kind.def(), action, fields) }
+    }
+}
+
+impl UnmanagedObject {
+    fn from_unmanaged(unmanaged: &Unmanaged) -> Self {
+        let Unmanaged { kind, key, id, portals_own } = unmanaged;
+        Self { kind: *kind, natural_key: key.to_string(), remote_id: id.to_string(), portals_own: *portals_own }
+    }
+}
+
+impl Summary {
+    fn count(&mut self, action: Option<Action>) {
+        let slot = match action {
+            Some(Action::Create) => &mut self.create,
+            Some(Action::Update | Action::Suspend | Action::Share | Action::Unshare) => &mut self.update,
+            Some(Action::Replace) => &mut self.replace,
+            Some(Action::Delete) => &mut self.delete,
+            Some(Action::Adopt | Action::Recover) => &mut self.adopt,
+            Some(Action::Forget) => &mut self.forget,
+            Some(Action::Move) => &mut self.moved,
+            Some(Action::Resend) => &mut self.resend,
+            Some(Action::Protect | Action::Unprotect) => &mut self.protect,
+            None => return,
+        };
+        *slot += 1;
+    }
+
+    fn add(&mut self, other: &Self) {
+        let Self { create, update, replace, delete, adopt, forget, moved, resend, protect, refused, drift, unmanaged, retained, waiting } =
+            other;
+        self.create += create;
+        self.update += update;
+        self.replace += replace;
+        self.delete += delete;
+        self.adopt += adopt;
+        self.forget += forget;
+        self.moved += moved;
+        self.resend += resend;
+        self.protect += protect;
+        self.refused += refused;
+        self.drift += drift;
+        self.unmanaged += unmanaged;
+        self.retained += retained;
+        self.waiting += waiting;
+    }
+}
+
+fn length(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// The published schema of the JSON plan.
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(PlanDocument);
+    schema.insert("$id".to_owned(), "https://tenantry.dev/schema/plan/v1.json".into());
+    schema.to_value()
+}

@@ -1,0 +1,282 @@
+//! A plan as a person reads it, before it is laid out. Comes in: the plan's document. Goes out: words, in order, folded, with everything
+//! invisible made visible. What differs between text, Markdown and HTML is layout alone.
+
+mod build;
+mod fields;
+mod fold;
+
+pub use build::{consequences, effect_words, refusal_view};
+pub use fields::{FieldValues, FieldView, LineSign, plain};
+
+use crate::plan::document::{PlanDocument, Summary};
+use crate::plan::{Action, Mode};
+
+/// A plan, decided down to the words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// `Plan: 3 to create, 1 to update, 0 to delete; 2 refused`, or that there are no changes.
+    pub headline: String,
+    /// The plan's digest.
+    pub digest: String,
+    /// What refuses the whole run.
+    pub refusals: Vec<RefusalView>,
+    /// Changes that are the same in several tenants, said once.
+    pub shared: Vec<SharedView>,
+    /// The tenants that have something to say, by portal and name.
+    pub tenants: Vec<TenantView>,
+    /// What is unmanaged in tenants that have nothing else to say: one line; `None`: nothing.
+    pub quiet: Option<String>,
+}
+
+/// One tenant in one portal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantView {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The portal's name.
+    pub portal: String,
+    /// `2 to create, 1 to delete`.
+    pub counts: String,
+    /// What it means to people.
+    pub consequences: Vec<ConsequenceView>,
+    /// What refuses the tenant as a whole.
+    pub refusals: Vec<RefusalView>,
+    /// Changes one by one, in the order in which they are applied.
+    pub changes: Vec<ChangeView>,
+    /// Changes of one shape beyond the first few.
+    pub folded: Vec<FoldView>,
+    /// How many changes are said under [`View::shared`].
+    pub shared: usize,
+    /// What somebody changed in the portal.
+    pub drift: Vec<ChangeView>,
+    /// What waits: the resource, and for what.
+    pub waiting: Vec<(String, String)>,
+    /// What is no longer declared and stays: the resource, and why.
+    pub retained: Vec<(String, String)>,
+    /// What is unmanaged: `3 users`, and their keys.
+    pub unmanaged: Vec<(String, Vec<String>)>,
+}
+
+impl TenantView {
+    /// True if there is something to say beyond what is unmanaged.
+    pub fn speaks(&self) -> bool {
+        let Self {
+            tenant: _,
+            portal: _,
+            counts: _,
+            consequences,
+            refusals,
+            changes,
+            folded,
+            shared,
+            drift,
+            waiting,
+            retained,
+            unmanaged: _,
+        } = self;
+        !(consequences.is_empty() && refusals.is_empty() && changes.is_empty() && folded.is_empty() && *shared == 0)
+            || !(drift.is_empty() && waiting.is_empty() && retained.is_empty())
+    }
+}
+
+/// One consequence in business terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsequenceView {
+    /// What happens: `lose access`.
+    pub what: &'static str,
+    /// Whether a reader should stop at it.
+    pub grave: bool,
+    /// To whom, or how much.
+    pub whom: Vec<String>,
+    /// For administrators: who they are afterwards.
+    pub becomes: Option<Vec<String>>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeView {
+    /// The main thing that is done.
+    pub mark: Mark,
+    /// True if it will not be made.
+    pub refused: bool,
+    /// `create`, or `update, share`; empty if there is no way to do it.
+    pub actions: String,
+    /// `user/alice`, below its tenant.
+    pub name: String,
+    /// Its whole address.
+    pub address: String,
+    /// Its natural key, where that says more than the name.
+    pub key: Option<String>,
+    /// Fields that differ.
+    pub fields: Vec<FieldView>,
+    /// What it brings about: `sends e-mail`.
+    pub effects: Vec<&'static str>,
+    /// Why, and what else has to be known.
+    pub notes: Vec<String>,
+    /// `acme.yaml:14`.
+    pub place: Option<String>,
+    /// What refuses it, or did until somebody passed it.
+    pub refusals: Vec<RefusalView>,
+}
+
+/// Many changes of one shape in one tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoldView {
+    /// The main thing that is done.
+    pub mark: Mark,
+    /// `45 more users to create`.
+    pub what: String,
+    /// Their names; all of them where something is taken away.
+    pub names: Vec<String>,
+    /// What each brings about.
+    pub effects: Vec<&'static str>,
+}
+
+/// One change in several tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedView {
+    /// The change, as in the first of them.
+    pub change: ChangeView,
+    /// The portal.
+    pub portal: String,
+    /// In how many tenants.
+    pub count: usize,
+    /// The tenants; the last entry says how many more there are.
+    pub tenants: Vec<String>,
+}
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalView {
+    /// The guard's code.
+    pub code: String,
+    /// What is refused and why.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// How it was passed; `None`: it stands.
+    pub passed: Option<String>,
+}
+
+/// The main thing that a change does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Make.
+    Create,
+    /// Change.
+    Update,
+    /// Delete and make anew.
+    Replace,
+    /// Take away.
+    Delete,
+    /// Take over.
+    Adopt,
+    /// Only the ledger changes.
+    Ledger,
+    /// Send again.
+    Resend,
+    /// Nothing can be done.
+    Nothing,
+}
+
+impl Mark {
+    /// The mark of the main action.
+    pub const fn of(action: Option<Action>) -> Self {
+        match action {
+            Some(Action::Create) => Self::Create,
+            Some(Action::Update | Action::Suspend | Action::Share | Action::Unshare) => Self::Update,
+            Some(Action::Replace) => Self::Replace,
+            Some(Action::Delete) => Self::Delete,
+            Some(Action::Adopt | Action::Recover) => Self::Adopt,
+            Some(Action::Forget | Action::Move | Action::Protect | Action::Unprotect) => Self::Ledger,
+            Some(Action::Resend) => Self::Resend,
+            None => Self::Nothing,
+        }
+    }
+
+    /// The symbol that stands before a change: `!` before everything that is refused.
+    pub const fn symbol(self, refused: bool) -> &'static str {
+        match self {
+            _ if refused => "!",
+            Self::Create => "+",
+            Self::Update => "~",
+            Self::Replace => "-/+",
+            Self::Delete => "-",
+            Self::Adopt => ">",
+            Self::Ledger => "=",
+            Self::Resend => "@",
+            Self::Nothing => "!",
+        }
+    }
+}
+
+impl View {
+    /// The view of a plan. `whole`: nothing is folded and every reason is given.
+    pub fn of(document: &PlanDocument, whole: bool) -> Self {
+        build::view(document, whole)
+    }
+}
+
+/// The first line of every report of a plan.
+pub fn headline(document: &PlanDocument) -> String {
+    let nothing = match document.mode {
+        Mode::RefreshOnly if document.summary.drift > 0 => "Drift: portals differ from what was last applied",
+        Mode::RefreshOnly => "No drift: the portals are as they were last left",
+        Mode::Normal => "No changes: the portals are in step with the manifests",
+        Mode::Destroy => "No changes: there is nothing of ours to delete",
+    };
+    let mut line = if !document.is_empty() {
+        format!("Plan: {}", counts(&document.summary, true))
+    } else if document.errored {
+        "No plan".to_owned()
+    } else {
+        nothing.to_owned()
+    };
+    let errors = document.diagnostics.iter().filter(|d| d.is_error()).count();
+    let mut more = |n: u64, one: &str, many: &str| {
+        if n > 0 {
+            line.push_str(&format!("; {n} {}", if n == 1 { one } else { many }));
+        }
+    };
+    more(document.summary.refused, "refused", "refused");
+    more(u64::try_from(errors).unwrap_or(u64::MAX), "error", "errors");
+    if document.mode == Mode::RefreshOnly {
+        more(document.summary.drift, "resource drifted", "resources drifted");
+    }
+    more(document.summary.waiting, "waits", "wait");
+    more(document.awaiting_acceptance, "invitation not accepted yet", "invitations not accepted yet");
+    line
+}
+
+/// `3 to create, 1 to update, 0 to delete`; with `always`, the three that every reader looks for are there even at 0.
+pub fn counts(summary: &Summary, always: bool) -> String {
+    let Summary {
+        create,
+        update,
+        replace,
+        delete,
+        adopt,
+        forget,
+        moved,
+        resend,
+        protect,
+        refused: _,
+        drift: _,
+        unmanaged: _,
+        retained: _,
+        waiting: _,
+    } = summary;
+    let all = [
+        (create, "to create", always),
+        (update, "to update", always),
+        (replace, "to replace", false),
+        (delete, "to delete", always),
+        (adopt, "to adopt", false),
+        (forget, "to forget", false),
+        (moved, "to move", false),
+        (resend, "to resend", false),
+        (protect, "to protect or release", false),
+    ];
+    let said: Vec<_> = all.iter().filter(|(n, _, shown)| **n > 0 || *shown).map(|(n, words, _)| format!("{n} {words}")).collect();
+    said.join(", ")
+}
