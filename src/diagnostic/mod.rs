@@ -32,6 +32,45 @@ pub struct Range {
     pub line_text: Option<String>,
 }
 
+impl Range {
+    /// A line longer than this is cut on its left when the place stands beyond it.
+    const REACH: u32 = 140;
+    /// So many characters before the place stay when a line is cut on its left.
+    const LEAD: u32 = 60;
+    /// Longest line text, in characters.
+    const TEXT: usize = 200;
+
+    /// The part of a line that is shown around a column; what is cut off is marked with `…`. Control characters, which could
+    /// play tricks on a terminal, are replaced.
+    pub fn cut(line: &str, column: u32) -> String {
+        let skip = if column > Self::REACH { column - 1 - Self::LEAD } else { 0 };
+        let mut rest = line.chars().skip(skip as usize);
+        let mut text = String::from(if skip > 0 { "…" } else { "" });
+        let room = Self::TEXT - 1 - usize::from(skip > 0);
+        text.extend(rest.by_ref().take(room).map(harmless));
+        if rest.next().is_some() {
+            text.push('…');
+        }
+        text
+    }
+
+    /// Where the place stands within [`Range::line_text`], from 1: its column unless the line was cut on its left.
+    pub fn text_column(&self) -> u32 {
+        let cut = self.column > Self::REACH && self.line_text.as_ref().is_some_and(|t| t.starts_with('…'));
+        if cut { Self::LEAD + 2 } else { self.column }
+    }
+}
+
+/// A character as it may be shown: no control character and none that turns the direction of a line.
+pub fn harmless(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c => c,
+    }
+}
+
 /// One problem, with its place and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnostic {

@@ -1,0 +1,110 @@
+//! Names, and the fields that every reconciled kind has beside its own: how the resource is managed.
+
+use super::super::problem::{Place, shown};
+use super::super::tree::{Data, Entry};
+use super::{Cx, Head, value};
+use crate::diagnostic::codes::manifest as codes;
+use crate::model::kind::FieldType;
+use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy};
+use crate::model::{Meta, Name, Value};
+
+/// A field that every reconciled kind has: its key, its type and what it says.
+pub(crate) type Common = (&'static str, FieldType, &'static str);
+
+/// The fields that every reconciled kind has, beside `name` and `organization`.
+pub(crate) static COMMON: [Common; 5] = [
+    ("externalId", FieldType::Text(500), "The portal's id of the object, pinned: this object and no other"),
+    ("previously", FieldType::List(&FieldType::Text(63)), "Former names, newest first"),
+    ("protected", FieldType::Bool, "True: never deleted, until it is set to false and applied"),
+    ("deletionPolicy", FieldType::Enum(&["Orphan", "Delete"]), "What becomes of the object when it is no longer declared"),
+    ("adoptionPolicy", FieldType::Enum(&["Refuse", "IfIdentical", "IfUnowned", "Always"]), "What becomes of an object that exists already"),
+];
+
+/// Lowers a name.
+pub(crate) fn name(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Option<Name> {
+    let Some(text) = entry.value.as_text() else {
+        let problem = cx.problems.error(codes::BAD_NAME, entry.place(), format!("`{path}` must be a text, not {}", entry.value.describe()));
+        if !matches!(entry.value.data, Data::Null | Data::List(_) | Data::Map(_)) {
+            problem.help("put it in quotes, so that YAML reads it as a text");
+        }
+        return None;
+    };
+    Name::new(text)
+        .map_err(|_| {
+            let summary = format!("`{path}`: `{}` is not a name", shown(text));
+            let problem = cx.problems.error(codes::BAD_NAME, entry.place(), summary);
+            let slug = Name::slugify(text);
+            if slug.as_str() != "unnamed" {
+                let rule = "a name has 1 to 63 lowercase letters, digits and hyphens, beginning and ending with a letter or digit";
+                problem.help(format!("{rule}; for example `{slug}`"));
+            }
+        })
+        .ok()
+}
+
+/// What a resource says about how it is managed, gathered entry by entry.
+#[derive(Debug, Default)]
+pub(crate) struct MetaDraft {
+    meta: Meta,
+}
+
+impl MetaDraft {
+    /// Takes one entry; `false`: it is not about managing.
+    pub(crate) fn take(&mut self, cx: &mut Cx<'_, '_>, entry: &Entry<'_>) -> bool {
+        let Some((key, ty, _)) = COMMON.iter().find(|(key, ..)| *key == entry.key) else { return false };
+        let Some(lowered) = value::entry(cx, ty, entry, key) else { return true };
+        match (*key, lowered) {
+            ("externalId", Value::Text(id)) => self.external_id(cx, id, entry.place()),
+            ("previously", Value::List(names)) => {
+                for text in names.iter().filter_map(Value::as_text) {
+                    match Name::new(text) {
+                        Ok(name) => self.meta.previously.push(name),
+                        Err(error) => {
+                            cx.problems.error(codes::BAD_NAME, entry.place(), format!("`previously`: {error}"));
+                        }
+                    }
+                }
+            }
+            ("protected", Value::Bool(protected)) => self.meta.protected = Some(protected),
+            ("deletionPolicy", policy) => {
+                self.meta.deletion = Some(if policy.as_text() == Some("Delete") { DeletionPolicy::Delete } else { DeletionPolicy::Orphan });
+            }
+            ("adoptionPolicy", policy) => {
+                self.meta.adoption = Some(match policy.as_text() {
+                    Some("IfIdentical") => AdoptionPolicy::IfIdentical,
+                    Some("IfUnowned") => AdoptionPolicy::IfUnowned,
+                    Some("Always") => AdoptionPolicy::Always,
+                    _ => AdoptionPolicy::Refuse,
+                });
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn external_id(&mut self, cx: &mut Cx<'_, '_>, id: Box<str>, place: Place) {
+        if id.is_empty() {
+            cx.problems.error(codes::BAD_VALUE, place, "a pinned id is not empty");
+        } else if self.meta.external_id.as_ref().is_some_and(|other| *other != id) {
+            cx.problems
+                .error(codes::EXTERNAL_ID_CONFLICT, place, "`spec.externalId` and the annotation pin two ids")
+                .help("keep one of the two");
+        } else {
+            self.meta.external_id = Some(id);
+        }
+    }
+
+    /// Takes the annotation of a document's head.
+    pub(crate) fn annotation(&mut self, cx: &mut Cx<'_, '_>, head: &Head<'_, '_>) {
+        static ID: FieldType = FieldType::Text(500);
+        let Some(entry) = head.external_id else { return };
+        if let Some(Value::Text(id)) = value::entry(cx, &ID, entry, "annotation tenantry.dev/external-id") {
+            self.external_id(cx, id, entry.place());
+        }
+    }
+
+    /// What it came to; `None`: nothing was said.
+    pub(crate) fn finish(self) -> Option<Box<Meta>> {
+        (self.meta != Meta::default()).then(|| Box::new(self.meta))
+    }
+}
