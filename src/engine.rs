@@ -164,7 +164,8 @@ fn says_something(unit: &Unit) -> bool {
     !(changes.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty())
 }
 
-fn cannot_read(portal: &PortalName, error: &PortalError) -> Diagnostic {
+/// The diagnostic of a portal that cannot be read.
+pub fn cannot_read(portal: &PortalName, error: &PortalError) -> Diagnostic {
     let code = match error {
         PortalError::Denied(_) => codes::run::PORTAL_DENIED,
         PortalError::Unavailable(_) => codes::run::PORTAL_UNAVAILABLE,

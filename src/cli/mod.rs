@@ -1,1 +1,106 @@
-//! The cli.
+//! Face one: the command line. Comes in: arguments and the environment. Goes out: text, and an exit code. Decides nothing that the engine,
+//! the guards or a person should; never meets the operator.
+//!
+//! Reading order: [`args`] (what can be said), [`settings`] (the environment), [`session`] (what commands share), [`commands`] (one file each),
+//! [`output`] (the only printer), [`exit`] (which code wins).
+
+pub mod args;
+mod ask;
+mod commands;
+pub mod exit;
+mod failure;
+mod git;
+mod logging;
+mod output;
+mod session;
+mod settings;
+mod watch;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::portal::Drivers;
+use args::Cli;
+use exit::Exit;
+use failure::Failure;
+use output::Output;
+use settings::Settings;
+
+/// What a command has at hand.
+struct Face<'a> {
+    drivers: &'a Drivers,
+    settings: Settings,
+    output: Output,
+    /// A person is there to be asked.
+    interactive: bool,
+}
+
+/// Runs one command line to its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> u8 {
+    let command = settings::with_variables(Cli::command());
+    let plain = Output::new(true, false, false);
+    let settings = match Settings::read(&command) {
+        Ok(settings) => settings,
+        Err(error) => {
+            plain.error(&format!("error: {error}"));
+            return Exit::Usage.code();
+        }
+    };
+    let cli = match command.try_get_matches_from(arguments).and_then(|m| Cli::from_arg_matches(&m)) {
+        Ok(cli) => cli,
+        Err(error) => return said_by_clap(&plain, &error).code(),
+    };
+    let output = Output::new(cli.talk.no_color || settings.no_color, cli.talk.quiet, cli.talk.verbose > 0);
+    logging::start(&settings, cli.talk.verbose);
+    let interactive = settings.terminal && !cli.talk.no_input && !settings.ci;
+    let face = Face { drivers, settings, output, interactive };
+    let result = match writes(&cli.command).filter(|_| cli.talk.require_read_only) {
+        Some(name) => Err(Failure::usage(format!("`{name}` could write, and --require-read-only forbids that"))),
+        None => commands::run(&face, cli.command),
+    };
+    match result {
+        Ok(exit) => exit.code(),
+        Err(failure) => ended(&face.output, &failure).code(),
+    }
+}
+
+/// Help and versions are data; all else that `clap` says is a wrong use. (By itself it would exit with 2, which means "changes planned".)
+fn said_by_clap(output: &Output, error: &clap::Error) -> Exit {
+    if error.use_stderr() {
+        output.error(&error.render().to_string());
+        Exit::Usage
+    } else {
+        output.data(&error.render().to_string());
+        Exit::Success
+    }
+}
+
+fn ended(output: &Output, failure: &Failure) -> Exit {
+    output.diagnostics(&failure.diagnostics);
+    if failure.message.is_empty() {
+        output.error(&crate::report::diagnostics::tally(&failure.diagnostics));
+    } else {
+        output.error(&format!("error: {}", crate::report::escape::visible(&failure.message)));
+    }
+    if !failure.help.is_empty() {
+        output.error(&format!("  help: {}", failure.help));
+    }
+    failure.exit
+}
+
+/// The name of a command that writes to a portal or the ledger.
+fn writes(command: &args::Command) -> Option<&'static str> {
+    use args::{Command, LedgerAction};
+    match command {
+        Command::Apply(_) => Some("apply"),
+        Command::Import(_) => Some("import"),
+        Command::Unlock(_) => Some("unlock"),
+        Command::Ledger(ledger) => match ledger.action {
+            LedgerAction::List { .. } | LedgerAction::Show(_) | LedgerAction::Audit { .. } => None,
+            LedgerAction::Move { .. } | LedgerAction::Forget(_) | LedgerAction::Release(_) | LedgerAction::Settle { .. } => Some("ledger"),
+        },
+        Command::Init(_) | Command::Validate(_) | Command::Plan(_) | Command::Drift(_) | Command::Show(_) | Command::Access(_) => None,
+        Command::Capabilities(_) | Command::Profile(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => None,
+    }
+}

@@ -9,6 +9,7 @@
 mod desired;
 mod json;
 mod saved;
+mod stale;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use desired::write_desired;
 pub use json::{SENSITIVE, lookup, masked};
 pub use saved::{MAX_SAVED_BYTES, SavedPlan, read_saved};
+pub use stale::stale;
 
 use super::{Action, Body, Cause, Change, Consequences, Drift, DriftKind, Inputs, Mode, Plan, Refusal, Retained, Source, Unit, Unmanaged};
 use crate::diagnostic::Diagnostic;

@@ -1,0 +1,327 @@
+//! `apply`: what would change is shown, judged, approved and changed; then the plan is made again.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::plan::{self, JudgedPlan, document, show};
+use crate::apply::{Event, OutcomeResult, Run, RunReport, Stop, World};
+use crate::cli::args::ApplyCommand;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, exit_of};
+use crate::cli::session::{Session, mac_with};
+use crate::cli::watch::Watch;
+use crate::cli::{Face, ask};
+use crate::diff::Purpose;
+use crate::engine::{self, Pattern, Scope, View};
+use crate::guard::{self, Approvals};
+use crate::ledger::{Holder, Ledger, LedgerError, LockId};
+use crate::model::{Kind, PortalName};
+use crate::plan::document::{PlanDocument, SavedPlan, read_saved, stale};
+use crate::plan::{Approved, Plan};
+use crate::report;
+use crate::secrets::MacKey;
+
+/// How long a lock is held without word from us. A minute bridges a slow disk and a lost packet, and is short enough to wait for.
+const LEASE: Duration = Duration::from_secs(60);
+/// The first pause before a call is repeated.
+const BACKOFF: Duration = Duration::from_millis(500);
+
+/// Runs `apply`.
+pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Failure> {
+    let approved_already = args.auto_approve || !args.approve_digest.is_empty() || args.plan.is_some();
+    if !approved_already && !face.interactive {
+        return Err(Failure::usage("nobody is there to approve this: standard input is no terminal, or --no-input or CI is set")
+            .help("give --auto-approve, or --approve-digest with the digest of a plan that somebody read, or a plan saved with `plan --out`"));
+    }
+    let stop = Arc::new(Stops::default());
+    stop.listen(args.automation.timeout);
+    let (session, scope, purpose, saved) = prepare(face, args)?;
+    let ledger = session.ledger_for_writing().await?;
+    let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
+    let renewing = renew(Arc::clone(&ledger), lock.clone(), Arc::clone(&stop));
+    let result = locked(face, args, &Locked { session, scope, purpose, saved, ledger: ledger.as_ref(), lock: &lock, stop: &stop }).await;
+    renewing.abort();
+    let unlocked = ledger.unlock(&lock).await;
+    let exit = result?;
+    unlocked?;
+    Ok(exit)
+}
+
+/// What is at hand while the lock is held.
+struct Locked<'a> {
+    session: Session,
+    scope: Scope,
+    purpose: Purpose,
+    saved: Option<PlanDocument>,
+    ledger: &'a dyn Ledger,
+    lock: &'a LockId,
+    stop: &'a Stops,
+}
+
+async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result<Exit, Failure> {
+    let key = at.session.key_for_writing(at.ledger).await?;
+    let planned = plan::plan(&at.session, at.ledger, &at.scope, at.purpose, key.as_ref(), &args.limits).await?;
+    let document = document(&planned.plan);
+    if let Some(saved) = &at.saved {
+        let differences = stale(&document, saved);
+        if !differences.is_empty() {
+            let list = differences.iter().map(|d| format!("\n  {d}")).collect::<String>();
+            return Err(Failure::new(Exit::Stale, format!("the saved plan is stale; nothing was changed. What would be done now is not in it:{list}"))
+                .help("plan again with `plan --out`, and read it"));
+        }
+    }
+    show(face, &args.show, &document, "default", None)?;
+    face.output.diagnostics(&at.session.warnings);
+    let mut exits: Vec<_> = planned.unreachable.iter().map(|(_, error)| exit_of(error)).collect();
+    let Some((approved, approval)) = approve(face, args, planned, &document)? else {
+        return Ok(Exit::Refused);
+    };
+    if at.stop.stop.requested() {
+        return Ok(at.stop.exit().unwrap_or(Exit::Cancelled));
+    }
+    if approved.body.refused().next().is_some() {
+        exits.push(Exit::Refused);
+    }
+    if document.is_empty() && approved.body.units.iter().all(|u| u.settled.is_empty()) {
+        return Ok(Exit::first(exits));
+    }
+    let report = carry_out(face, args, at, &approved, approval, key.as_ref()).await?;
+    print(face, args, &report);
+    exits.extend(at.stop.exit());
+    exits.extend(exits_of(&report));
+    Ok(Exit::first(exits))
+}
+
+/// The plan with what a person said about it; `None`: they said no, or may not say yes.
+fn approve(face: &Face<'_>, args: &ApplyCommand, planned: JudgedPlan, document: &PlanDocument) -> Result<Option<(Plan<Approved>, String)>, Failure> {
+    let approvals = Approvals { digests: args.approve_digest.clone(), allow: args.allow.clone() };
+    let approval = guard::approve(planned.plan, &approvals);
+    if let Some(unused) = approval.unused.first() {
+        return Err(Failure::new(Exit::Refused, unused.to_string()));
+    }
+    let mut how = Vec::new();
+    how.extend(args.plan.as_ref().map(|file| format!("saved plan {}", file.display())));
+    how.extend(args.approve_digest.iter().map(|d| format!("digest {d}")));
+    how.extend(args.allow.iter().map(|(code, reason)| format!("{code}={reason}")));
+    how.extend(args.auto_approve.then(|| "--auto-approve".to_owned()));
+    let nothing = document.is_empty() || approval.plan.released().all(|u| u.changes.is_empty());
+    let by_digest = !args.approve_digest.is_empty();
+    if nothing || args.auto_approve || by_digest || args.plan.is_some() {
+        return Ok(Some((approval.plan, how.join(", "))));
+    }
+    if ask::yes(face, "Apply these changes?") {
+        how.push("asked on the terminal".to_owned());
+        return Ok(Some((approval.plan, how.join(", "))));
+    }
+    face.output.error("Nothing was changed.");
+    Ok(None)
+}
+
+async fn carry_out(
+    face: &Face<'_>,
+    args: &ApplyCommand,
+    at: &Locked<'_>,
+    approved: &Plan<Approved>,
+    approval: String,
+    key: Option<&MacKey>,
+) -> Result<RunReport, Failure> {
+    let writers = at.session.writers(face, &at.scope, args.automation.parallelism)?;
+    let identity = at.ledger.identity().await?;
+    let mac = mac_with(key);
+    let run = Run { who: Holder::current("apply").who, ticket: args.ticket.clone(), approval };
+    let changes = approved.released().map(|u| u.changes.len() as u64).sum();
+    let watch = Watch::new(&face.output, args.show.json, changes);
+    let world = World {
+        portals: &writers,
+        ledger: at.ledger,
+        lock: at.lock,
+        installation: &identity.installation,
+        secrets: &at.session.secrets,
+        mac: &mac,
+        clock: &Timestamp::now,
+        new_id: &|| uuid::Uuid::now_v7().to_string().into(),
+        run: &run,
+        stop: &at.stop.stop,
+        watch: &|event: Event<'_>| watch.event(event),
+        backoff: BACKOFF,
+    };
+    let again = View {
+        desired: &at.session.desired,
+        portals: &at.session.portals,
+        ledger: at.ledger,
+        installation: &identity.installation,
+        secrets: &at.session.secrets,
+        mac: &mac,
+        now: Timestamp::now(),
+        scope: &at.scope,
+        purpose: at.purpose,
+        inputs: approved.body.inputs.clone(),
+    };
+    let report = engine::apply(approved, &world, &again).await;
+    watch.end();
+    Ok(report)
+}
+
+fn print(face: &Face<'_>, args: &ApplyCommand, report: &RunReport) {
+    use crate::cli::args::Format;
+    if args.show.json {
+        face.output.data(&report::stream::apply_summary(report, Timestamp::now()));
+    } else if args.show.output == Format::Json {
+        face.output.data(&report::outcome::json(report));
+    } else {
+        face.output.data(&report::outcome::text(report, &face.output.data));
+    }
+    if let Some(why) = &report.stopped {
+        face.output.error(&format!("error: the run stopped before its end: {why}\n  help: run again; what was begun is found out first"));
+    }
+}
+
+fn exits_of(report: &RunReport) -> Vec<Exit> {
+    let mut exits = Vec::new();
+    for outcome in &report.outcomes {
+        match &outcome.result {
+            OutcomeResult::Done => {}
+            OutcomeResult::Pending { .. } => exits.push(Exit::Technician),
+            OutcomeResult::Failed { denied: true, .. } => exits.extend([Exit::Denied, Exit::Partial]),
+            OutcomeResult::DoneDiffers { .. } | OutcomeResult::Failed { denied: false, .. } => exits.push(Exit::Partial),
+            OutcomeResult::Uncertain { .. } | OutcomeResult::Skipped { .. } => exits.push(Exit::Partial),
+            OutcomeResult::Held { .. } => exits.push(Exit::Refused),
+            OutcomeResult::Cancelled => {}
+        }
+    }
+    exits.extend(report.stopped.is_some().then_some(Exit::Error));
+    exits
+}
+
+type Prepared = (Session, Scope, Purpose, Option<PlanDocument>);
+
+fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
+    if let Some(file) = &args.plan {
+        return prepare_saved(face, args, file);
+    }
+    let scope = plan::scope(&args.select, &args.places)?;
+    let session = Session::open(face, &args.places, &scope)?;
+    plan::check_selected(&session, &scope)?;
+    let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Converge };
+    Ok((session, scope, purpose, None))
+}
+
+fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Prepared, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|e| Failure::new(Exit::Error, format!("{} cannot be read: {e}", file.display())))?;
+    let SavedPlan { document, desired, selection } = read_saved(&text).map_err(|d| Failure::of_diagnostics(Exit::Error, d))?;
+    let damaged = || Failure::new(Exit::Error, format!("the selection in {} cannot be read", file.display())).help("plan again with `plan --out`");
+    let list = |key: &str| -> Result<Vec<String>, Failure> {
+        match selection.get(key) {
+            None => Ok(Vec::new()),
+            Some(value) => serde_json::from_value(value.clone()).map_err(|_| damaged()),
+        }
+    };
+    let globs = |key: &str| -> Result<Vec<Pattern>, Failure> { list(key)?.iter().map(|t| Pattern::new(t).map_err(|_| damaged())).collect() };
+    let scope = Scope {
+        portals: list("portals")?.iter().map(|t| PortalName::new(t).map_err(|_| damaged())).collect::<Result<_, _>>()?,
+        tenants: globs("tenants")?,
+        kinds: list("kinds")?.iter().map(|t| Kind::from_name(t).ok_or_else(damaged)).collect::<Result<_, _>>()?,
+        targets: globs("targets")?,
+        excludes: globs("excludes")?,
+    };
+    let destroy = selection.get("destroy").and_then(serde_json::Value::as_bool).unwrap_or(false);
+    let session = Session::of_saved(face, &args.places, desired)?;
+    Ok((session, scope, if destroy { Purpose::Destroy } else { Purpose::Converge }, Some(document)))
+}
+
+/// Takes the lock, waiting for it as long as allowed.
+async fn lock(
+    face: &Face<'_>,
+    args: &ApplyCommand,
+    session: &Session,
+    scope: &Scope,
+    ledger: &dyn Ledger,
+    stop: &Stops,
+) -> Result<LockId, Failure> {
+    let holder = Holder::current("apply");
+    let deadline = std::time::Instant::now() + Duration::from_secs(args.automation.lock_timeout);
+    let mut said = false;
+    loop {
+        match engine::lock(ledger, &session.desired, &session.portals, scope, &holder, Timestamp::now(), LEASE).await {
+            Ok(lock) => return Ok(lock),
+            Err(engine::EngineError::Ledger(LedgerError::Locked(by))) if std::time::Instant::now() < deadline && !stop.stop.requested() => {
+                if !said {
+                    face.output.note(&format!("waiting: {}", LedgerError::Locked(by)));
+                    said = true;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Keeps the lock while we work; without it nothing new begins.
+fn renew(ledger: Arc<dyn Ledger>, lock: LockId, stop: Arc<Stops>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LEASE / 3).await;
+            if let Err(LedgerError::LockLost(_)) = ledger.renew(&lock, Timestamp::now(), LEASE).await {
+                stop.stop.request();
+                return;
+            }
+        }
+    })
+}
+
+/// Why a run is to stop.
+#[derive(Default)]
+struct Stops {
+    stop: Stop,
+    cancelled: AtomicBool,
+    timed_out: AtomicBool,
+}
+
+impl Stops {
+    /// Listens for Ctrl-C, for an end asked for by the system, and for the clock.
+    fn listen(self: &Arc<Self>, timeout: Option<u64>) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            interrupted().await;
+            this.cancelled.store(true, Ordering::SeqCst);
+            this.stop.request();
+        });
+        if let Some(seconds) = timeout {
+            let this = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                this.timed_out.store(true, Ordering::SeqCst);
+                this.stop.request();
+            });
+        }
+    }
+
+    fn exit(&self) -> Option<Exit> {
+        if self.timed_out.load(Ordering::SeqCst) {
+            return Some(Exit::TimedOut);
+        }
+        self.cancelled.load(Ordering::SeqCst).then_some(Exit::Cancelled)
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut ended) = signal(SignalKind::terminate()) else {
+        let _waited = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = ended.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _waited = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,275 @@
+//! What commands share: manifests loaded, portals and the ledger opened. Comes in: [`Places`] and a scope. Goes out: a [`Session`].
+//! Reads files; opens portals and the ledger for reading, and for writing only through [`Session::writers`] and [`Session::ledger_for_writing`].
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::Face;
+use super::args::{Places, Select};
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::diagnostic::Diagnostic;
+use crate::engine::{Pattern, Scope, Served};
+use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
+use crate::manifest;
+use crate::model::{Capabilities, Desired, Digest, Kind, Name, PortalName, PortalSpec};
+use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
+use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
+
+/// Manifests loaded and portals opened.
+pub struct Session {
+    /// What is declared.
+    pub desired: Desired,
+    /// Warnings about the manifests.
+    pub warnings: Vec<Diagnostic>,
+    /// The portals, open for reading.
+    pub portals: Vec<Served>,
+    /// Portals that could not be opened.
+    pub closed: Vec<(PortalName, PortalError)>,
+    /// Where the ledger is.
+    pub location: LedgerLocation,
+    /// Reads secrets.
+    pub secrets: LocalSecrets,
+    /// Where the key of the MACs is.
+    pub key: MacKeySource,
+    profiles: BTreeMap<PortalName, Arc<Profile>>,
+    state_dir: PathBuf,
+}
+
+impl Session {
+    /// Loads manifests and opens portals for reading.
+    ///
+    /// # Errors
+    /// With exit code 65 and every diagnostic if the manifests have errors.
+    pub fn open(face: &Face<'_>, places: &Places, scope: &Scope) -> Result<Self, Failure> {
+        let stdin = stdin(places)?;
+        let loaded = load(places, scope, stdin.as_deref(), &|_, _| false)?;
+        let roots = roots(places);
+        let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
+        let profiles = profiles(&specs, places)?;
+        let loaded = if profiles.values().any(|p| has_builtins(p.capabilities())) {
+            load(places, scope, stdin.as_deref(), &|kind, name| profiles.values().any(|p| is_builtin(p.capabilities(), kind, name)))?
+        } else {
+            loaded
+        };
+        Self::of_desired(face, places, loaded.desired, loaded.diagnostics, specs, profiles, &roots)
+    }
+
+    /// A session for a desired state that was saved.
+    ///
+    /// # Errors
+    /// When a profile that it names is not there.
+    pub fn of_saved(face: &Face<'_>, places: &Places, mut desired: Desired) -> Result<Self, Failure> {
+        if let Some(root) = &places.portals {
+            // Whoever names a trusted root does not take a plan file's word for where credentials go.
+            let request = manifest::Request { roots: &[], stdin: None, portals_root: Some(root), only: None, builtins: &|_, _| true };
+            let trusted = manifest::load(&request);
+            if trusted.has_errors() {
+                return Err(Failure::of_diagnostics(Exit::Invalid, trusted.diagnostics));
+            }
+            desired.portals = trusted.desired.portals;
+        }
+        let specs = if desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { desired.portals.clone() };
+        let profiles = profiles(&specs, places)?;
+        Self::of_desired(face, places, desired, Vec::new(), specs, profiles, &roots(places))
+    }
+
+    fn of_desired(
+        face: &Face<'_>,
+        places: &Places,
+        desired: Desired,
+        warnings: Vec<Diagnostic>,
+        specs: Vec<PortalSpec>,
+        profiles: BTreeMap<PortalName, Arc<Profile>>,
+        roots: &[PathBuf],
+    ) -> Result<Self, Failure> {
+        let state_dir = places.state_dir.clone().unwrap_or_else(|| state_dir_of(roots));
+        let text = places.ledger.clone().or_else(|| face.settings.ledger.clone());
+        let location = match text {
+            Some(text) => text.parse::<LedgerLocation>().map_err(|e| Failure::usage(e.to_string()))?,
+            None => LedgerLocation::Sqlite(state_dir.join("ledger.db")),
+        };
+        let key = location.mac_key(face.settings.mac_key.clone());
+        let secrets = LocalSecrets::new(super::settings::variable, std::env::current_dir().unwrap_or_default());
+        let mut session = Self { desired, warnings, portals: Vec::new(), closed: Vec::new(), location, secrets, key, profiles, state_dir };
+        for spec in specs {
+            let opened = session.context(&spec).and_then(|context| face.drivers.open_reader(&context));
+            match opened {
+                Ok(observe) => session.portals.push(Served { spec, observe }),
+                Err(error) => session.closed.push((spec.name, error)),
+            }
+        }
+        Ok(session)
+    }
+
+    /// Opens the selected portals for writing.
+    ///
+    /// # Errors
+    /// When one of them does not let us.
+    pub fn writers(&self, face: &Face<'_>, scope: &Scope, parallelism: Option<u16>) -> Result<BTreeMap<PortalName, (Arc<dyn Execute>, usize)>, Failure> {
+        let mut writers = BTreeMap::new();
+        for served in self.portals.iter().filter(|s| scope.portal(&s.spec.name)) {
+            let opened = self.context(&served.spec).and_then(|context| face.drivers.open_writer(&context));
+            let writer = opened.map_err(|error| {
+                Failure::new(super::failure::exit_of(&error), format!("portal {} cannot be opened for writing: {error}", served.spec.name))
+            })?;
+            let most = parallelism.map_or(served.spec.parallelism, |n| usize::from(n).min(served.spec.parallelism));
+            writers.insert(served.spec.name.clone(), (writer, most));
+        }
+        Ok(writers)
+    }
+
+    /// Opens the ledger for reading; leaves no trace.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn ledger(&self) -> Result<Arc<dyn LedgerRead>, Failure> {
+        Ok(self.location.open_read_only().await?)
+    }
+
+    /// Opens the ledger for writing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn ledger_for_writing(&self) -> Result<Arc<dyn Ledger>, Failure> {
+        Ok(self.location.open().await?)
+    }
+
+    /// The key of the MACs for looking: without one, nothing was recorded and every secret is new.
+    ///
+    /// # Errors
+    /// When the ledger has MACs and their key is gone.
+    pub async fn key_for_looking(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
+        match self.key.find(false)? {
+            Some(key) => Ok(Some(key)),
+            None => Ok(self.key.find(has_macs(ledger).await?)?),
+        }
+    }
+
+    /// The key of the MACs for writing: made if secrets are declared and there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be made, or the ledger has MACs and their key is gone.
+    pub async fn key_for_writing(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
+        let declared = self.desired.resources().any(|r| r.fields.iter().any(|(id, _)| r.def().field(id).ty.is_secret()));
+        match self.key_for_looking(ledger).await? {
+            None if declared => Ok(Some(self.key.find_or_make(false)?)),
+            key => Ok(key),
+        }
+    }
+
+    fn context<'a>(&'a self, spec: &'a PortalSpec) -> Result<OpenContext<'a>, PortalError> {
+        let profile = self.profiles.get(&spec.name).ok_or_else(|| PortalError::Misconfigured("it has no profile".to_owned()))?;
+        Ok(OpenContext { spec, profile: Arc::clone(profile), state_dir: &self.state_dir, secrets: &self.secrets as &dyn SecretReader })
+    }
+}
+
+/// True if any row has the MAC of a secret: read only where the key is missing, for it reads the whole ledger.
+async fn has_macs(ledger: &dyn LedgerRead) -> Result<bool, Failure> {
+    for (portal, tenant) in ledger.tenants().await? {
+        let states = ledger.read(&portal, &[tenant]).await?;
+        if states.iter().flat_map(|s| s.rows.values()).any(|r| !r.secrets.is_empty()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// MACs under a key; without one a digest that nothing equals.
+pub fn mac_with(key: Option<&MacKey>) -> impl Fn(&[(&str, &SecretString)]) -> Digest + Sync {
+    move |parts| key.map_or(Digest([0xff; 16]), |key| key.mac(parts))
+}
+
+/// The selection that flags name.
+///
+/// # Errors
+/// When a glob, a kind or a name is none.
+pub fn scope(select: &Select) -> Result<Scope, Failure> {
+    let globs = |flag: &str, texts: &[String]| -> Result<Vec<Pattern>, Failure> {
+        texts.iter().map(|t| Pattern::new(t).map_err(|e| Failure::usage(format!("--{flag} {t}: {e}")))).collect()
+    };
+    let kind = |text: &String| {
+        let found = Kind::from_name(text).or_else(|| Kind::from_slug(text)).filter(|k| *k != Kind::Portal);
+        let kinds = || Kind::reconciled().map(|k| k.def().name).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| Failure::usage(format!("--kind {text}: there is no such kind")).help(format!("the kinds are {}", kinds())))
+    };
+    Ok(Scope {
+        portals: select.portal.iter().map(|t| Name::new(t).map_err(|e| Failure::usage(format!("--portal: {e}")))).collect::<Result<_, _>>()?,
+        tenants: globs("tenant", &select.tenant)?,
+        kinds: select.kind.iter().map(kind).collect::<Result<_, _>>()?,
+        targets: globs("target", &select.target)?,
+        excludes: globs("exclude", &select.exclude)?,
+    })
+}
+
+/// The paths given, or the current directory.
+pub fn roots(places: &Places) -> Vec<PathBuf> {
+    if places.file.is_empty() { vec![PathBuf::from(".")] } else { places.file.clone() }
+}
+
+/// `.tenantry` in the first root if it is a directory, else beside it: a state travels with its manifests, and two roots never share one.
+fn state_dir_of(roots: &[PathBuf]) -> PathBuf {
+    let first = roots.iter().find(|r| *r != Path::new("-")).cloned().unwrap_or_else(|| PathBuf::from("."));
+    let beside = if first.is_dir() { first } else { first.parent().map(Path::to_path_buf).unwrap_or_default() };
+    beside.join(".tenantry")
+}
+
+/// What standard input says, if it is one of the roots; read once.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn stdin(places: &Places) -> Result<Option<Vec<u8>>, Failure> {
+    if !roots(places).iter().any(|r| r == Path::new("-")) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map_err(|e| Failure::new(Exit::Error, format!("standard input cannot be read: {e}")))?;
+    Ok(Some(bytes))
+}
+
+fn load(places: &Places, scope: &Scope, stdin: Option<&[u8]>, builtins: &(dyn Fn(Kind, &str) -> bool + Sync)) -> Result<manifest::Loaded, Failure> {
+    let loaded = read(places, scope, stdin, builtins);
+    if loaded.has_errors() { Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics)) } else { Ok(loaded) }
+}
+
+/// Loads manifests whatever is wrong with them.
+pub fn read(places: &Places, scope: &Scope, stdin: Option<&[u8]>, builtins: &(dyn Fn(Kind, &str) -> bool + Sync)) -> manifest::Loaded {
+    let narrowed = !scope.tenants.is_empty() || !scope.targets.is_empty();
+    let wanted = |tenant: &str| scope.tenant_named(tenant);
+    let request = manifest::Request {
+        roots: &roots(places),
+        stdin,
+        portals_root: places.portals.as_deref(),
+        only: if narrowed { Some(&wanted) } else { None },
+        builtins,
+    };
+    manifest::load(&request)
+}
+
+/// The profile of each portal.
+pub fn profiles(specs: &[PortalSpec], places: &Places) -> Result<BTreeMap<PortalName, Arc<Profile>>, Failure> {
+    let mut profiles = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let trusted = places.portals.as_deref();
+    for spec in specs {
+        match load_profile(&spec.profile, trusted) {
+            Ok(profile) => {
+                profiles.insert(spec.name.clone(), profile);
+            }
+            Err(diagnostics) => wrong.extend(diagnostics),
+        }
+    }
+    if wrong.is_empty() { Ok(profiles) } else { Err(Failure::of_diagnostics(Exit::Invalid, wrong)) }
+}
+
+fn has_builtins(capabilities: &Capabilities) -> bool {
+    capabilities.kinds.values().any(|k| !k.builtin.is_empty())
+}
+
+fn is_builtin(capabilities: &Capabilities, kind: Kind, name: &str) -> bool {
+    capabilities.kind(kind).is_some_and(|k| k.builtin.contains(name))
+}
