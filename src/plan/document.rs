@@ -9,6 +9,7 @@
 mod desired;
 mod json;
 mod saved;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use desired::write_desired;
-pub use json::{SENSITIVE, lookup, masked};
+pub use json::{SENSITIVE, lookup, masked_fields};
 pub use saved::{MAX_SAVED_BYTES, SavedPlan, read_saved};
+pub use summary::Summary;
 
 use super::{Action, Body, Cause, Change, Consequences, Drift, DriftKind, Inputs, Mode, Plan, Refusal, Retained, Source, Unit, Unmanaged};
 use crate::diagnostic::Diagnostic;
@@ -206,41 +208,6 @@ pub struct WaitingResource {
     pub technician: bool,
 }
 
-/// Counts. Each change counts once, by its main action; what is refused counts again in `refused`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Summary {
-    /// To create.
-    pub create: u64,
-    /// To update; suspending and sharing among them.
-    pub update: u64,
-    /// To delete and make anew.
-    pub replace: u64,
-    /// To delete.
-    pub delete: u64,
-    /// To adopt.
-    pub adopt: u64,
-    /// To drop from the ledger.
-    pub forget: u64,
-    /// To move to another address in the ledger.
-    #[serde(rename = "move")]
-    pub moved: u64,
-    /// Invitations to send again.
-    pub resend: u64,
-    /// Protections to record or release in the ledger.
-    pub protect: u64,
-    /// Changes that will not be made: refused by themselves, with their tenant or with the run, or without a way to make them.
-    pub refused: u64,
-    /// Drifted resources.
-    pub drift: u64,
-    /// Unmanaged objects.
-    pub unmanaged: u64,
-    /// Resources that are no longer declared and stay.
-    pub retained: u64,
-    /// Resources that wait.
-    pub waiting: u64,
-}
-
 impl Refusal {
     /// True while it holds something back: nobody passed it.
     pub fn stands(&self) -> bool {
@@ -276,6 +243,17 @@ impl PlanDocument {
     /// True if nothing is to be done: no change in any tenant.
     pub fn is_empty(&self) -> bool {
         self.tenants.iter().all(|t| t.resource_changes.is_empty())
+    }
+
+    /// The same document with only some of its changes, counted anew.
+    #[must_use]
+    pub fn with_changes(&self, keep: impl Fn(&PortalName, &ResourceChange) -> bool) -> Self {
+        let mut document = self.clone();
+        for TenantPlan { portal, resource_changes, .. } in &mut document.tenants {
+            resource_changes.retain(|change| keep(portal, change));
+        }
+        document.recount();
+        document
     }
 
     /// The document as JSON, indented, with a newline at its end.
@@ -318,7 +296,8 @@ struct Tally {
 impl TenantPlan {
     fn from_unit(unit: &Unit) -> Self {
         // `facts` are the guards' to count and no part of what a reader needs.
-        let Unit { portal, tenant, tenant_id, changes, drift, unmanaged, retained, waiting, consequences, facts: _, refusals, digest } = unit;
+        let Unit { portal, tenant, tenant_id, changes, drift, unmanaged, retained, waiting, consequences, facts: _, refusals, digest } =
+            unit;
         Self {
             portal: portal.clone(),
             tenant: tenant.clone(),
@@ -407,42 +386,6 @@ impl UnmanagedObject {
     fn from_unmanaged(unmanaged: &Unmanaged) -> Self {
         let Unmanaged { kind, key, id, portals_own } = unmanaged;
         Self { kind: *kind, natural_key: key.to_string(), remote_id: id.to_string(), portals_own: *portals_own }
-    }
-}
-
-impl Summary {
-    fn count(&mut self, action: Option<Action>) {
-        let slot = match action {
-            Some(Action::Create) => &mut self.create,
-            Some(Action::Update | Action::Suspend | Action::Share | Action::Unshare) => &mut self.update,
-            Some(Action::Replace) => &mut self.replace,
-            Some(Action::Delete) => &mut self.delete,
-            Some(Action::Adopt) => &mut self.adopt,
-            Some(Action::Forget) => &mut self.forget,
-            Some(Action::Move) => &mut self.moved,
-            Some(Action::Resend) => &mut self.resend,
-            Some(Action::Protect | Action::Unprotect) => &mut self.protect,
-            None => return,
-        };
-        *slot += 1;
-    }
-
-    fn add(&mut self, other: &Self) {
-        let Self { create, update, replace, delete, adopt, forget, moved, resend, protect, refused, drift, unmanaged, retained, waiting } = other;
-        self.create += create;
-        self.update += update;
-        self.replace += replace;
-        self.delete += delete;
-        self.adopt += adopt;
-        self.forget += forget;
-        self.moved += moved;
-        self.resend += resend;
-        self.protect += protect;
-        self.refused += refused;
-        self.drift += drift;
-        self.unmanaged += unmanaged;
-        self.retained += retained;
-        self.waiting += waiting;
     }
 }
 

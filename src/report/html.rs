@@ -58,7 +58,13 @@ pub fn page(document: &PlanDocument) -> String {
 
 fn tenant(out: &mut String, tenant: &TenantView) {
     // Writing to a string cannot fail, here and below.
-    let _ = writeln!(out, "<details open><summary>{}, portal {}: {}</summary>", html(&tenant.tenant), html(&tenant.portal), html(&tenant.counts));
+    let _ = writeln!(
+        out,
+        "<details open><summary>{}, portal {}: {}</summary>",
+        html(&tenant.tenant),
+        html(&tenant.portal),
+        html(&tenant.counts)
+    );
     if !tenant.consequences.is_empty() {
         out.push_str("<ul>\n");
         for ConsequenceView { what, grave, whom, becomes } in &tenant.consequences {

@@ -10,8 +10,11 @@ use std::fmt::Write as _;
 use super::diagnostics;
 use super::escape::{html, longest_run, markdown_code, markdown_prose};
 use super::text::cause_words;
-use super::view::{ChangeView, ConsequenceView, FieldValues, FoldView, LineSign, Mark, RefusalView, SharedView, TenantView, View, headline};
-use crate::plan::document::PlanDocument;
+use super::view::{
+    ChangeView, ConsequenceView, FieldValues, FoldView, LineSign, Mark, RefusalView, SharedView, TenantView, View, headline,
+};
+use crate::model::PortalName;
+use crate::plan::document::{PlanDocument, ResourceChange};
 
 /// GitHub refuses comments of 65,536 characters. Bytes are counted, of which there are never fewer.
 pub const LIMIT: usize = 65_535;
@@ -35,13 +38,15 @@ pub fn comments(document: &PlanDocument, root: &str, base: Option<&PlanDocument>
         blocks.push("### Already out of step on the base branch\n\nThis pull request is not the cause of these.\n\n".to_owned());
         let view = View::of(&before, false);
         blocks.extend(view.shared.iter().flat_map(shared));
-        blocks.extend(view.tenants.iter().filter(|t| !t.changes.is_empty() || !t.folded.is_empty()).flat_map(|t| tenant(t, t.changes_heading())));
+        blocks.extend(
+            view.tenants.iter().filter(|t| !t.changes.is_empty() || !t.folded.is_empty()).flat_map(|t| tenant(t, t.changes_heading())),
+        );
     }
     blocks.extend(drift(&view));
     if let Some(quiet) = &view.quiet {
         blocks.push(format!("{}\n\n", markdown_prose(quiet)));
     }
-    pack(blocks, &marker(root), &format!("**{}** · {}", markdown_prose(&headline(document)), markdown_code(&view.digest)))
+    pack(blocks, &marker(root), &format!("**{}** · {}", headline(document), markdown_code(&view.digest)))
 }
 
 /// The line by which a comment is found again.
@@ -53,22 +58,12 @@ pub fn marker(root: &str) -> String {
 
 /// The changes of a plan that the base branch's plan has not, and those that it has as well.
 fn apart(document: &PlanDocument, base: &PlanDocument) -> (PlanDocument, Option<PlanDocument>) {
-    let keys = |plan: &PlanDocument| -> BTreeSet<String> {
-        let changes = plan.tenants.iter().flat_map(|t| t.resource_changes.iter().map(move |c| (&t.portal, c)));
-        changes.map(|(portal, c)| serde_json::to_string(&(portal, &c.address, &c.change, &c.effects)).unwrap_or_default()).collect()
-    };
-    let known = keys(base);
-    let is_known = |portal: &crate::model::PortalName, c: &crate::plan::document::ResourceChange| {
-        known.contains(&serde_json::to_string(&(portal, &c.address, &c.change, &c.effects)).unwrap_or_default())
-    };
-    let (mut own, mut before) = (document.clone(), document.clone());
-    for tenant in &mut own.tenants {
-        let portal = tenant.portal.clone();
-        tenant.resource_changes.retain(|c| !is_known(&portal, c));
-    }
+    let key =
+        |portal: &PortalName, c: &ResourceChange| serde_json::to_string(&(portal, &c.address, &c.change, &c.effects)).unwrap_or_default();
+    let known: BTreeSet<_> = base.tenants.iter().flat_map(|t| t.resource_changes.iter().map(|c| key(&t.portal, c))).collect();
+    let own = document.with_changes(|portal, c| !known.contains(&key(portal, c)));
+    let mut before = document.with_changes(|portal, c| known.contains(&key(portal, c)));
     for tenant in &mut before.tenants {
-        let portal = tenant.portal.clone();
-        tenant.resource_changes.retain(|c| is_known(&portal, c));
         // These are said once, with what the pull request does.
         (tenant.waiting, tenant.retained, tenant.unmanaged) = Default::default();
     }
@@ -121,7 +116,8 @@ fn bullet(tenant: &str, first: bool, consequence: &ConsequenceView) -> Vec<Strin
 
 /// A name as code; our own words among names stay words.
 fn name(name: &str) -> String {
-    if name == "nobody" || (name.starts_with("and ") && name.ends_with(" more")) { name.to_owned() } else { markdown_code(name) }
+    let counted = name.strip_prefix("and ").and_then(|n| n.strip_suffix(" more")).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    if counted || name == "nobody" { name.to_owned() } else { markdown_code(name) }
 }
 
 fn refusal(refusal: &RefusalView, tenant: Option<&str>) -> String {
@@ -169,7 +165,8 @@ fn drift(view: &View) -> Vec<String> {
     }
     for tenant in drifted {
         let lines: Vec<_> = tenant.drift.iter().flat_map(change_lines).collect();
-        let heading = format!("<b>{}</b>, portal <code>{}</code>: {} drifted", html(&tenant.tenant), html(&tenant.portal), tenant.drift.len());
+        let heading =
+            format!("<b>{}</b>, portal <code>{}</code>: {} drifted", html(&tenant.tenant), html(&tenant.portal), tenant.drift.len());
         blocks.extend(details(&heading, "diff", &lines));
     }
     blocks
@@ -274,6 +271,7 @@ fn pack(blocks: Vec<String>, marker: &str, first_line: &str) -> Vec<String> {
         }
     }
     let of = parts.len();
-    let head = |at: usize| if of > 1 { format!("{marker}\n{first_line} · {at} of {of}\n\n") } else { format!("{marker}\n{first_line}\n\n") };
+    let head =
+        |at: usize| if of > 1 { format!("{marker}\n{first_line} · {at} of {of}\n\n") } else { format!("{marker}\n{first_line}\n\n") };
     parts.into_iter().enumerate().map(|(at, part)| format!("{}{}\n", head(at + 1), part.trim_end())).collect()
 }

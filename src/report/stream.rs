@@ -27,7 +27,13 @@ pub fn plan(document: &PlanDocument, at: Timestamp) -> Vec<String> {
         for drift in &tenant.resource_drift {
             let action = drift.change.actions.first().copied();
             let body = json!({ "resource": resource(&tenant.portal, &drift.address), "action": word(action) });
-            lines.push(line("info", &format!("{}: Drift detected ({})", drift.address, word(action)), at, "resource_drift", json!({ "change": body })));
+            lines.push(line(
+                "info",
+                &format!("{}: Drift detected ({})", drift.address, word(action)),
+                at,
+                "resource_drift",
+                json!({ "change": body }),
+            ));
         }
         for change in &tenant.resource_changes {
             let action = change.change.actions.first().copied();
@@ -40,7 +46,13 @@ pub fn plan(document: &PlanDocument, at: Timestamp) -> Vec<String> {
             if let (Some(previous), Some(object)) = (&change.previous_address, body.as_object_mut()) {
                 object.insert("previous_resource".to_owned(), resource(&tenant.portal, previous));
             }
-            lines.push(line("info", &format!("{}: Plan to {}", change.address, word(action)), at, "planned_change", json!({ "change": body })));
+            lines.push(line(
+                "info",
+                &format!("{}: Plan to {}", change.address, word(action)),
+                at,
+                "planned_change",
+                json!({ "change": body }),
+            ));
         }
     }
     lines.extend(document.diagnostics.iter().map(|d| diagnostic(d, at)));

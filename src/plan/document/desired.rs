@@ -213,8 +213,8 @@ impl SavedPortal {
 
     fn read(self, files: usize) -> Result<PortalSpec, Vec<String>> {
         let Self { name, spec, source } = self;
-        let fields =
-            Fields::from_json(&PORTAL, &spec).map_err(|errors| errors.into_iter().map(|e| format!("portal {name}: {e}")).collect::<Vec<_>>())?;
+        let fields = Fields::from_json(&PORTAL, &spec)
+            .map_err(|errors| errors.into_iter().map(|e| format!("portal {name}: {e}")).collect::<Vec<_>>())?;
         if let Some(at) = source
             && at as usize >= files
         {
@@ -242,7 +242,8 @@ fn portal_fields(portal: &PortalSpec) -> Fields {
         parallelism,
         source: _,
     } = portal;
-    let Limits { max_deletes_per_kind, max_deletes_per_tenant, max_deletes_per_run, max_delete_percent, delete_floor, min_administrators } = limits;
+    let Limits { max_deletes_per_kind, max_deletes_per_tenant, max_deletes_per_run, max_delete_percent, delete_floor, min_administrators } =
+        limits;
     let mut fields = Fields::new();
     let mut set = |path: &str, value: Option<Value>| {
         if let (Some((id, _)), Some(value)) = (Kind::Portal.def().field_named(path), value) {

@@ -64,8 +64,10 @@ fn check_version(json: &str) -> Result<(), Vec<Diagnostic>> {
         return Ok(());
     }
     let cut = |text: &str| text.chars().take(40).collect::<String>();
-    let summary = format!("the saved plan is of format version {}; this program reads version {FORMAT_VERSION}", cut(&probe.format_version));
-    let made_by = if probe.tool_version.is_empty() { String::new() } else { format!("it was made by version {}", cut(&probe.tool_version)) };
+    let summary =
+        format!("the saved plan is of format version {}; this program reads version {FORMAT_VERSION}", cut(&probe.format_version));
+    let made_by =
+        if probe.tool_version.is_empty() { String::new() } else { format!("it was made by version {}", cut(&probe.tool_version)) };
     Err(vec![Diagnostic::error(run::SAVED_PLAN_VERSION, summary).detail(made_by)])
 }
 

@@ -58,10 +58,23 @@ pub struct TenantView {
 }
 
 impl TenantView {
-    /// True if there is something to say beyond what is unmanaged.
+    /// True if there is something to say of this tenant alone, beyond what is unmanaged.
     pub fn speaks(&self) -> bool {
-        let Self { tenant: _, portal: _, counts: _, consequences, refusals, changes, folded, shared, drift, waiting, retained, unmanaged: _ } = self;
-        !(consequences.is_empty() && refusals.is_empty() && changes.is_empty() && folded.is_empty() && *shared == 0)
+        let Self {
+            tenant: _,
+            portal: _,
+            counts: _,
+            consequences,
+            refusals,
+            changes,
+            folded,
+            shared: _,
+            drift,
+            waiting,
+            retained,
+            unmanaged: _,
+        } = self;
+        !(consequences.is_empty() && refusals.is_empty() && changes.is_empty() && folded.is_empty())
             || !(drift.is_empty() && waiting.is_empty() && retained.is_empty())
     }
 }
@@ -236,8 +249,22 @@ pub fn headline(document: &PlanDocument) -> String {
 
 /// `3 to create, 1 to update, 0 to delete`; with `always`, the three that every reader looks for are there even at 0.
 pub fn counts(summary: &Summary, always: bool) -> String {
-    let Summary { create, update, replace, delete, adopt, forget, moved, resend, protect, refused: _, drift: _, unmanaged: _, retained: _, waiting: _ } =
-        summary;
+    let Summary {
+        create,
+        update,
+        replace,
+        delete,
+        adopt,
+        forget,
+        moved,
+        resend,
+        protect,
+        refused: _,
+        drift: _,
+        unmanaged: _,
+        retained: _,
+        waiting: _,
+    } = summary;
     let all = [
         (create, "to create", always),
         (update, "to update", always),
