@@ -112,6 +112,12 @@ fn what_people_wrote_calls_nobody_and_closes_nothing() {
 }
 
 #[test]
+fn a_fence_is_longer_than_any_run_of_backticks_inside() {
+    let comment = markdown::comments(&document(vec![hostile()]), ".", None).concat();
+    assert!(HOSTILE.contains(" ```` ") && comment.contains("\n`````diff\n") && comment.contains("\n`````\n"), "{comment}");
+}
+
+#[test]
 fn a_name_that_looks_like_our_own_words_is_still_code() {
     let mut unit = acme();
     unit.consequences.gain_access = vec!["and <b>@everyone</b> more".into()];
