@@ -5,6 +5,8 @@
 //!
 //! One run: [`lock`] → [`plan`] → `guard::judge` → (a person) → `guard::approve` → [`apply`] → [`unlock`](Ledger::unlock).
 
+pub mod import;
+pub mod offline;
 pub mod read;
 pub mod scope;
 

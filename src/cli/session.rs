@@ -48,7 +48,6 @@ impl Session {
     pub fn open(face: &Face<'_>, places: &Places, scope: &Scope) -> Result<Self, Failure> {
         let stdin = stdin(places)?;
         let loaded = load(places, scope, stdin.as_deref(), &|_, _| false)?;
-        let roots = roots(places);
         let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
         let profiles = profiles(&specs, places)?;
         let loaded = if profiles.values().any(|p| has_builtins(p.capabilities())) {
@@ -56,7 +55,7 @@ impl Session {
         } else {
             loaded
         };
-        Self::of_desired(face, places, loaded.desired, loaded.diagnostics, specs, profiles, &roots)
+        Self::of_desired(face, places, loaded.desired, loaded.diagnostics, specs, profiles)
     }
 
     /// A session for a desired state that was saved.
@@ -75,7 +74,7 @@ impl Session {
         }
         let specs = if desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { desired.portals.clone() };
         let profiles = profiles(&specs, places)?;
-        Self::of_desired(face, places, desired, Vec::new(), specs, profiles, &roots(places))
+        Self::of_desired(face, places, desired, Vec::new(), specs, profiles)
     }
 
     fn of_desired(
@@ -85,14 +84,8 @@ impl Session {
         warnings: Vec<Diagnostic>,
         specs: Vec<PortalSpec>,
         profiles: BTreeMap<PortalName, Arc<Profile>>,
-        roots: &[PathBuf],
     ) -> Result<Self, Failure> {
-        let state_dir = places.state_dir.clone().unwrap_or_else(|| state_dir_of(roots));
-        let text = places.ledger.clone().or_else(|| face.settings.ledger.clone());
-        let location = match text {
-            Some(text) => text.parse::<LedgerLocation>().map_err(|e| Failure::usage(e.to_string()))?,
-            None => LedgerLocation::Sqlite(state_dir.join("ledger.db")),
-        };
+        let (state_dir, location) = (state_dir(places), location(face, places)?);
         let key = location.mac_key(face.settings.mac_key.clone());
         let secrets = LocalSecrets::new(super::settings::variable, std::env::current_dir().unwrap_or_default());
         let mut session = Self { desired, warnings, portals: Vec::new(), closed: Vec::new(), location, secrets, key, profiles, state_dir };
@@ -110,7 +103,12 @@ impl Session {
     ///
     /// # Errors
     /// When one of them does not let us.
-    pub fn writers(&self, face: &Face<'_>, scope: &Scope, parallelism: Option<u16>) -> Result<BTreeMap<PortalName, (Arc<dyn Execute>, usize)>, Failure> {
+    pub fn writers(
+        &self,
+        face: &Face<'_>,
+        scope: &Scope,
+        parallelism: Option<u16>,
+    ) -> Result<BTreeMap<PortalName, (Arc<dyn Execute>, usize)>, Failure> {
         let mut writers = BTreeMap::new();
         for served in self.portals.iter().filter(|s| scope.portal(&s.spec.name)) {
             let opened = self.context(&served.spec).and_then(|context| face.drivers.open_writer(&context));
@@ -198,7 +196,11 @@ pub fn scope(select: &Select) -> Result<Scope, Failure> {
         found.ok_or_else(|| Failure::usage(format!("--kind {text}: there is no such kind")).help(format!("the kinds are {}", kinds())))
     };
     Ok(Scope {
-        portals: select.portal.iter().map(|t| Name::new(t).map_err(|e| Failure::usage(format!("--portal: {e}")))).collect::<Result<_, _>>()?,
+        portals: select
+            .portal
+            .iter()
+            .map(|t| Name::new(t).map_err(|e| Failure::usage(format!("--portal: {e}"))))
+            .collect::<Result<_, _>>()?,
         tenants: globs("tenant", &select.tenant)?,
         kinds: select.kind.iter().map(kind).collect::<Result<_, _>>()?,
         targets: globs("target", &select.target)?,
@@ -211,9 +213,24 @@ pub fn roots(places: &Places) -> Vec<PathBuf> {
     if places.file.is_empty() { vec![PathBuf::from(".")] } else { places.file.clone() }
 }
 
-/// `.tenantry` in the first root if it is a directory, else beside it: a state travels with its manifests, and two roots never share one.
-fn state_dir_of(roots: &[PathBuf]) -> PathBuf {
-    let first = roots.iter().find(|r| *r != Path::new("-")).cloned().unwrap_or_else(|| PathBuf::from("."));
+/// Where the ledger is.
+///
+/// # Errors
+/// When the location given is none.
+pub fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocation, Failure> {
+    let text = places.ledger.clone().or_else(|| face.settings.ledger.clone());
+    match text {
+        Some(text) => text.parse::<LedgerLocation>().map_err(|e| Failure::usage(e.to_string())),
+        None => Ok(LedgerLocation::Sqlite(state_dir(places).join("ledger.db"))),
+    }
+}
+
+/// Where state is kept. `.tenantry` in the first root if it is a directory, else beside it: a state travels with its manifests, and two roots never share one.
+pub fn state_dir(places: &Places) -> PathBuf {
+    if let Some(given) = &places.state_dir {
+        return given.clone();
+    }
+    let first = roots(places).iter().find(|r| *r != Path::new("-")).cloned().unwrap_or_else(|| PathBuf::from("."));
     let beside = if first.is_dir() { first } else { first.parent().map(Path::to_path_buf).unwrap_or_default() };
     beside.join(".tenantry")
 }
@@ -231,7 +248,12 @@ pub fn stdin(places: &Places) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(bytes))
 }
 
-fn load(places: &Places, scope: &Scope, stdin: Option<&[u8]>, builtins: &(dyn Fn(Kind, &str) -> bool + Sync)) -> Result<manifest::Loaded, Failure> {
+fn load(
+    places: &Places,
+    scope: &Scope,
+    stdin: Option<&[u8]>,
+    builtins: &(dyn Fn(Kind, &str) -> bool + Sync),
+) -> Result<manifest::Loaded, Failure> {
     let loaded = read(places, scope, stdin, builtins);
     if loaded.has_errors() { Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics)) } else { Ok(loaded) }
 }

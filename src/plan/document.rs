@@ -10,6 +10,7 @@ mod desired;
 mod json;
 mod saved;
 mod stale;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -18,9 +19,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use desired::write_desired;
-pub use json::{SENSITIVE, lookup, masked};
+pub use json::{SENSITIVE, lookup, masked_fields};
 pub use saved::{MAX_SAVED_BYTES, SavedPlan, read_saved};
 pub use stale::stale;
+pub use summary::Summary;
 
 use super::{Action, Body, Cause, Change, Consequences, Drift, DriftKind, Inputs, Mode, Plan, Refusal, Retained, Source, Unit, Unmanaged};
 use crate::diagnostic::Diagnostic;
@@ -211,41 +213,6 @@ pub struct WaitingResource {
     pub technician: bool,
 }
 
-/// Counts. Each change counts once, by its main action; what is refused counts again in `refused`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Summary {
-    /// To create.
-    pub create: u64,
-    /// To update; suspending and sharing among them.
-    pub update: u64,
-    /// To delete and make anew.
-    pub replace: u64,
-    /// To delete.
-    pub delete: u64,
-    /// To adopt.
-    pub adopt: u64,
-    /// To drop from the ledger.
-    pub forget: u64,
-    /// To move to another address in the ledger.
-    #[serde(rename = "move")]
-    pub moved: u64,
-    /// Invitations to send again.
-    pub resend: u64,
-    /// Protections to record or release in the ledger.
-    pub protect: u64,
-    /// Changes that will not be made: refused by themselves, with their tenant or with the run, or without a way to make them.
-    pub refused: u64,
-    /// Drifted resources.
-    pub drift: u64,
-    /// Unmanaged objects.
-    pub unmanaged: u64,
-    /// Resources that are no longer declared and stay.
-    pub retained: u64,
-    /// Resources that wait.
-    pub waiting: u64,
-}
-
 impl PlanDocument {
     /// The document of a plan. `desired` and `selection` are left for who saves it.
     pub fn from_plan<S>(plan: &Plan<S>, tool_version: &str) -> Self {
@@ -275,6 +242,17 @@ impl PlanDocument {
     /// True if nothing is to be done: no change in any tenant.
     pub fn is_empty(&self) -> bool {
         self.tenants.iter().all(|t| t.resource_changes.is_empty())
+    }
+
+    /// The same document with only some of its changes, counted anew.
+    #[must_use]
+    pub fn with_changes(&self, keep: impl Fn(&PortalName, &ResourceChange) -> bool) -> Self {
+        let mut document = self.clone();
+        for TenantPlan { portal, resource_changes, .. } in &mut document.tenants {
+            resource_changes.retain(|change| keep(portal, change));
+        }
+        document.recount();
+        document
     }
 
     /// The document as JSON, indented, with a newline at its end.
@@ -316,7 +294,7 @@ struct Tally {
 
 impl TenantPlan {
     fn from_unit(unit: &Unit) -> Self {
-        // `facts` are the guards' to count, `settled` is apply's to close: neither is what a reader needs.
+        // `facts` are the guards' to count and no part of what a reader needs.
         let Unit {
             portal,
             tenant,
@@ -420,43 +398,6 @@ impl UnmanagedObject {
     fn from_unmanaged(unmanaged: &Unmanaged) -> Self {
         let Unmanaged { kind, key, id, portals_own } = unmanaged;
         Self { kind: *kind, natural_key: key.to_string(), remote_id: id.to_string(), portals_own: *portals_own }
-    }
-}
-
-impl Summary {
-    fn count(&mut self, action: Option<Action>) {
-        let slot = match action {
-            Some(Action::Create) => &mut self.create,
-            Some(Action::Update | Action::Suspend | Action::Share | Action::Unshare) => &mut self.update,
-            Some(Action::Replace) => &mut self.replace,
-            Some(Action::Delete) => &mut self.delete,
-            Some(Action::Adopt | Action::Recover) => &mut self.adopt,
-            Some(Action::Forget) => &mut self.forget,
-            Some(Action::Move) => &mut self.moved,
-            Some(Action::Resend) => &mut self.resend,
-            Some(Action::Protect | Action::Unprotect) => &mut self.protect,
-            None => return,
-        };
-        *slot += 1;
-    }
-
-    fn add(&mut self, other: &Self) {
-        let Self { create, update, replace, delete, adopt, forget, moved, resend, protect, refused, drift, unmanaged, retained, waiting } =
-            other;
-        self.create += create;
-        self.update += update;
-        self.replace += replace;
-        self.delete += delete;
-        self.adopt += adopt;
-        self.forget += forget;
-        self.moved += moved;
-        self.resend += resend;
-        self.protect += protect;
-        self.refused += refused;
-        self.drift += drift;
-        self.unmanaged += unmanaged;
-        self.retained += retained;
-        self.waiting += waiting;
     }
 }
 

@@ -13,7 +13,8 @@ use super::text::cause_words;
 use super::view::{
     ChangeView, ConsequenceView, FieldValues, FoldView, LineSign, Mark, RefusalView, SharedView, TenantView, View, headline,
 };
-use crate::plan::document::PlanDocument;
+use crate::model::PortalName;
+use crate::plan::document::{PlanDocument, ResourceChange};
 
 /// GitHub refuses comments of 65,536 characters. Bytes are counted, of which there are never fewer.
 pub const LIMIT: usize = 65_535;
@@ -45,7 +46,7 @@ pub fn comments(document: &PlanDocument, root: &str, base: Option<&PlanDocument>
     if let Some(quiet) = &view.quiet {
         blocks.push(format!("{}\n\n", markdown_prose(quiet)));
     }
-    pack(blocks, &marker(root), &format!("**{}** · {}", markdown_prose(&headline(document)), markdown_code(&view.digest)))
+    pack(blocks, &marker(root), &format!("**{}** · {}", headline(document), markdown_code(&view.digest)))
 }
 
 /// The line by which a comment is found again.
@@ -57,22 +58,12 @@ pub fn marker(root: &str) -> String {
 
 /// The changes of a plan that the base branch's plan has not, and those that it has as well.
 fn apart(document: &PlanDocument, base: &PlanDocument) -> (PlanDocument, Option<PlanDocument>) {
-    let keys = |plan: &PlanDocument| -> BTreeSet<String> {
-        let changes = plan.tenants.iter().flat_map(|t| t.resource_changes.iter().map(move |c| (&t.portal, c)));
-        changes.map(|(portal, c)| serde_json::to_string(&(portal, &c.address, &c.change, &c.effects)).unwrap_or_default()).collect()
-    };
-    let known = keys(base);
-    let is_known = |portal: &crate::model::PortalName, c: &crate::plan::document::ResourceChange| {
-        known.contains(&serde_json::to_string(&(portal, &c.address, &c.change, &c.effects)).unwrap_or_default())
-    };
-    let (mut own, mut before) = (document.clone(), document.clone());
-    for tenant in &mut own.tenants {
-        let portal = tenant.portal.clone();
-        tenant.resource_changes.retain(|c| !is_known(&portal, c));
-    }
+    let key =
+        |portal: &PortalName, c: &ResourceChange| serde_json::to_string(&(portal, &c.address, &c.change, &c.effects)).unwrap_or_default();
+    let known: BTreeSet<_> = base.tenants.iter().flat_map(|t| t.resource_changes.iter().map(|c| key(&t.portal, c))).collect();
+    let own = document.with_changes(|portal, c| !known.contains(&key(portal, c)));
+    let mut before = document.with_changes(|portal, c| known.contains(&key(portal, c)));
     for tenant in &mut before.tenants {
-        let portal = tenant.portal.clone();
-        tenant.resource_changes.retain(|c| is_known(&portal, c));
         // These are said once, with what the pull request does.
         (tenant.waiting, tenant.retained, tenant.unmanaged) = Default::default();
     }
@@ -125,7 +116,8 @@ fn bullet(tenant: &str, first: bool, consequence: &ConsequenceView) -> Vec<Strin
 
 /// A name as code; our own words among names stay words.
 fn name(name: &str) -> String {
-    if name == "nobody" || (name.starts_with("and ") && name.ends_with(" more")) { name.to_owned() } else { markdown_code(name) }
+    let counted = name.strip_prefix("and ").and_then(|n| n.strip_suffix(" more")).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    if counted || name == "nobody" { name.to_owned() } else { markdown_code(name) }
 }
 
 fn refusal(refusal: &RefusalView, tenant: Option<&str>) -> String {

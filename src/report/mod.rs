@@ -4,14 +4,14 @@
 //! folding are decided and control characters made visible. [`text`], [`markdown`] and [`html`] only lay the view out, so that they cannot
 //! disagree with each other or with the JSON; [`stream`] and [`gitlab`] read the document.
 
-//Xpub mod access;
+pub mod access;
 pub mod diagnostics;
 pub mod escape;
 pub mod gitlab;
 pub mod html;
 pub mod markdown;
 pub mod outcome;
-//Xpub mod show;
+pub mod show;
 pub mod stream;
 pub mod style;
 pub mod text;

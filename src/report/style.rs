@@ -75,3 +75,23 @@ impl Style {
         out
     }
 }
+
+/// Rows in columns, each as wide as its widest cell; empty columns are left out. Cells must be visible text already.
+pub fn table(rows: &[Vec<String>], indent: usize) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .filter(|(_, width)| **width > 0)
+            .map(|(cell, width)| format!("{cell:<width$}", width = *width))
+            .collect();
+        out.push_str(&" ".repeat(indent));
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}

@@ -80,7 +80,8 @@ impl Page<'_> {
         for refusal in &tenant.refusals {
             self.refusal(2, refusal);
         }
-        if !(tenant.consequences.is_empty() && tenant.refusals.is_empty()) && !(tenant.changes.is_empty() && tenant.folded.is_empty()) {
+        let (head, body) = (tenant.consequences.len() + tenant.refusals.len(), tenant.changes.len() + tenant.folded.len());
+        if head > 0 && body > 0 {
             self.blank();
         }
         for change in &tenant.changes {
@@ -134,10 +135,8 @@ impl Page<'_> {
 
     fn change(&mut self, change: &ChangeView) {
         let ChangeView { mark, refused, actions, name, address: _, key, fields, effects, notes, place, refusals } = change;
-        let mut title = format!("{:<3} {actions} {name}", mark.symbol(*refused));
-        if actions.is_empty() {
-            title = format!("{:<3} {name}", mark.symbol(*refused));
-        }
+        let space = if actions.is_empty() { "" } else { " " };
+        let mut title = format!("{}{space}{actions} {name}", mark.symbol(*refused));
         if let Some(key) = key {
             let _ = write!(title, " ({key})");
         }
@@ -181,7 +180,7 @@ impl Page<'_> {
     fn fold(&mut self, fold: &FoldView) {
         let FoldView { mark, what, names, effects } = fold;
         let effects = if effects.is_empty() { String::new() } else { format!(" (each {})", effects.join(", ")) };
-        let heading = format!("{:<3} {what}{effects}: ", mark.symbol(false));
+        let heading = format!("{} {what}{effects}: ", mark.symbol(false));
         let names = self.style.wrap(2 + heading.chars().count(), 6, names);
         self.line(2, tone(*mark, false), &format!("{heading}{names}"));
     }

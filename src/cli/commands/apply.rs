@@ -34,8 +34,9 @@ const BACKOFF: Duration = Duration::from_millis(500);
 pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Failure> {
     let approved_already = args.auto_approve || !args.approve_digest.is_empty() || args.plan.is_some();
     if !approved_already && !face.interactive {
-        return Err(Failure::usage("nobody is there to approve this: standard input is no terminal, or --no-input or CI is set")
-            .help("give --auto-approve, or --approve-digest with the digest of a plan that somebody read, or a plan saved with `plan --out`"));
+        return Err(Failure::usage("nobody is there to approve this: standard input is no terminal, or --no-input or CI is set").help(
+            "give --auto-approve, or --approve-digest with the digest of a plan that somebody read, or a plan saved with `plan --out`",
+        ));
     }
     let stop = Arc::new(Stops::default());
     stop.listen(args.automation.timeout);
@@ -70,8 +71,11 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
         let differences = stale(&document, saved);
         if !differences.is_empty() {
             let list = differences.iter().map(|d| format!("\n  {d}")).collect::<String>();
-            return Err(Failure::new(Exit::Stale, format!("the saved plan is stale; nothing was changed. What would be done now is not in it:{list}"))
-                .help("plan again with `plan --out`, and read it"));
+            return Err(Failure::new(
+                Exit::Stale,
+                format!("the saved plan is stale; nothing was changed. What would be done now is not in it:{list}"),
+            )
+            .help("plan again with `plan --out`, and read it"));
         }
     }
     show(face, &args.show, &document, "default", None)?;
@@ -97,7 +101,12 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
 }
 
 /// The plan with what a person said about it; `None`: they said no, or may not say yes.
-fn approve(face: &Face<'_>, args: &ApplyCommand, planned: JudgedPlan, document: &PlanDocument) -> Result<Option<(Plan<Approved>, String)>, Failure> {
+fn approve(
+    face: &Face<'_>,
+    args: &ApplyCommand,
+    planned: JudgedPlan,
+    document: &PlanDocument,
+) -> Result<Option<(Plan<Approved>, String)>, Failure> {
     let approvals = Approvals { digests: args.approve_digest.clone(), allow: args.allow.clone() };
     let approval = guard::approve(planned.plan, &approvals);
     if let Some(unused) = approval.unused.first() {
@@ -213,14 +222,16 @@ fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
 fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Prepared, Failure> {
     let text = std::fs::read_to_string(file).map_err(|e| Failure::new(Exit::Error, format!("{} cannot be read: {e}", file.display())))?;
     let SavedPlan { document, desired, selection } = read_saved(&text).map_err(|d| Failure::of_diagnostics(Exit::Error, d))?;
-    let damaged = || Failure::new(Exit::Error, format!("the selection in {} cannot be read", file.display())).help("plan again with `plan --out`");
+    let damaged =
+        || Failure::new(Exit::Error, format!("the selection in {} cannot be read", file.display())).help("plan again with `plan --out`");
     let list = |key: &str| -> Result<Vec<String>, Failure> {
         match selection.get(key) {
             None => Ok(Vec::new()),
             Some(value) => serde_json::from_value(value.clone()).map_err(|_| damaged()),
         }
     };
-    let globs = |key: &str| -> Result<Vec<Pattern>, Failure> { list(key)?.iter().map(|t| Pattern::new(t).map_err(|_| damaged())).collect() };
+    let globs =
+        |key: &str| -> Result<Vec<Pattern>, Failure> { list(key)?.iter().map(|t| Pattern::new(t).map_err(|_| damaged())).collect() };
     let scope = Scope {
         portals: list("portals")?.iter().map(|t| PortalName::new(t).map_err(|_| damaged())).collect::<Result<_, _>>()?,
         tenants: globs("tenants")?,

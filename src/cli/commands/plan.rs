@@ -90,7 +90,13 @@ pub(super) fn document(plan: &Plan<Judged>) -> PlanDocument {
 }
 
 /// Prints a plan as asked, and writes it where asked.
-pub(super) fn show(face: &Face<'_>, show: &Show, document: &PlanDocument, comment: &str, base: Option<&PlanDocument>) -> Result<(), Failure> {
+pub(super) fn show(
+    face: &Face<'_>,
+    show: &Show,
+    document: &PlanDocument,
+    comment: &str,
+    base: Option<&PlanDocument>,
+) -> Result<(), Failure> {
     if let Some(file) = &show.json_into {
         write(file, &document.to_json())?;
     }
@@ -138,7 +144,9 @@ pub(super) fn check_selected(session: &Session, scope: &Scope) -> Result<(), Fai
     for portal in &scope.portals {
         if !session.portals.iter().any(|s| s.spec.name == *portal) && !session.closed.iter().any(|(name, _)| name == portal) {
             let known: Vec<_> = session.portals.iter().map(|s| s.spec.name.to_string()).collect();
-            return Err(Failure::usage(format!("--portal {portal}: there is no such portal")).help(format!("the portals are {}", known.join(", "))));
+            return Err(
+                Failure::usage(format!("--portal {portal}: there is no such portal")).help(format!("the portals are {}", known.join(", ")))
+            );
         }
     }
     Ok(())

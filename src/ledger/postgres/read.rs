@@ -146,7 +146,8 @@ pub(super) async fn tenants(session: &mut Session) -> Result<Vec<(PortalName, Te
     }
     let sql = session.prepare(TENANTS).await?;
     let rows = session.client.query(&sql, &[]).await?;
-    let mut units: Vec<_> = rows.iter().map(|r| Ok((codec::name(column(r, 0)?)?, codec::name(column(r, 1)?)?))).collect::<Result<_, Failure>>()?;
+    let mut units: Vec<_> =
+        rows.iter().map(|r| Ok((codec::name(column(r, 0)?)?, codec::name(column(r, 1)?)?))).collect::<Result<_, Failure>>()?;
     units.sort();
     Ok(units)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::ChangeBody;
-use crate::model::{FieldId, KindDef, Value};
+use crate::model::{FieldId, Fields, KindDef, Value};
 use crate::plan::{Action, Cause, FieldChange};
 
 /// What stands for a secret in `before` and `after`.
@@ -74,8 +74,17 @@ fn empty(actions: Vec<Action>) -> ChangeBody {
     }
 }
 
+/// Fields in nested JSON with every secret masked.
+pub fn masked_fields(def: &KindDef, fields: &Fields) -> Json {
+    let mut map = Map::new();
+    for (id, value) in fields.iter() {
+        insert(&mut map, def.field(id).path, shown(Some(value), holds_secret(def, id, Some(value))));
+    }
+    Json::Object(map)
+}
+
 /// The JSON form of a value with every secret masked; keys of maps stay, for they say which secret.
-pub fn masked(value: &Value) -> Json {
+fn masked(value: &Value) -> Json {
     match value {
         Value::Secret(_) => json!(SENSITIVE),
         Value::List(items) => Json::Array(items.iter().map(masked).collect()),

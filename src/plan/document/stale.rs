@@ -26,7 +26,12 @@ pub fn stale(now: &PlanDocument, saved: &PlanDocument) -> Vec<String> {
                     words(saved)
                 )),
                 Some(saved) if !same(saved, change) => {
-                    differences.push(format!("{}: {} ({}), with other values or effects than planned", tenant.portal, change.address, words(change)));
+                    differences.push(format!(
+                        "{}: {} ({}), with other values or effects than planned",
+                        tenant.portal,
+                        change.address,
+                        words(change)
+                    ));
                 }
                 Some(_) => {}
             }

@@ -199,7 +199,11 @@ fn target(db: &Connection, call: &Call) -> Result<Stored, Failed> {
     let Some(id) = &call.object else { return refused(format!("the call names no {}", def.noun)) };
     match objects::find(db, id)? {
         Some(object) if object.kind == call.address.kind => {
-            if object.tenant == tenant_of(db, call)? { Ok(object) } else { refused(format!("{} is of another tenant", object.title())) }
+            if object.tenant == tenant_of(db, call)? {
+                Ok(object)
+            } else {
+                refused(format!("{} is of another tenant", object.title()))
+            }
         }
         Some(object) => refused(format!("{id} is no {} but {}", def.noun, object.title())),
         None => refused(format!("there is no {} {id}", def.noun)),

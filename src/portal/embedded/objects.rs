@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::codec;
 use crate::model::kind::Placement;
-use crate::model::{Fields, Kind, KindDef, KeyScope, LiveObject, ObjectState, Value};
+use crate::model::{Fields, KeyScope, Kind, KindDef, LiveObject, ObjectState, Value};
 use crate::portal::CallError;
 
 /// The MSP's own tenant, which is always there.
@@ -206,7 +206,8 @@ pub(super) fn delete(connection: &Connection, object: &Stored) -> Result<(), Fai
     let users = statement.query_map([&object.id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let users: Vec<_> = users.collect::<Result<_, _>>()?;
     if !users.is_empty() {
-        let users: Vec<_> = users.iter().map(|(slug, key)| format!("{} {key}", Kind::from_slug(slug).map_or(slug.as_str(), |k| k.def().noun))).collect();
+        let users: Vec<_> =
+            users.iter().map(|(slug, key)| format!("{} {key}", Kind::from_slug(slug).map_or(slug.as_str(), |k| k.def().noun))).collect();
         return refused(format!("{} is in use by {}", object.title(), users.join(", ")));
     }
     connection.prepare_cached("DELETE FROM object WHERE id = ?1")?.execute([&object.id])?;

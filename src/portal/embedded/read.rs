@@ -112,8 +112,10 @@ impl Observe for Reader {
         self.within(|_, connection| {
             let mut tenants = vec![TenantKey { name: Name::msp(), id: None }];
             if let Some(connection) = connection {
-                let mut statement = connection.prepare_cached("SELECT key, id FROM object WHERE kind = ?1 AND tenant <> ?2 ORDER BY key")?;
-                let rows = statement.query_map([tenant_kind().def().slug, MSP], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
+                let mut statement =
+                    connection.prepare_cached("SELECT key, id FROM object WHERE kind = ?1 AND tenant <> ?2 ORDER BY key")?;
+                let rows =
+                    statement.query_map([tenant_kind().def().slug, MSP], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
                 for row in rows {
                     let (key, id) = row?;
                     tenants.push(TenantKey { name: Name::slugify(&key), id: Some(id.into()) });

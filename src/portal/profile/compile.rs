@@ -91,7 +91,11 @@ impl Problems<'_> {
 fn head(document: &Document, problems: &mut Problems<'_>) {
     if document.api_version.value != API_VERSION {
         let found = &document.api_version.value;
-        problems.add(codes::PROFILE_SYNTAX, document.api_version.referenced, format!("apiVersion is `{found}` and must be `{API_VERSION}`"));
+        problems.add(
+            codes::PROFILE_SYNTAX,
+            document.api_version.referenced,
+            format!("apiVersion is `{found}` and must be `{API_VERSION}`"),
+        );
     }
     if document.kind.value != "Profile" {
         problems.add(codes::PROFILE_SYNTAX, document.kind.referenced, format!("kind is `{}` and must be `Profile`", document.kind.value));
@@ -164,7 +168,11 @@ fn window(document: &Document, problems: &mut Problems<'_>) -> Duration {
     let Some(text) = &document.limits.consistency_window else { return Duration::ZERO };
     let parsed = text.value.parse::<jiff::SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
     parsed.unwrap_or_else(|| {
-        problems.add(codes::PROFILE_SYNTAX, text.referenced, format!("`{}` is no length of time; write one such as `30s` or `5m`", text.value));
+        problems.add(
+            codes::PROFILE_SYNTAX,
+            text.referenced,
+            format!("`{}` is no length of time; write one such as `30s` or `5m`", text.value),
+        );
         Duration::ZERO
     })
 }

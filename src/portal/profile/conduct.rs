@@ -16,8 +16,10 @@ impl Conduct for Profile {
     fn effects(&self, subject: &Subject<'_>) -> Vec<Effect> {
         let applicable = self.index.get(&(subject.kind, subject.action));
         let rules = applicable.iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
-        let mut effects: Vec<Effect> =
-            rules.filter(|rule| applies(rule.when.as_ref(), subject).unwrap_or(true)).flat_map(|rule| rule.effects.iter().copied()).collect();
+        let mut effects: Vec<Effect> = rules
+            .filter(|rule| applies(rule.when.as_ref(), subject).unwrap_or(true))
+            .flat_map(|rule| rule.effects.iter().copied())
+            .collect();
         effects.sort_unstable();
         effects.dedup();
         effects
@@ -32,7 +34,10 @@ impl Rule {
             Ok(false) => broken(self.refuses, self.message(subject)),
             Err(error) => broken(
                 true,
-                format!("rule {} could not be evaluated, so the change is refused: {error}; correct the profile or what it looks at", self.id),
+                format!(
+                    "rule {} could not be evaluated, so the change is refused: {error}; correct the profile or what it looks at",
+                    self.id
+                ),
             ),
         }
     }

@@ -138,7 +138,9 @@ pub fn load_profile(name_or_path: &str, trusted_root: Option<&Path>) -> Result<A
     if !is_path {
         let names: Vec<_> = shipped().collect();
         let wrong = Diagnostic::error(codes::PROFILE_UNKNOWN, format!("no profile is called `{name_or_path}`"));
-        return Err(vec![wrong.help(format!("name a shipped profile ({}), or give the path of one below the trusted root", names.join(", ")))]);
+        return Err(vec![
+            wrong.help(format!("name a shipped profile ({}), or give the path of one below the trusted root", names.join(", "))),
+        ]);
     }
     let text = read_below(name_or_path, trusted_root).map_err(|e| vec![e])?;
     Profile::parse(&text, name_or_path).map(Arc::new)

@@ -207,8 +207,9 @@ fn quiet(views: &[TenantView], plans: &[TenantPlan]) -> Option<String> {
     let silent = views.iter().zip(plans).filter(|(view, plan)| !view.speaks() && !plan.unmanaged.is_empty());
     let (tenants, objects) = silent.fold((0, 0), |(tenants, objects), (_, plan)| (tenants + 1, objects + plan.unmanaged.len()));
     let (s, o) = (if tenants == 1 { "" } else { "s" }, if objects == 1 { "" } else { "s" });
-    (tenants > 0)
-        .then(|| format!("Unmanaged and never touched: {objects} object{o} in {tenants} tenant{s} without changes (-v names them)"))
+    (tenants > 0).then(|| {
+        format!("Unmanaged and never touched: {objects} object{o} in {tenants} tenant{s} with nothing else to say (-v names them)")
+    })
 }
 
 /// What an effect is called.

@@ -190,12 +190,28 @@ pub fn plain(json: &Json) -> String {
         Json::Number(n) => n.to_string(),
         Json::String(text) if text == SENSITIVE => text.clone(),
         Json::String(text) => quoted(text),
-        Json::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", ")),
+        Json::Array(items) => format!("[{}]", some_of(items).join(", ")),
         Json::Object(map) => {
             format!("{{{}}}", map.iter().map(|(k, v)| format!("{}: {}", visible(k), plain(v))).collect::<Vec<_>>().join(", "))
         }
     };
     cut(&text, INLINE).into_owned()
+}
+
+/// As many items as fit on a line, and how many more there are.
+fn some_of(items: &[Json]) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut length = 0;
+    for (at, item) in items.iter().enumerate() {
+        let text = plain(item);
+        length += text.chars().count() + 2;
+        if length > INLINE - 20 && at > 0 {
+            said.push(format!("and {} more", items.len() - at));
+            break;
+        }
+        said.push(text);
+    }
+    said
 }
 
 fn quoted(text: &str) -> String {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{change_view, how_many, shorten};
 use super::{ChangeView, FoldView, Mark, SharedView};
-use crate::model::Kind;
+use crate::model::{Digest, Kind};
 use crate::plan::Action;
 use crate::plan::document::{ResourceChange, TenantPlan};
 
@@ -28,7 +28,7 @@ impl Shared {
     }
 
     pub(super) fn find(tenants: &[TenantPlan]) -> Self {
-        let mut by_key: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+        let mut by_key: BTreeMap<Digest, Vec<(usize, usize)>> = BTreeMap::new();
         if tenants.len() >= SAME {
             for (t, tenant) in tenants.iter().enumerate() {
                 for (c, change) in tenant.resource_changes.iter().enumerate() {
@@ -52,14 +52,14 @@ impl Shared {
 }
 
 /// What two changes must agree on to be the same: everything a reader would see but the tenant and the place.
-fn key(tenant: &TenantPlan, change: &ResourceChange) -> String {
+fn key(tenant: &TenantPlan, change: &ResourceChange) -> Digest {
     let ResourceChange { address, change: body, natural_key, action_reason, cause, effects, blocked_by, carried_by, .. } = change;
     let carried = carried_by.as_ref().map(|a| (a.kind, &a.name));
     let previous = change.previous_address.as_ref().map(|a| (a.kind, &a.name));
     let said =
         (&tenant.portal, address.kind, &address.name, natural_key, body, action_reason, cause, effects, blocked_by, carried, previous);
     // Strings, numbers and maps with string keys: there is nothing here that JSON cannot say.
-    serde_json::to_string(&said).unwrap_or_default()
+    Digest::of(&serde_json::to_vec(&said).unwrap_or_default())
 }
 
 fn shared_view(places: &[(usize, usize)], tenants: &[TenantPlan], names: usize) -> Option<SharedView> {

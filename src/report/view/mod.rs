@@ -58,7 +58,7 @@ pub struct TenantView {
 }
 
 impl TenantView {
-    /// True if there is something to say beyond what is unmanaged.
+    /// True if there is something to say of this tenant alone, beyond what is unmanaged.
     pub fn speaks(&self) -> bool {
         let Self {
             tenant: _,
@@ -68,13 +68,13 @@ impl TenantView {
             refusals,
             changes,
             folded,
-            shared,
+            shared: _,
             drift,
             waiting,
             retained,
             unmanaged: _,
         } = self;
-        !(consequences.is_empty() && refusals.is_empty() && changes.is_empty() && folded.is_empty() && *shared == 0)
+        !(consequences.is_empty() && refusals.is_empty() && changes.is_empty() && folded.is_empty())
             || !(drift.is_empty() && waiting.is_empty() && retained.is_empty())
     }
 }

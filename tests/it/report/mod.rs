@@ -1,1 +1,16 @@
-//! Tests of report.
+//! Tests of reports and of the JSON plan: small plans made by hand, through every renderer.
+
+mod access;
+mod diagnostics;
+mod document;
+mod html;
+mod laws;
+mod markdown;
+mod outcome;
+mod saved;
+mod schema;
+mod secrets;
+mod show;
+mod stream;
+mod text;
+mod world;

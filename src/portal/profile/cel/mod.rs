@@ -129,7 +129,8 @@ impl Expression {
         let meter = Arc::new(Meter::new(MAX_STEPS));
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut context = Context::with_env(meter::env());
-            context.add_variable_as_val(meter::RUN, Box::new(meter::Run { meter: Arc::clone(&meter), patterns: Arc::clone(&self.patterns) }));
+            context
+                .add_variable_as_val(meter::RUN, Box::new(meter::Run { meter: Arc::clone(&meter), patterns: Arc::clone(&self.patterns) }));
             for name in &self.roots {
                 if let Some(value) = scope.variable(name, &meter) {
                     context.add_variable_as_val(name.as_str(), value);

@@ -1,0 +1,36 @@
+//! `access`: who may enter which customer, by which grant. Only reads.
+
+use crate::cli::Face;
+use crate::cli::args::{AccessArgs, Format, Select};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, exit_of};
+use crate::cli::session::{self, Session};
+use crate::engine::Scope;
+use crate::model::{LiveTenant, PortalName, TenantName};
+use crate::portal::TenantKey;
+use crate::report::access::{self, AccessReport};
+
+/// Runs `access`.
+pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Failure> {
+    let wanted = session::scope(&Select { tenant: args.tenant.clone(), ..Select::default() })?;
+    // Who works in a customer from the MSP's own tenant is declared there, so everything is loaded.
+    let session = Session::open(face, &args.places, &Scope::default())?;
+    let mut exits = Vec::new();
+    let mut seen: Vec<(PortalName, TenantName, LiveTenant)> = Vec::new();
+    for served in session.portals.iter().filter(|_| args.live) {
+        let names: Vec<_> = session.desired.tenants.keys().filter(|t| served.spec.serves(t) && wanted.tenant(t)).cloned().collect();
+        let keys: Vec<_> = names.iter().map(|name| TenantKey { name: name.clone(), id: None }).collect();
+        match served.observe.read(&keys).await {
+            Ok(live) => seen.extend(names.into_iter().zip(live).map(|(name, live)| (served.spec.name.clone(), name, live))),
+            Err(error) => {
+                face.output.error(&format!("error: portal {} cannot be read: {error}", served.spec.name));
+                exits.push(exit_of(&error));
+            }
+        }
+    }
+    let views: Vec<_> = seen.iter().map(|(portal, tenant, live)| (portal, tenant, live)).collect();
+    let mut report = AccessReport::new(&session.desired, &views);
+    report.tenants.retain(|tenant, _| wanted.tenant(tenant));
+    face.output.data(&if args.output == Format::Json { access::json(&report) } else { access::text(&report, &face.output.data) });
+    Ok(Exit::first(exits))
+}

@@ -1,0 +1,248 @@
+//! `ledger` and `unlock`: looking at and correcting the record of what is ours. Corrections take the tenant's lock like any run.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cli::Face;
+use crate::cli::args::{Format, LedgerAction, LedgerCommand, RowArgs, Select, UnlockArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session;
+use crate::engine::Scope;
+use crate::ledger::{AuditRecord, Holder, Ledger, LedgerLocation, LedgerRead, LockId, Write};
+use crate::model::ledger::Tombstone;
+use crate::model::{Address, LedgerRow, LedgerState, Origin, PortalName};
+use crate::report::style::table;
+
+/// Longest time that one correction takes.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Runs `ledger`.
+pub(super) async fn run(face: &Face<'_>, command: LedgerCommand) -> Result<Exit, Failure> {
+    let location = session::location(face, &command.places)?;
+    match command.action {
+        LedgerAction::List { tenant, output } => {
+            let scope = session::scope(&Select { tenant, ..Select::default() })?;
+            list(face, &location, &scope, output).await
+        }
+        LedgerAction::Show(row) => show(face, &location, &row).await,
+        LedgerAction::Audit { limit, output } => audit(face, &location, limit, output).await,
+        LedgerAction::Move { from, to, portal } => {
+            let to = address(&to)?;
+            let moved = |row: &LedgerRow, at: &PortalName| Write::Move(at.clone(), row.address.clone(), to.clone());
+            correct(face, &location, &RowArgs { address: from, portal }, "move", moved).await
+        }
+        LedgerAction::Forget(row) => {
+            let forgotten = |row: &LedgerRow, at: &PortalName| {
+                let tombstone = Tombstone { address: row.address.clone(), id: row.id.clone(), at: Timestamp::now() };
+                Write::Remove(at.clone(), row.address.clone(), Some(tombstone))
+            };
+            correct(face, &location, &row, "forget", forgotten).await
+        }
+        LedgerAction::Release(row) => {
+            let released = |row: &LedgerRow, at: &PortalName| Write::Put(at.clone(), Box::new(LedgerRow { released: true, ..row.clone() }));
+            correct(face, &location, &row, "release", released).await
+        }
+        LedgerAction::Settle { intent, address, portal } => settle(face, &location, &intent, &RowArgs { address, portal }).await,
+    }
+}
+
+/// Runs `unlock`.
+pub(super) async fn unlock(face: &Face<'_>, args: &UnlockArgs) -> Result<Exit, Failure> {
+    let location = session::location(face, &args.places)?;
+    let broken = location.open().await?.unlock(&LockId(args.id.as_str().into())).await?;
+    if broken == 0 {
+        return Err(Failure::new(Exit::Error, format!("no lock has the id {}", args.id))
+            .help("`tenantry ledger list` shows the locks that are held"));
+    }
+    face.output.note(&format!("Broken: {broken} locks. Make sure that their holder has really stopped."));
+    Ok(Exit::Success)
+}
+
+async fn list(face: &Face<'_>, location: &LedgerLocation, scope: &Scope, output: Format) -> Result<Exit, Failure> {
+    let ledger = location.open_read_only().await?;
+    let mut rows = vec![["PORTAL", "ADDRESS", "ID", "NATURAL KEY", "ORIGIN", "PROTECTED"].map(str::to_owned).to_vec()];
+    let mut json = Vec::new();
+    for (portal, tenant) in ledger.tenants().await?.into_iter().filter(|(_, t)| scope.tenant(t)) {
+        for row in ledger.read(&portal, &[tenant]).await?.iter().flat_map(|s| s.rows.values()) {
+            let protected = if row.protected { "protected" } else { "" };
+            let columns = [portal.as_str(), &row.address.to_string(), row.id.as_deref().unwrap_or("-"), &row.key, origin(row), protected];
+            rows.push(columns.map(str::to_owned).to_vec());
+            json.push(row_json(&portal, row));
+        }
+    }
+    let locks = ledger.locks().await?;
+    if output == Format::Json {
+        let locks: Vec<_> = locks
+            .iter()
+            .map(|l| serde_json::json!({ "id": l.id, "portal": l.portal, "tenant": l.tenant, "holder": l.holder, "until": l.until }))
+            .collect();
+        face.output.data(&pretty(&serde_json::json!({ "rows": json, "locks": locks })));
+        return Ok(Exit::Success);
+    }
+    if rows.len() == 1 {
+        face.output.note("The ledger has no rows: nothing is ours yet.");
+    } else {
+        face.output.data(&table(&rows, 0));
+    }
+    for lock in locks {
+        face.output.note(&format!(
+            "locked: {} in {} by {} ({}) until {}, id {}",
+            lock.tenant, lock.portal, lock.holder.who, lock.holder.operation, lock.until, lock.id.0
+        ));
+    }
+    Ok(Exit::Success)
+}
+
+async fn show(face: &Face<'_>, location: &LedgerLocation, args: &RowArgs) -> Result<Exit, Failure> {
+    let ledger = location.open_read_only().await?;
+    let (portal, state, address) = find(ledger.as_ref(), args).await?;
+    let intents: Vec<_> = state.intents.iter().filter(|i| i.address == address).collect();
+    let open =
+        intents.iter().map(|i| serde_json::json!({ "id": i.id, "action": i.action, "at": i.at, "plan": i.plan, "unknown": i.unknown }));
+    let gone = state.tombstones.iter().filter(|t| t.address == address).map(|t| serde_json::json!({ "id": t.id, "at": t.at }));
+    let page = serde_json::json!({
+        "row": state.rows.get(&address).map(|row| row_json(&portal, row)),
+        "intents": open.collect::<Vec<_>>(),
+        "attestation": state.attestations.get(&address),
+        "tombstones": gone.collect::<Vec<_>>(),
+    });
+    face.output.data(&pretty(&page));
+    Ok(Exit::Success)
+}
+
+async fn audit(face: &Face<'_>, location: &LedgerLocation, limit: usize, output: Format) -> Result<Exit, Failure> {
+    let records = location.open_read_only().await?.audit(limit).await?;
+    if output == Format::Json {
+        face.output.data(&pretty(&serde_json::json!(records)));
+        return Ok(Exit::Success);
+    }
+    let line = |r: &AuditRecord| {
+        vec![
+            r.at.to_string(),
+            r.who.clone(),
+            r.ticket.clone().unwrap_or_default(),
+            r.address.to_string(),
+            r.request.clone(),
+            r.result.clone(),
+        ]
+    };
+    face.output.data(&table(&records.iter().map(line).collect::<Vec<_>>(), 0));
+    Ok(Exit::Success)
+}
+
+/// Corrects one row under its tenant's lock, and says so in the audit trail.
+async fn correct(
+    face: &Face<'_>,
+    location: &LedgerLocation,
+    args: &RowArgs,
+    verb: &str,
+    write: impl Fn(&LedgerRow, &PortalName) -> Write,
+) -> Result<Exit, Failure> {
+    let ledger = location.open().await?;
+    let (portal, state, address) = find(ledger.as_ref(), args).await?;
+    let row = state.rows.get(&address).ok_or_else(|| Failure::new(Exit::Error, format!("the ledger has no row for {address}")))?;
+    let done = write(row, &portal);
+    let mut units = vec![(portal.clone(), address.tenant.clone())];
+    if let Write::Move(_, _, to) = &done
+        && to.tenant != address.tenant
+    {
+        return Err(Failure::usage("a row moves within its tenant: in another tenant it would be another object"));
+    }
+    units.dedup();
+    under_lock(ledger.as_ref(), &units, verb, vec![done, noted(&portal, &address, verb)]).await?;
+    face.output.note(&format!("{address} in portal {portal}: {verb} recorded."));
+    Ok(Exit::Success)
+}
+
+async fn settle(face: &Face<'_>, location: &LedgerLocation, intent: &str, args: &RowArgs) -> Result<Exit, Failure> {
+    let ledger = location.open().await?;
+    let (portal, state, address) = find(ledger.as_ref(), args).await?;
+    if !state.intents.iter().any(|i| *i.id == *intent && i.address == address) {
+        return Err(
+            Failure::new(Exit::Error, format!("{address} has no open intent {intent}")).help("`tenantry ledger show ADDRESS` lists them")
+        );
+    }
+    let settled = Write::Settle(portal.clone(), address.tenant.clone(), intent.into());
+    under_lock(ledger.as_ref(), &[(portal.clone(), address.tenant.clone())], "settle", vec![settled, noted(&portal, &address, "settle")])
+        .await?;
+    face.output.note(&format!("{address} in portal {portal}: settled. The next plan takes it as not done, unless the portal shows it."));
+    Ok(Exit::Success)
+}
+
+async fn under_lock(
+    ledger: &dyn Ledger,
+    units: &[(PortalName, crate::model::TenantName)],
+    verb: &str,
+    writes: Vec<Write>,
+) -> Result<(), Failure> {
+    let lock = ledger.lock(units, &Holder::current(&format!("ledger {verb}")), Timestamp::now(), LEASE).await?;
+    let written = ledger.commit(&lock, writes).await;
+    ledger.unlock(&lock).await?;
+    Ok(written?)
+}
+
+fn noted(portal: &PortalName, address: &Address, verb: &str) -> Write {
+    Write::Audit(AuditRecord {
+        at: Timestamp::now(),
+        who: Holder::current("ledger").who,
+        ticket: None,
+        plan: String::new(),
+        approval: "by hand".to_owned(),
+        portal: portal.clone(),
+        address: address.clone(),
+        request: format!("ledger {verb}"),
+        result: "done".to_owned(),
+    })
+}
+
+/// The one portal in which the ledger knows an address.
+async fn find(ledger: &(impl LedgerRead + ?Sized), args: &RowArgs) -> Result<(PortalName, LedgerState, Address), Failure> {
+    let address = address(&args.address)?;
+    let mut found = Vec::new();
+    for (portal, tenant) in ledger.tenants().await? {
+        if tenant != address.tenant || args.portal.as_ref().is_some_and(|p| *p != *portal.as_str()) {
+            continue;
+        }
+        if let Some(state) = ledger.read(&portal, &[tenant]).await?.pop() {
+            let known = state.rows.contains_key(&address)
+                || state.intents.iter().any(|i| i.address == address)
+                || state.attestations.contains_key(&address);
+            found.extend(known.then_some((portal, state)));
+        }
+    }
+    match (found.pop(), found.pop()) {
+        (Some((portal, state)), None) => Ok((portal, state, address)),
+        (None, _) => {
+            Err(Failure::new(Exit::Error, format!("the ledger knows nothing of {address}"))
+                .help("`tenantry ledger list` shows what it knows"))
+        }
+        (Some(_), Some(_)) => Err(Failure::usage(format!("{address} is in several portals: say which with --portal NAME"))),
+    }
+}
+
+fn address(text: &str) -> Result<Address, Failure> {
+    text.parse().map_err(|e: crate::model::name::AddressError| Failure::usage(e.to_string()))
+}
+
+const fn origin(row: &LedgerRow) -> &'static str {
+    match (row.origin, row.released) {
+        (Origin::Created, _) => "created",
+        (Origin::Adopted, false) => "adopted",
+        (Origin::Adopted, true) => "adopted, released",
+    }
+}
+
+/// Digests and MACs are nobody's business outside the store: only the paths are shown.
+fn row_json(portal: &PortalName, row: &LedgerRow) -> serde_json::Value {
+    let paths = |list: &crate::model::ledger::Applied| list.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>();
+    serde_json::json!({
+        "portal": portal, "address": row.address, "id": row.id, "natural_key": row.key, "owner": row.owner, "origin": row.origin,
+        "released": row.released, "protected": row.protected, "applied": paths(&row.applied), "secrets": paths(&row.secrets),
+    })
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

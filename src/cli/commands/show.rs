@@ -1,0 +1,69 @@
+//! `show`: a saved plan, or what is declared, live and recorded of a tenant. Only reads.
+
+use std::path::Path;
+
+use crate::cli::Face;
+use crate::cli::args::{Format, ShowArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, exit_of};
+use crate::cli::session::Session;
+use crate::engine::{Pattern, Scope};
+use crate::model::{LedgerState, LiveTenant, TenantName};
+use crate::plan::document::read_saved;
+use crate::portal::TenantKey;
+use crate::report;
+
+/// Runs `show`.
+pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failure> {
+    if Path::new(&args.what).is_file() {
+        return saved(face, args);
+    }
+    let no_plan = |_| Failure::usage(format!("`{}` is neither a file nor the name of a tenant", args.what));
+    let tenant = TenantName::new(&args.what).map_err(no_plan)?;
+    let scope = Scope { tenants: vec![Pattern::new(tenant.as_str()).map_err(Failure::usage)?], ..Scope::default() };
+    let session = Session::open(face, &args.places, &scope)?;
+    let ledger = session.ledger().await?;
+    let mut exits = Vec::new();
+    let mut known = session.desired.tenants.contains_key(&tenant);
+    let mut pages = Vec::new();
+    for served in &session.portals {
+        let state = ledger.read(&served.spec.name, std::slice::from_ref(&tenant)).await?.pop().unwrap_or_default();
+        let live = read(served.observe.as_ref(), &tenant, &state).await;
+        if let Err(error) = &live {
+            face.output.error(&format!("error: portal {} cannot be read: {error}", served.spec.name));
+            exits.push(exit_of(error));
+        }
+        known |= !state.rows.is_empty() || live.as_ref().is_ok_and(|l| l.collections.values().any(|c| !c.objects.is_empty()));
+        let page = report::show::TenantState::new(&served.spec.name, &tenant, Some(&session.desired), live.as_ref().ok(), Some(&state));
+        pages.push(if args.output == Format::Json { page.json() } else { page.text(&face.output.data) });
+    }
+    if !known {
+        return Err(Failure::usage(format!("there is no tenant {tenant}: not in the manifests, nor in the ledger, nor in a portal")));
+    }
+    pages.iter().for_each(|page| face.output.data(page));
+    Ok(Exit::first(exits))
+}
+
+async fn read(
+    observe: &dyn crate::portal::Observe,
+    tenant: &TenantName,
+    state: &LedgerState,
+) -> Result<LiveTenant, crate::portal::PortalError> {
+    let placed = |r: &&crate::model::LedgerRow| r.address.kind.def().placement == crate::model::kind::Placement::Tenant;
+    let id = state.rows.values().find(placed).and_then(|r| r.id.clone());
+    Ok(observe.read(&[TenantKey { name: tenant.clone(), id }]).await?.pop().unwrap_or_default())
+}
+
+fn saved(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failure> {
+    let text = std::fs::read_to_string(&args.what).map_err(|e| Failure::new(Exit::Error, format!("{} cannot be read: {e}", args.what)))?;
+    let saved = read_saved(&text).map_err(|d| Failure::of_diagnostics(Exit::Error, d))?;
+    let text = match args.output {
+        Format::Text => report::show::plan(&saved.document, &face.output.data),
+        Format::Json => saved.document.to_json(),
+        Format::Markdown => report::markdown::comments(&saved.document, "default", None).join("\n"),
+        Format::Html => report::html::page(&saved.document),
+        Format::Gitlab => report::gitlab::report(&saved.document),
+    };
+    face.output.data(&text);
+    Ok(Exit::Success)
+}

@@ -1,0 +1,45 @@
+//! `validate`: what is wrong with manifests. Needs no portal, no ledger and no network.
+
+use crate::cli::Face;
+use crate::cli::args::{Format, ValidateArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session;
+use crate::engine::{Scope, offline};
+use crate::model::PortalSpec;
+use crate::report;
+
+/// Runs `validate`.
+pub(super) fn run(face: &Face<'_>, args: &ValidateArgs) -> Result<Exit, Failure> {
+    let stdin = session::stdin(&args.places)?;
+    let scope = Scope::default();
+    let first = session::read(&args.places, &scope, stdin.as_deref(), &|_, _| false);
+    let specs = if first.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { first.desired.portals.clone() };
+    let profiles = session::profiles(&specs, &args.places);
+    let (mut diagnostics, count) = match &profiles {
+        Err(failure) => {
+            (first.diagnostics.into_iter().chain(failure.diagnostics.clone()).collect::<Vec<_>>(), first.desired.resources().count())
+        }
+        Ok(profiles) => {
+            let builtin =
+                |kind, name: &str| profiles.values().any(|p| p.capabilities().kind(kind).is_some_and(|k| k.builtin.contains(name)));
+            let loaded = session::read(&args.places, &scope, stdin.as_deref(), &builtin);
+            let rules = specs.iter().filter_map(|spec| Some((spec, profiles.get(&spec.name)?)));
+            let broken: Vec<_> =
+                rules.flat_map(|(spec, profile)| offline::check(&loaded.desired, spec, profile.capabilities(), profile.as_ref())).collect();
+            let count = loaded.desired.resources().count();
+            let broken = if loaded.has_errors() { Vec::new() } else { broken };
+            (loaded.diagnostics.into_iter().chain(broken).collect(), count)
+        }
+    };
+    diagnostics.dedup();
+    let wrong = diagnostics.iter().any(crate::diagnostic::Diagnostic::is_error);
+    if args.output == Format::Json {
+        face.output.data(&report::diagnostics::json(&diagnostics));
+    } else {
+        face.output.diagnostics(&diagnostics);
+        let verdict = if wrong { report::diagnostics::tally(&diagnostics) } else { format!("Valid: {count} resources.") };
+        face.output.note(&verdict);
+    }
+    Ok(if wrong { Exit::Invalid } else { Exit::Success })
+}

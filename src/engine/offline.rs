@@ -1,0 +1,68 @@
+//! What a portal's profile says of manifests alone, with nothing live: rules that need no live state, and what the portal lacks. Pure.
+
+use crate::diagnostic::{Diagnostic, Range, codes};
+use crate::model::portal_spec::Unsupported;
+use crate::model::rule::{Conduct, Subject};
+use crate::model::{Capabilities, Desired, FieldSupport, IntentAction, PortalSpec, Resource, Tenant, TenantName};
+
+/// Checks everything that is declared for a portal, as if it were about to be made.
+pub fn check(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities, conduct: &dyn Conduct) -> Vec<Diagnostic> {
+    let served = desired.tenants.iter().filter(|(name, _)| portal.serves(name));
+    served
+        .flat_map(|(name, tenant)| {
+            tenant.resources.iter().flat_map(move |r| of_resource(desired, portal, capabilities, conduct, (name, tenant), r))
+        })
+        .collect()
+}
+
+fn of_resource(
+    desired: &Desired,
+    portal: &PortalSpec,
+    capabilities: &Capabilities,
+    conduct: &dyn Conduct,
+    (name, tenant): (&TenantName, &Tenant),
+    resource: &Resource,
+) -> Vec<Diagnostic> {
+    let subject = Subject {
+        tenant: name,
+        kind: resource.address.kind,
+        action: IntentAction::Create,
+        declared: Some(resource),
+        after: Some(&resource.fields),
+        before: None,
+        desired: Some(tenant),
+        live: None,
+        account: &portal.account,
+    };
+    let broken = conduct.violations(&subject).into_iter().map(|v| {
+        let summary = format!("portal {}: {}: {}", portal.name, v.rule, v.message);
+        if v.refuses { Diagnostic::error(codes::run::RULE_REFUSES, summary) } else { Diagnostic::warning(codes::run::RULE_WARNS, summary) }
+    });
+    let lacking = unsupported(portal, capabilities, resource).into_iter().map(|what| match portal.unsupported {
+        Unsupported::Error => Diagnostic::error(codes::run::UNSUPPORTED, what),
+        Unsupported::Warning | Unsupported::Ignore => Diagnostic::warning(codes::run::UNSUPPORTED_LEFT_OUT, what),
+    });
+    broken.chain(lacking).map(|d| d.about(&resource.address).at(Some(place(desired, resource)))).collect()
+}
+
+fn unsupported(portal: &PortalSpec, capabilities: &Capabilities, resource: &Resource) -> Vec<String> {
+    if portal.unsupported == Unsupported::Ignore {
+        return Vec::new();
+    }
+    let def = resource.def();
+    let Some(capability) = capabilities.kind(resource.address.kind) else {
+        return vec![format!("portal {} has no {}", portal.name, def.nouns)];
+    };
+    let lacking = resource.fields.iter().filter(|(id, _)| capability.field(*id) == FieldSupport::Unsupported);
+    lacking.map(|(id, _)| format!("portal {} has no field `{}` for a {}", portal.name, def.field(id).path, def.noun)).collect()
+}
+
+fn place(desired: &Desired, resource: &Resource) -> Range {
+    Range {
+        file: desired.sources.path(resource.source).to_owned(),
+        line: resource.mark.line,
+        column: u32::from(resource.mark.column),
+        length: 0,
+        line_text: None,
+    }
+}
