@@ -24,6 +24,7 @@ fn postgres() -> Option<PathBuf> {
         found.into_iter().rev()
     });
     let path = std::env::var_os("PATH").unwrap_or_default();
-    versions.chain(std::env::split_paths(&path)).find(|folder| ["initdb", "postgres", "pg_isready"].iter().all(|program| folder.join(program).is_file()))
+    versions
+        .chain(std::env::split_paths(&path))
+        .find(|folder| ["initdb", "postgres", "pg_isready"].iter().all(|program| folder.join(program).is_file()))
 }
-

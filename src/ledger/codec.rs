@@ -30,7 +30,8 @@ pub(super) fn pack(applied: &Applied) -> Result<Option<Vec<u8>>, LedgerError> {
     }
     let mut bytes = Vec::with_capacity(applied.iter().map(|(path, _)| 18 + path.len()).sum());
     for (path, digest) in applied {
-        let length = u16::try_from(path.len()).map_err(|_| LedgerError::Conflict(format!("a field path of {} bytes is too long", path.len())))?;
+        let length =
+            u16::try_from(path.len()).map_err(|_| LedgerError::Conflict(format!("a field path of {} bytes is too long", path.len())))?;
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(path.as_bytes());
         bytes.extend_from_slice(&digest.0);

@@ -55,7 +55,8 @@ const PUT: &str = "INSERT INTO tenantry_objects
     ON CONFLICT (portal, tenant, kind, name) DO UPDATE SET id = excluded.id, natural_key = excluded.natural_key, owner = excluded.owner,
     adopted = excluded.adopted, released = excluded.released, protected = excluded.protected, applied = excluded.applied,
     secrets = excluded.secrets";
-const MOVE_ROW: &str = "UPDATE tenantry_objects SET tenant = $1, kind = $2, name = $3 WHERE portal = $4 AND tenant = $5 AND kind = $6 AND name = $7";
+const MOVE_ROW: &str =
+    "UPDATE tenantry_objects SET tenant = $1, kind = $2, name = $3 WHERE portal = $4 AND tenant = $5 AND kind = $6 AND name = $7";
 const MOVE_ATTESTATION: &str =
     "UPDATE tenantry_attestations SET tenant = $1, kind = $2, name = $3 WHERE portal = $4 AND tenant = $5 AND kind = $6 AND name = $7";
 const MOVE_INTENTS: &str =
@@ -149,7 +150,19 @@ fn intend<'a>(portal: &'a PortalName, intent: &'a Intent) -> Step<'a> {
     let object = Param::MaybeText(object.as_deref());
     Step::new(
         INTEND,
-        vec![text(portal), tenant, (&**id).into(), kind, name, (&**key).into(), action, object, began, (&**plan).into(), Param::Bool(*unknown)],
+        vec![
+            text(portal),
+            tenant,
+            (&**id).into(),
+            kind,
+            name,
+            (&**key).into(),
+            action,
+            object,
+            began,
+            (&**plan).into(),
+            Param::Bool(*unknown),
+        ],
     )
 }
 

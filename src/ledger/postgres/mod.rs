@@ -21,8 +21,8 @@ use super::locking::{self, Lease};
 use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, Write, codec};
 use crate::model::ledger::LedgerState;
 use crate::model::{PortalName, TenantName};
-pub(super) use session::{settings, shown};
 use session::{Access, Failure, Session};
+pub(super) use session::{settings, shown};
 
 /// Pauses before the further attempts on a new connection: a server that restarts is back within seconds.
 const PAUSES: [Duration; 5] =
@@ -66,7 +66,8 @@ impl PostgresLedger {
 
 impl Server {
     async fn open(url: &str, access: Access) -> Result<Self, LedgerError> {
-        let settings = settings(url).map_err(|why| LedgerError::Unavailable(format!("the ledger's PostgreSQL URL cannot be used: {why}")))?;
+        let settings =
+            settings(url).map_err(|why| LedgerError::Unavailable(format!("the ledger's PostgreSQL URL cannot be used: {why}")))?;
         let session = Session::open(&settings, access).await.map_err(|failure| failure.error)?;
         Ok(Self { settings, access, session: Mutex::new(Some(session)) })
     }

@@ -104,8 +104,10 @@ pub(in crate::ledger) fn settings(url: &str) -> Result<Config, String> {
         match why.strip_prefix("invalid value for option ") {
             Some("`sslmode`") => NO_TLS.to_owned(),
             Some(option) => format!("the value of {option} is not valid"),
-            None => "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and in a password %40 for @, %2F for /, %3A for :, %3F for ?, %23 for #"
-                .to_owned(),
+            None => {
+                "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and in a password %40 for @, %2F for /, %3A for :, %3F for ?, %23 for #"
+                    .to_owned()
+            }
         }
     })?;
     if matches!(settings.get_ssl_mode(), SslMode::Require) {
@@ -129,7 +131,8 @@ pub(in crate::ledger) fn settings(url: &str) -> Result<Config, String> {
 /// A URL as it may be shown: where, never who or how.
 pub(in crate::ledger) fn shown(url: &str) -> String {
     let Ok(settings) = settings(url) else { return "postgres://…".to_owned() };
-    let hosts: Vec<String> = settings.get_hosts().iter().zip(settings.get_ports().iter().chain(std::iter::repeat(&5432))).map(place).collect();
+    let hosts: Vec<String> =
+        settings.get_hosts().iter().zip(settings.get_ports().iter().chain(std::iter::repeat(&5432))).map(place).collect();
     format!("postgres://{}/{}", hosts.join(","), settings.get_dbname().unwrap_or_default())
 }
 

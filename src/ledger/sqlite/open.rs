@@ -183,7 +183,9 @@ pub(super) fn translate(path: &Path, failure: Failure) -> LedgerError {
             "{path}: another process has been writing to it for more than {} s; look for it, then try again",
             BUSY.as_secs()
         )),
-        Some(ErrorCode::DiskFull) => LedgerError::Unavailable(format!("{path}: the disk is full; nothing was recorded, make room and try again")),
+        Some(ErrorCode::DiskFull) => {
+            LedgerError::Unavailable(format!("{path}: the disk is full; nothing was recorded, make room and try again"))
+        }
         _ => LedgerError::Unavailable(format!("{path}: {error}")),
     }
 }

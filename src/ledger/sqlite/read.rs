@@ -124,13 +124,7 @@ fn lock(row: &Row<'_>) -> Result<Lock, Failure> {
         portal: codec::name(text(row, 0)?)?,
         tenant: codec::name(text(row, 1)?)?,
         id: LockId(text(row, 2)?.into()),
-        holder: Holder {
-            who: row.get(3)?,
-            operation: row.get(4)?,
-            host: row.get(5)?,
-            process: row.get(6)?,
-            started: row.get(7)?,
-        },
+        holder: Holder { who: row.get(3)?, operation: row.get(4)?, host: row.get(5)?, process: row.get(6)?, started: row.get(7)? },
         since: codec::timestamp(row.get(8)?)?,
         until: codec::timestamp(row.get(9)?)?,
     })

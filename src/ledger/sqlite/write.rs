@@ -7,9 +7,9 @@ use rusqlite::{ErrorCode, ToSql, Transaction};
 
 use super::open::Failure;
 use super::read;
+use crate::ledger::locking::{self, Lease};
 use crate::ledger::writes::{self, Param, Step};
 use crate::ledger::{Holder, LedgerError, Lock, LockId, PortalName, TenantName, Write, codec};
-use crate::ledger::locking::{self, Lease};
 
 /// One commit under a lock.
 pub(super) fn commit(tx: &Transaction<'_>, lock: &LockId, writes: &[Write]) -> Result<(), Failure> {

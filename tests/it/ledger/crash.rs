@@ -36,12 +36,14 @@ async fn check_killed(store: Store) {
         let mut child = child.env(LOCATION, &location).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
         // After some commits, and then anywhere within the next.
-        let last = said.by_ref().map_while(Result::ok).filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok()).nth(3 + round);
+        let last =
+            said.by_ref().map_while(Result::ok).filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok()).nth(3 + round);
         assert!(last.is_some(), "the child commits");
         std::thread::sleep(Duration::from_micros(700 * round as u64));
         child.kill().unwrap();
         child.wait().unwrap();
-        let said = said.map_while(Result::ok).filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok()).last().or(last).unwrap();
+        let said =
+            said.map_while(Result::ok).filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok()).last().or(last).unwrap();
 
         let ledger = store.open().await;
         // The child's lease is not over: its death is what frees the lock.

@@ -99,7 +99,7 @@ impl Model {
     fn state(&self, unit: &Unit) -> LedgerState {
         let mut state = self.states.get(unit).cloned().unwrap_or_default();
         state.intents.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        state.tombstones.sort_by(|a, b| b.at.cmp(&a.at));
+        state.tombstones.sort_by_key(|t| std::cmp::Reverse(t.at));
         state
     }
 }

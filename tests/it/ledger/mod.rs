@@ -1,9 +1,10 @@
-//! What the ledger promises. `contract` holds both stores to it; `law` holds them to a plain model; the others are about one store, or about
+//! What the ledger promises. `contract` holds both stores to it (the part about locks is in `locks`); `law` holds them to a plain model; the others are about one store, or about
 //! the secrets beside it.
 
 mod contract;
 mod crash;
 mod law;
+mod locks;
 mod postgres;
 mod secrets;
 mod sqlite;

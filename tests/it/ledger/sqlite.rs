@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tenantry::ledger::sqlite::{SqliteLedger, SqliteReader};
-use tenantry::ledger::{LedgerError, LedgerRead as _, Write};
 
 use super::*;
 
