@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use super::postgres::{PostgresLedger, PostgresReader};
 use super::sqlite::{SqliteLedger, SqliteReader};
 use super::{Ledger, LedgerError, LedgerRead};
+use crate::secrets::MacKeySource;
 
 /// Where the ledger is.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,6 +45,15 @@ impl LedgerLocation {
             Self::Sqlite(path) => Arc::new(SqliteLedger::open(path).await?),
             Self::Postgres(url) => Arc::new(PostgresLedger::open(url).await?),
         })
+    }
+
+    /// Where the key of its secrets' MACs is: the text that was given, else the file `mac.key` beside a SQLite ledger.
+    pub fn mac_key(&self, given: Option<SecretString>) -> MacKeySource {
+        match (given, self) {
+            (Some(text), _) => MacKeySource::Given(Some(text)),
+            (None, Self::Sqlite(path)) => MacKeySource::File(path.with_file_name("mac.key")),
+            (None, Self::Postgres(_)) => MacKeySource::Given(None),
+        }
     }
 
     /// Opens it for reading alone; one that does not exist reads as an empty ledger and is not made.

@@ -202,7 +202,10 @@ fn relocate<'a>(portal: &'a PortalName, from: &'a Address, to: &'a Address, step
     // What was recorded of the new address was about something else.
     steps.push(Step::new(DROP_ATTESTATION, at(portal, to)));
     steps.push(Step::new(MOVE_ATTESTATION, both()));
-    steps.push(Step::new(MOVE_INTENTS, both()));
+    steps.push(Step {
+        on_duplicate: Some(format!("{from} cannot move to {to}: an open intent of the same id is there already")),
+        ..Step::new(MOVE_INTENTS, both())
+    });
     Ok(())
 }
 

@@ -102,7 +102,13 @@ impl Server {
             _ => Session::open(&self.settings, self.access).await?,
         };
         let (session, done) = work(session).await;
-        if !matches!(done, Err(Failure { again: true, .. })) {
+        let alive = match &done {
+            Ok(_) => true,
+            Err(failure) if failure.again => false,
+            // The failed transaction's rollback has arrived once this is answered: nobody waits for locks of what has failed.
+            Err(_) => session.client.check_connection().await.is_ok(),
+        };
+        if alive {
             *slot = Some(session);
         }
         done

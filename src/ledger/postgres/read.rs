@@ -64,12 +64,18 @@ pub(super) async fn states(session: &mut Session, portal: &PortalName, tenants: 
             state.rows.insert(address.clone(), object(address, row, &installation)?);
             Ok(())
         })?;
-        scope.fill(&intents, |state, address, row| Ok(state.intents.push(intent(address, row)?)))?;
+        scope.fill(&intents, |state, address, row| {
+            state.intents.push(intent(address, row)?);
+            Ok(())
+        })?;
         scope.fill(&attestations, |state, address, row| {
             state.attestations.insert(address.clone(), codec::attestation(address, column(row, 3)?)?);
             Ok(())
         })?;
-        scope.fill(&tombstones, |state, address, row| Ok(state.tombstones.push(tombstone(address, row)?)))?;
+        scope.fill(&tombstones, |state, address, row| {
+            state.tombstones.push(tombstone(address, row)?);
+            Ok(())
+        })?;
         scope.repeat(names);
     }
     snapshot.commit().await?;

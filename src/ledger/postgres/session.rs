@@ -196,8 +196,10 @@ impl Session {
         let tx = self.client.transaction().await?;
         // Two runs that meet here would both find no tables: the second waits, and then finds them.
         tx.batch_execute("SELECT pg_advisory_xact_lock(hashtext('tenantry schema'), hashtext(current_schema()))").await?;
-        let there: bool = tx.query_one("SELECT to_regclass('tenantry_meta') IS NOT NULL", &[]).await?.try_get(0)?;
-        if !there {
+        // Not `to_regclass` again: within a transaction the server answers that from what it remembers of before it waited.
+        let made = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'tenantry_meta')";
+        let made: bool = tx.query_one(made, &[]).await?.try_get(0)?;
+        if !made {
             tx.batch_execute(SCHEMA).await?;
             let sql = "INSERT INTO tenantry_meta (one, version, installation, serial) VALUES (1, $1, $2, 0)";
             tx.execute(sql, &[&VERSION, &installation]).await?;
