@@ -178,7 +178,7 @@ impl<'t, 'b> Builder<'t, 'b> {
             Event::Alias(id) => return self.alias(id, place, problems),
             Event::UnresolvedAlias(name) => {
                 problems.error(codes::ALIAS_EXPANSION, place, format!("no anchor `&{}` stands before this alias", shown(&name)));
-                return self.finished(Node { data: Data::Null, place }, 0, problems);
+                return self.finished(Node { data: Data::Broken, place }, 0, problems);
             }
             // The parser's further events are about presentation alone.
             _ => {}
@@ -202,7 +202,7 @@ impl<'t, 'b> Builder<'t, 'b> {
     fn alias(&mut self, id: usize, place: Place, problems: &mut Problems) -> Step<'t> {
         let Some((node, weight)) = self.anchors.get(&id).map(|(node, weight)| (node, *weight)) else {
             problems.error(codes::ALIAS_EXPANSION, place, "this alias stands inside of what it names");
-            return self.finished(Node { data: Data::Null, place }, 0, problems);
+            return self.finished(Node { data: Data::Broken, place }, 0, problems);
         };
         self.spent += weight;
         if self.spent > EXPANSION + 4 * self.events || !self.budget.spend(weight) {
@@ -246,6 +246,7 @@ fn key_of<'t>(node: Node<'t>, problems: &mut Problems) -> Key<'t> {
             Key::Bad
         }
         Data::Text(text) => Key::Is(text, node.place),
+        Data::Broken => Key::Bad,
         _ => {
             problems.error(codes::KEY_NOT_TEXT, node.place, format!("a key must be a text, not {}", node.describe()));
             Key::Bad
@@ -266,7 +267,7 @@ fn scalar<'t>(text: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, place: 
         Data::Bool(_) => "bool",
         Data::Integer(_) => "int",
         Data::Number => "float",
-        Data::Text(_) | Data::List(_) | Data::Map(_) => "str",
+        Data::Text(_) | Data::List(_) | Data::Map(_) | Data::Broken => "str",
     };
     if !tag.is_yaml_core_schema_tag(fits) {
         refuse_tag(tag, place, problems);

@@ -208,6 +208,12 @@ pub(crate) fn shown(text: &str) -> String {
     out
 }
 
+/// A noun with its article.
+pub(crate) fn a(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
+}
+
 /// The candidate that a wrong text was most likely meant to be.
 pub(crate) fn nearest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let text = text.to_lowercase();
