@@ -1,7 +1,7 @@
 //! The manifest stage: text becomes the desired state.
 //!
 //! Comes in: files, or texts. Goes out: [`Desired`] and every problem of the run at once, each with its place and its remedy. Never runs
-//! anything that a manifest says, never reads a secret, and touches the file system in [`source`] alone.
+//! anything that a manifest says, never reads a secret, and touches the file system in `source` alone.
 //!
 //! ```text
 //! source ─► split ─► document ─► lower ─► resolve ─► Desired
