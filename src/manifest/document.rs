@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::problem::{Place, Problems, shown};
+use super::problem::{Place, Problems, line_start, shown, stands_under_secret};
 use super::tree::{Data, Entry, Node, resolve_plain};
 use crate::diagnostic::codes::manifest as codes;
 
@@ -86,6 +86,9 @@ fn syntax_error(error: &ScanError, text: &str, base_line: u32, problems: &mut Pr
     if too_deep {
         nested_too_deep(place, problems);
     } else {
+        if stands_under_secret(text, start) {
+            problems.hide(Place { start: number(line_start(text, start)), end: number(text.len()), ..place });
+        }
         problems.error(codes::YAML_SYNTAX, place, format!("this is not YAML: {}", shown(&error.info())));
     }
 }
@@ -178,7 +181,7 @@ impl<'t, 'b> Builder<'t, 'b> {
             Event::Alias(id) => return self.alias(id, place, problems),
             Event::UnresolvedAlias(name) => {
                 problems.error(codes::ALIAS_EXPANSION, place, format!("no anchor `&{}` stands before this alias", shown(&name)));
-                return self.finished(Node { data: Data::Null, place }, 0, problems);
+                return self.finished(Node { data: Data::Broken, place }, 0, problems);
             }
             // The parser's further events are about presentation alone.
             _ => {}
@@ -202,7 +205,7 @@ impl<'t, 'b> Builder<'t, 'b> {
     fn alias(&mut self, id: usize, place: Place, problems: &mut Problems) -> Step<'t> {
         let Some((node, weight)) = self.anchors.get(&id).map(|(node, weight)| (node, *weight)) else {
             problems.error(codes::ALIAS_EXPANSION, place, "this alias stands inside of what it names");
-            return self.finished(Node { data: Data::Null, place }, 0, problems);
+            return self.finished(Node { data: Data::Broken, place }, 0, problems);
         };
         self.spent += weight;
         if self.spent > EXPANSION + 4 * self.events || !self.budget.spend(weight) {
@@ -230,7 +233,8 @@ impl<'t, 'b> Builder<'t, 'b> {
             Some(Container::Map(entries, key)) => match std::mem::replace(key, Key::Wanted) {
                 Key::Wanted => *key = key_of(node, problems),
                 Key::Is(key, key_place) => entries.push(Entry { key, key_place, value: node }),
-                Key::Bad => {}
+                // Nobody looks at the value any more, so that nobody knows whether it may be shown.
+                Key::Bad => problems.hide(node.place),
             },
         }
         Step::On
@@ -246,6 +250,7 @@ fn key_of<'t>(node: Node<'t>, problems: &mut Problems) -> Key<'t> {
             Key::Bad
         }
         Data::Text(text) => Key::Is(text, node.place),
+        Data::Broken => Key::Bad,
         _ => {
             problems.error(codes::KEY_NOT_TEXT, node.place, format!("a key must be a text, not {}", node.describe()));
             Key::Bad
@@ -266,7 +271,7 @@ fn scalar<'t>(text: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, place: 
         Data::Bool(_) => "bool",
         Data::Integer(_) => "int",
         Data::Number => "float",
-        Data::Text(_) | Data::List(_) | Data::Map(_) => "str",
+        Data::Text(_) | Data::List(_) | Data::Map(_) | Data::Broken => "str",
     };
     if !tag.is_yaml_core_schema_tag(fits) {
         refuse_tag(tag, place, problems);
@@ -275,6 +280,8 @@ fn scalar<'t>(text: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, place: 
 }
 
 fn refuse_tag(tag: &Tag, place: Place, problems: &mut Problems) {
+    // `!vault hunter2` is a habit from elsewhere.
+    problems.hide(place);
     problems
         .error(codes::UNSUPPORTED_YAML, place, format!("the tag `{}` has no meaning in a manifest", shown(&tag.original())))
         .help("take the tag out");
@@ -296,6 +303,7 @@ fn without_repeated_keys<'t>(mut entries: Vec<Entry<'t>>, problems: &mut Problem
         return entries;
     }
     for entry in order.iter().filter_map(|at| entries.get(*at)) {
+        problems.hide(entry.value.place);
         problems.error(codes::REPEATED_KEY, entry.key_place, format!("the key `{}` stands twice in one map", shown(&entry.key)));
     }
     let mut at = 0;

@@ -1,7 +1,7 @@
 //! The manifest stage: text becomes the desired state.
 //!
 //! Comes in: files, or texts. Goes out: [`Desired`] and every problem of the run at once, each with its place and its remedy. Never runs
-//! anything that a manifest says, never reads a secret, and touches the file system in [`source`] alone.
+//! anything that a manifest says, never reads a secret, and touches the file system in `source` alone.
 //!
 //! ```text
 //! source ─► split ─► document ─► lower ─► resolve ─► Desired
@@ -28,8 +28,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes::manifest as codes;
+use crate::diagnostic::{Diagnostic, Range};
 use crate::model::{Desired, Kind, SourceId, Sources};
 use document::Budget;
 use lower::{Cx, Lowered, Only, Origin};
@@ -258,30 +258,27 @@ fn text_of<'t>(origin: &Origin, bytes: &'t [u8], lowered: &mut Lowered) -> Optio
     let line_bytes = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
     let line_text = String::from_utf8_lossy(line_bytes);
     let column = u32::try_from(line_text.chars().count() + 1).unwrap_or(u32::MAX);
-    let range = problem::shown_range(&origin.path, line, column, 1, &format!("{line_text}\u{fffd}"));
+    let range = Range { file: origin.path.clone(), line, column, length: 1, line_text: None };
     lowered.findings.push(Diagnostic::error(codes::NOT_UTF8, what).at(Some(range)));
     lowered.incomplete = true;
     None
 }
 
-/// Lowers a part of a file. Where only some tenants are wanted, other tenants' documents are looked at and not parsed if that is safe.
+/// Lowers a part of a file. Documents that are not wanted are looked at and not parsed if that is safe: other tenants' where only some
+/// are wanted, and customers below the trusted folder. A scan never finds a Portal, so that those are always parsed.
 fn chunk(origin: &Origin, part: Part<'_>, only: Only<'_>, budget: &Budget) -> Lowered {
     let mut lowered = Lowered::default();
-    match only {
-        None => parse(origin, part, only, budget, &mut lowered),
-        Some(wanted) => {
-            for document in split::documents(part.text) {
-                match scan::scan(document.text) {
-                    Some(scanned) if !wanted(scanned.tenant) => {
-                        if origin.trust != Trust::Portals {
-                            lowered.skip(&scanned);
-                        }
-                    }
-                    _ => {
-                        let base_line = part.base_line + document.base_line;
-                        parse(origin, Part { text: document.text, base_line }, only, budget, &mut lowered);
-                    }
-                }
+    if only.is_none() && origin.trust != Trust::Portals {
+        parse(origin, part, only, budget, &mut lowered);
+        return lowered;
+    }
+    for document in split::documents(part.text) {
+        match scan::scan(document.text) {
+            Some(_) if origin.trust == Trust::Portals => {}
+            Some(scanned) if only.is_some_and(|wanted| !wanted(scanned.tenant)) => lowered.skip(&scanned),
+            _ => {
+                let base_line = part.base_line + document.base_line;
+                parse(origin, Part { text: document.text, base_line }, only, budget, &mut lowered);
             }
         }
     }

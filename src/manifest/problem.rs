@@ -165,7 +165,7 @@ fn place_of(diagnostic: &Diagnostic) -> Option<(&str, u32, u32)> {
 /// The range of a place, with its line shown and secrets masked.
 fn range(text: &str, path: &str, place: Place, sensitive: &[Place]) -> Range {
     let (start, end) = (place.start as usize, place.end as usize);
-    let line_start = text.get(..start).map_or(0, |before| before.rfind(['\n', '\r']).map_or(0, |at| at + 1));
+    let line_start = line_start(text, start);
     let line_end = text.get(start..).and_then(|rest| rest.find(['\n', '\r'])).map_or(text.len(), |at| start + at);
     let length = text.get(start..end.min(line_end).max(start)).map_or(0, |t| t.chars().count());
     let mut line = text.get(line_start..line_end).unwrap_or_default().to_owned();
@@ -184,10 +184,36 @@ pub(crate) fn shown_range(path: &str, line: u32, column: u32, length: u32, text:
     Range { file: path.to_owned(), line, column, length, line_text: Some(Range::cut(&text, column)) }
 }
 
+/// Where the line of a byte begins.
+pub(crate) fn line_start(text: &str, at: usize) -> usize {
+    text.get(..at).and_then(|before| before.rfind(['\n', '\r'])).map_or(0, |end| end + 1)
+}
+
+/// Keys that sound like a secret.
+const WORDS: [&str; 9] = ["password", "passwd", "secret", "token", "apikey", "api_key", "api-key", "private", "credential"];
+
+/// True where a line that cannot be parsed stands below a key that sounds like a secret, by its indentation.
+pub(crate) fn stands_under_secret(text: &str, at: usize) -> bool {
+    /// So many lines above are looked at; real maps of secrets have a handful.
+    const REACH: usize = 200;
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '-']).len();
+    let begin = line_start(text, at);
+    let mut least = text.get(begin..).map_or(0, indent);
+    for line in text.get(..begin).unwrap_or_default().lines().rev().take(REACH).filter(|l| !l.trim().is_empty()) {
+        if indent(line) < least {
+            least = indent(line);
+            let lower = line.to_ascii_lowercase();
+            if WORDS.iter().any(|word| lower.contains(word)) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 /// Hides what follows a key that sounds like a secret, unless it is a reference. Where a document cannot be read, or a field is unknown,
 /// nothing else tells a secret from other text.
 fn mask_lookalikes(line: &str) -> std::borrow::Cow<'_, str> {
-    const WORDS: [&str; 8] = ["password", "passwd", "secret", "token", "apikey", "api_key", "api-key", "private"];
     let lower = line.to_ascii_lowercase();
     let Some(word) = WORDS.iter().filter_map(|w| lower.find(w)).min() else { return line.into() };
     let Some(colon) = line.get(word..).and_then(|rest| rest.find(':')).map(|at| word + at + 1) else { return line.into() };
@@ -206,6 +232,12 @@ pub(crate) fn shown(text: &str) -> String {
         out.push('…');
     }
     out
+}
+
+/// A noun with its article.
+pub(crate) fn a(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
 }
 
 /// The candidate that a wrong text was most likely meant to be.

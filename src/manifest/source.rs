@@ -189,9 +189,9 @@ impl Walk {
             std::collections::btree_map::Entry::Occupied(mut slot) if slot.get().trust != root.trust => {
                 slot.get_mut().trust = Trust::Everything
             }
-            // Named by two roots: the shorter path is shown, whatever the order of the roots.
+            // Named by two roots: the wider root counts, whatever the order of the roots.
             std::collections::btree_map::Entry::Occupied(mut slot) => {
-                let key = |f: &Found| (f.path.len(), f.path.clone());
+                let key = |f: &Found| (std::cmp::Reverse(f.below.len()), f.path.clone());
                 if key(&found) < key(slot.get()) {
                     slot.insert(found);
                 }

@@ -22,6 +22,8 @@ pub(crate) enum Data<'t> {
     Text(Cow<'t, str>),
     List(Vec<Node<'t>>),
     Map(Vec<Entry<'t>>),
+    /// An alias that leads nowhere; reported already.
+    Broken,
 }
 
 /// A key and its value.
@@ -64,13 +66,14 @@ impl<'t> Node<'t> {
             Data::Text(_) => "a text",
             Data::List(_) => "a list",
             Data::Map(_) => "a map",
+            Data::Broken => "a broken alias",
         }
     }
 
     /// What an alias of it costs: its nodes, and long texts as more of them.
     pub(crate) fn weight(&self) -> usize {
         1 + match &self.data {
-            Data::Null | Data::Bool(_) | Data::Integer(_) | Data::Number => 0,
+            Data::Null | Data::Bool(_) | Data::Integer(_) | Data::Number | Data::Broken => 0,
             Data::Text(t) => t.len() / 64,
             Data::List(items) => items.iter().map(Self::weight).sum(),
             Data::Map(entries) => entries.iter().map(|e| e.key.len() / 64 + e.value.weight()).sum(),
@@ -83,7 +86,7 @@ impl Entry<'_> {
     pub(crate) fn place(&self) -> Place {
         match self.value.data {
             Data::Null | Data::List(_) | Data::Map(_) => self.key_place,
-            Data::Bool(_) | Data::Integer(_) | Data::Number | Data::Text(_) => self.value.place,
+            Data::Bool(_) | Data::Integer(_) | Data::Number | Data::Text(_) | Data::Broken => self.value.place,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A `spec` becomes a resource: its fields by the kind's table, what it says about being managed, and under an organization the
 //! resources that stand inline.
 
-use super::super::problem::{Place, did_you_mean, shown};
+use super::super::problem::{Place, a, nearest, shown};
 use super::super::tree::{Data, Entry};
 use super::member::{COMMON, MetaDraft};
 use super::{Cx, Head, Pending, member, value};
@@ -148,7 +148,7 @@ impl Draft {
         FieldType::Organizations.normalise(Value::texts(selection.names.iter().map(Name::as_str)))
     }
 
-    fn unknown(&self, cx: &mut Cx<'_, '_>, prefix: &str, entry: &Entry<'_>) {
+    fn unknown(&mut self, cx: &mut Cx<'_, '_>, prefix: &str, entry: &Entry<'_>) {
         // What stands under an unknown key may be anything, so that it is not shown.
         cx.problems.hide(entry.value.place);
         let at = |path: &'static str| path.strip_prefix(prefix).and_then(|p| p.split('.').next());
@@ -160,8 +160,11 @@ impl Draft {
         });
         let mut known: Vec<_> = own.chain(common).chain(inline).collect();
         known.dedup();
-        let help = did_you_mean(&entry.key, known.iter().copied(), &format!("its fields are {}", known.join(", ")));
-        let text = format!("a {} has no field `{prefix}{}`", self.def.noun, shown(&entry.key));
+        let near = nearest(&entry.key, known.iter().copied());
+        // A field whose name is only misspelt is not missing as well.
+        self.given.extend(near.and_then(|near| self.def.field_named(&format!("{prefix}{near}"))).map(|(id, _)| id));
+        let help = near.map_or_else(|| format!("its fields are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+        let text = format!("{} has no field `{prefix}{}`", a(self.def.noun), shown(&entry.key));
         cx.problems.error(codes::UNKNOWN_FIELD, entry.key_place, text).help(help);
     }
 

@@ -11,7 +11,7 @@ mod value;
 
 use std::collections::HashMap;
 
-use super::problem::{Findings, Place, Problems, did_you_mean, shown};
+use super::problem::{Findings, Place, Problems, a, did_you_mean, shown};
 use super::scan::Scanned;
 use super::tree::{Data, Entry, Node};
 use crate::diagnostic::codes::manifest as codes;
@@ -332,7 +332,7 @@ fn tenant(cx: &mut Cx<'_, '_>, kind: Kind, spec: &[Entry<'_>], name: Option<&Nam
                     Placement::MspOnly => "take the line out: it belongs to the MSP always",
                     _ => "take the line out",
                 };
-                cx.problems.error(codes::MISPLACED_ORGANIZATION, e.key_place, format!("a {noun} has no `spec.organization`")).help(help);
+                cx.problems.error(codes::MISPLACED_ORGANIZATION, e.key_place, format!("{} has no `spec.organization`", a(noun))).help(help);
             }
             if placement != Placement::Tenant {
                 return Some(Name::msp());

@@ -25,6 +25,7 @@ pub(crate) fn entry(cx: &mut Cx<'_, '_>, ty: &'static FieldType, entry: &Entry<'
 
 fn value(cx: &mut Cx<'_, '_>, ty: &'static FieldType, node: &Node<'_>, place: Place, path: &str) -> Option<Value> {
     let lowered = match (ty, &node.data) {
+        (_, Data::Broken) => return None,
         (FieldType::Secret, _) => return secret::reference(cx, node, place, path),
         (FieldType::Map(inner), Data::Map(entries)) => return map(cx, inner, entries, path),
         (FieldType::Map(_), other) if ty.is_secret() => {

@@ -53,7 +53,12 @@ pub(crate) fn resolve(
         undeclared(&tenants, &organizations, &mut found);
         references::check(&tenants, &portals, &organizations, builtins, &mut found);
     }
+    let before = found.len();
     selectors::apply(lowered.pending, &mut tenants, &mut portals, &organizations, &mut found);
+    if lowered.incomplete {
+        // What a selector would pick may stand in what could not be read.
+        found.truncate(before);
+    }
     unique::check(&tenants, &mut found);
     no_target(&tenants, &mut found);
     let portals = portals.into_iter().map(|p| PortalSpec::from_fields(p.address.name, &p.fields, Some(p.source))).collect();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::problem::{did_you_mean, shown};
+use super::super::problem::{a, did_you_mean, shown};
 use super::{Builtins, Labels, Located};
 use crate::diagnostic::codes::manifest as codes;
 use crate::model::kind::FieldType;
@@ -80,7 +80,7 @@ impl World<'_> {
         let own = own.iter().filter(|r| r.address.kind == kind);
         let lower = text.to_ascii_lowercase();
         if let Some(by_key) = own.clone().find(|r| r.natural_key() == lower && r.address.name.as_str() != text) {
-            return format!("a {} is named by its name: write `{}`", def.noun, by_key.address.name);
+            return format!("{} is named by its name: write `{}`", a(def.noun), by_key.address.name);
         }
         let near = did_you_mean(text, own.map(|r| r.address.name.as_str()), "");
         if !near.is_empty() {
