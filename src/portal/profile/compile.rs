@@ -3,7 +3,7 @@
 //! Comes in: text and what to call its file. Goes out: the compiled profile, or diagnostics with places. Serde stops at its first error; from
 //! there on everything is looked at, and all expressions are compiled in one go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde_saphyr::{Location, Spanned};
@@ -31,7 +31,10 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         Err(error) => {
             let at = error.location();
             let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-            problems.add(codes::PROFILE_SYNTAX, at.unwrap_or(Location::UNKNOWN), message.lines().next().unwrap_or("it is no YAML"));
+            let message = message.lines().next().unwrap_or("it is no YAML");
+            // The diagnostic has the place already.
+            let message = message.rsplit_once(" at line ").map_or(message, |(before, _)| before);
+            problems.add(codes::PROFILE_SYNTAX, at.unwrap_or(Location::UNKNOWN), message);
             return Err(problems.found);
         }
     };
@@ -45,7 +48,7 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         }
     }
     carriers(&document, &kinds, &mut problems);
-    let (rules, effects, index) = conduct(&document, &kinds, &mut problems);
+    let Conducts { rules, effects, index } = conduct(&document, &kinds, &mut problems);
     let capabilities = Capabilities {
         kinds,
         idempotent: document.limits.idempotent,
@@ -53,6 +56,7 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         batch: batch(&document, &mut problems),
     };
     if !problems.found.is_empty() {
+        problems.found.sort_by(|a, b| a.range.cmp(&b.range));
         return Err(problems.found);
     }
     Ok(Profile {
@@ -185,63 +189,77 @@ fn batch(document: &Document, problems: &mut Problems<'_>) -> usize {
     batch.value
 }
 
-type Conducts = (Vec<Rule>, Vec<EffectRule>, HashMap<(Kind, IntentAction), Applicable>);
+#[derive(Default)]
+struct Conducts {
+    rules: Vec<Rule>,
+    effects: Vec<EffectRule>,
+    index: HashMap<(Kind, IntentAction), Applicable>,
+}
 
 fn conduct(document: &Document, kinds: &BTreeMap<Kind, KindCapability>, problems: &mut Problems<'_>) -> Conducts {
+    let mut conducts = Conducts::default();
     if document.rules.len() + document.effects.len() > MAX_RULES {
         let at = document.rules.first().map_or(Location::UNKNOWN, |r| r.referenced);
         problems.add(codes::PROFILE_BUDGET, at, format!("it has more than {MAX_RULES} rules and effects"));
-        return Conducts::default();
+        return conducts;
     }
     let mut compiled = Compiled::new(document);
-    let mut index: HashMap<_, Applicable> = HashMap::new();
-    let mut seen = HashMap::new();
-    let mut rules = Vec::new();
+    let mut seen = BTreeSet::new();
     for section in &document.rules {
-        let RuleSection { id, source, kinds: named, actions, when, expr, severity, message, message_expr } = &section.value;
-        if seen.insert(id.as_str(), ()).is_some() {
-            problems.add(codes::PROFILE_CONTRADICTION, section.referenced, format!("two rules have the ID {id}"));
+        if !seen.insert(section.value.id.as_str()) {
+            problems.add(codes::PROFILE_CONTRADICTION, section.referenced, format!("two rules have the ID {}", section.value.id));
         }
-        let named = kinds_of(named, kinds, problems);
-        for at in pairs(&named, actions.as_deref().unwrap_or(&[Action::Create, Action::Update]), section.referenced, problems) {
-            index.entry(at).or_default().rules.push(rules.len());
-        }
-        let when = when.as_ref().map(|w| compiled.take(w, &named, problems));
-        let expr = compiled.take(expr, &named, problems);
-        let message = match (message, message_expr) {
-            (Some(text), None) => match Template::parse(&text.value, &named) {
-                Ok(template) => Some(Message::Template(template)),
-                Err(why) => {
-                    problems.add(codes::PROFILE_NAME, text.referenced, format!("the message of {id}: {why}"));
-                    None
-                }
-            },
-            (None, Some(text)) => compiled.take(text, &named, problems).map(Message::Expression),
-            (Some(_), Some(_)) | (None, None) => {
-                problems.add(codes::PROFILE_CONTRADICTION, section.referenced, format!("{id} needs either `message` or `messageExpr`"));
-                None
-            }
-        };
-        // What did not compile is in `problems`, and then there is no profile.
-        if let (Some(expr), Some(message), when) = (expr, message, when.flatten()) {
-            let (refuses, inferred) = (*severity == Severity::Error, *source == Source::Inferred);
-            rules.push(Rule { id: id.as_str().into(), refuses, inferred, when, expr, message });
-        }
-    }
-    let mut effects = Vec::new();
-    for section in &document.effects {
-        let EffectSection { kinds: named, actions, when, effects: happens } = &section.value;
-        let named = kinds_of(named, kinds, problems);
+        let actions = section.value.actions.as_deref().unwrap_or(&[Action::Create, Action::Update]);
+        let named = kinds_of(&section.value.kinds, kinds, section.referenced, problems);
         for at in pairs(&named, actions, section.referenced, problems) {
-            index.entry(at).or_default().effects.push(effects.len());
+            conducts.index.entry(at).or_default().rules.push(conducts.rules.len());
+        }
+        // What did not compile is in `problems`, and then there is no profile.
+        conducts.rules.extend(rule(section, &named, &mut compiled, problems));
+    }
+    for section in &document.effects {
+        let EffectSection { kinds: named, actions, when, effects } = &section.value;
+        let named = kinds_of(named, kinds, section.referenced, problems);
+        for at in pairs(&named, actions, section.referenced, problems) {
+            conducts.index.entry(at).or_default().effects.push(conducts.effects.len());
         }
         let when = when.as_ref().and_then(|w| compiled.take(w, &named, problems));
-        effects.push(EffectRule { when, effects: happens.clone() });
+        conducts.effects.push(EffectRule { when, effects: effects.clone() });
     }
-    (rules, effects, index)
+    conducts
 }
 
-fn kinds_of(named: &[Spanned<String>], has: &BTreeMap<Kind, KindCapability>, problems: &mut Problems<'_>) -> Vec<Kind> {
+fn rule(section: &Spanned<RuleSection>, named: &[Kind], compiled: &mut Compiled<'_>, problems: &mut Problems<'_>) -> Option<Rule> {
+    let RuleSection { id, source, kinds: _, actions: _, when, expr, severity, message, message_expr } = &section.value;
+    let when = when.as_ref().map(|w| compiled.take(w, named, problems));
+    let expr = compiled.take(expr, named, problems);
+    let message = match (message, message_expr) {
+        (Some(text), None) => match Template::parse(&text.value, named) {
+            Ok(template) => Some(Message::Template(template)),
+            Err(why) => {
+                problems.add(codes::PROFILE_NAME, text.referenced, format!("the message of {id}: {why}"));
+                None
+            }
+        },
+        (None, Some(text)) => compiled.take(text, named, problems).map(Message::Expression),
+        (Some(_), Some(_)) | (None, None) => {
+            problems.add(codes::PROFILE_CONTRADICTION, section.referenced, format!("{id} needs either `message` or `messageExpr`"));
+            None
+        }
+    };
+    let when = match when {
+        Some(Some(when)) => Some(when),
+        Some(None) => return None,
+        None => None,
+    };
+    let (refuses, inferred) = (*severity == Severity::Error, *source == Source::Inferred);
+    Some(Rule { id: id.as_str().into(), refuses, inferred, when, expr: expr?, message: message? })
+}
+
+fn kinds_of(named: &[Spanned<String>], has: &BTreeMap<Kind, KindCapability>, at: Location, problems: &mut Problems<'_>) -> Vec<Kind> {
+    if named.is_empty() {
+        problems.add(codes::PROFILE_CONTRADICTION, at, "it names no kind and would never apply");
+    }
     let mut kinds = Vec::new();
     for name in named {
         let Some(kind) = reconciled(&name.value, name.referenced, problems) else { continue };
@@ -254,6 +272,9 @@ fn kinds_of(named: &[Spanned<String>], has: &BTreeMap<Kind, KindCapability>, pro
 }
 
 fn pairs(kinds: &[Kind], actions: &[Action], at: Location, problems: &mut Problems<'_>) -> Vec<(Kind, IntentAction)> {
+    if actions.is_empty() {
+        problems.add(codes::PROFILE_CONTRADICTION, at, "it names no action and would never apply");
+    }
     let mut pairs = Vec::new();
     for action in actions {
         let action = match action {

@@ -9,7 +9,7 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, L
 use regex::{Regex, RegexBuilder};
 
 use super::meter::{COPY, EACH, FUNCTIONS, MATCHES, RUN};
-use super::{CompileError, MAX_BRACKETS, MAX_DEPTH, MAX_LOOPS, MAX_NESTED_LOOPS, MAX_NODES, MAX_OPERATORS, MAX_PATTERN, MAX_SOURCE};
+use super::{CompileError, MAX_BRACKETS, MAX_DEPTH, MAX_LOOPS, MAX_NESTED_LOOPS, MAX_NODES, MAX_OPERATORS, MAX_PATTERN, MAX_SOURCE, brief};
 
 /// A field path that an expression names, such as `self.contact.phone`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,11 +126,13 @@ impl Walk<'_> {
         {
             self.paths.push(Path { root: root.to_owned(), fields: fields.into_iter().rev().map(str::to_owned).collect(), test });
         }
+        // The interpreter follows a name such as `a.b.c` in a loop, and recurses over fields of anything else.
+        let step = usize::from(chain(&node).is_none());
         let Expr::Select(select) = node.expr else { return Ok(node.expr) };
         let id = select.operand.id;
         let operand = if matches!(select.operand.expr, Expr::Select(_)) {
             self.count(depth)?;
-            IdedExpr { id, expr: self.select(*select.operand, depth + 1, false)? }
+            IdedExpr { id, expr: self.select(*select.operand, depth + step, false)? }
         } else {
             self.expr(*select.operand, depth)?
         };
@@ -194,7 +196,7 @@ impl Walk<'_> {
         match compiled {
             Ok(regex) => self.patterns.push(regex),
             Err(regex::Error::CompiledTooBig(_)) => return too_costly(format!("its pattern takes more than {MAX_PATTERN} bytes")),
-            Err(error) => return wrong(format!("its pattern is no regular expression: {error}")),
+            Err(error) => return wrong(brief(&format!("its pattern is no regular expression: {error}"))),
         }
         let at = self.patterns.len() - 1;
         let text = self.expr(text, depth)?;

@@ -33,8 +33,9 @@ pub const MAX_BRACKETS: usize = 128;
 pub const MAX_OPERATORS: usize = 256;
 /// Most nodes of the parsed expression, macros expanded.
 pub const MAX_NODES: usize = 512;
-/// Deepest nesting of the parsed expression. It is doubled by metering, and each level takes some 5 KB of stack in a build without optimisation.
-pub const MAX_DEPTH: usize = 40;
+/// Deepest nesting of the parsed expression. The interpreter takes up to 80 KB of stack for a level in a build without optimisation, and a
+/// thread has 2 MB. Three loops within each other with a condition inside have nine levels.
+pub const MAX_DEPTH: usize = 14;
 /// Most loops (`all`, `exists`, `exists_one`, `map`, `filter`) within each other.
 pub const MAX_NESTED_LOOPS: usize = 3;
 /// Most loops in all.
