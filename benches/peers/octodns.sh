@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes an octoDNS configuration of N records in N/20 zones, with a source and a target that hold the same, so that a plan has nothing to do.
 # Both are YAML folders: no server is asked, as the embedded portal asks none.
+# The folders are relative: run octodns-sync in DIR.
 # Usage: octodns.sh DIR N
 set -euo pipefail
 dir=$1 n=$2
@@ -11,7 +12,7 @@ awk -v n="$n" -v dir="$dir" 'BEGIN {
     config = dir "/config.yaml"
     for (side = 0; side < 2; side++) {
         name = side ? "target" : "source"
-        printf "%s  %s:\n    class: octodns.provider.yaml.YamlProvider\n    directory: %s/%s\n    enforce_order: false\n    default_ttl: 3600\n", (side ? "" : "providers:\n"), name, dir, name > config
+        printf "%s  %s:\n    class: octodns.provider.yaml.YamlProvider\n    directory: %s\n    enforce_order: false\n    default_ttl: 3600\n", (side ? "" : "providers:\n"), name, name > config
     }
     printf "zones:\n" > config
     for (i = 0; i < n; i++) {

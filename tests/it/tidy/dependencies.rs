@@ -7,10 +7,10 @@ use super::{File, files, none};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("diagnostic", &[]),
-    ("secrets", &["model"]),
+    ("secrets", &["model", "diagnostic"]),
     ("manifest", &["model", "diagnostic"]),
     ("portal", &["model", "diagnostic", "secrets"]),
-    ("ledger", &["model", "diagnostic"]),
+    ("ledger", &["model", "diagnostic", "secrets"]),
     ("diff", &["model"]),
     ("plan", &["model", "diagnostic", "diff"]),
     ("guard", &["model", "diagnostic", "plan"]),

@@ -1,9 +1,8 @@
 //! The examples are valid, and an editor that opens one finds its schema.
 
 use std::path::Path;
-use std::process::Command;
 
-use super::{File, copy, files, none, root};
+use super::{File, PROGRAM, command, copy, files, none, root};
 use tenantry::model::Kind;
 
 fn manifests() -> Vec<File> {
@@ -35,8 +34,7 @@ fn every_kind_is_shown_by_an_example() {
 
 /// Runs the program in a clean copy of an example; its exit code, and what it said.
 fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
-    let output = command.args(args).current_dir(folder).env("TICKETING_API_KEY", "demo").output().expect("the program runs");
+    let output = command(PROGRAM).args(args).current_dir(folder).env("TICKETING_API_KEY", "demo").output().expect("the program runs");
     (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use super::{copy, read, root};
 
@@ -59,7 +59,7 @@ impl Runner {
         let runner = Self { folder, steps };
         std::fs::create_dir(runner.path("bin")).expect("a new folder");
         std::fs::create_dir(runner.path("repo")).expect("a new folder");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tenantry"), runner.path("bin/tenantry")).expect("a link to the program");
+        std::os::unix::fs::symlink(super::PROGRAM, runner.path("bin/tenantry")).expect("a link to the program");
         runner.write("bin/gh", GH);
         runner.command("chmod +x ../bin/gh");
         runner
@@ -72,7 +72,8 @@ impl Runner {
         copy(&example.join("customers"), &runner.path("repo/customers"));
         copy(&example.join("portals"), &runner.path("repo/portals"));
         copy(&example.join("portals"), &runner.path("repo/base/portals"));
-        let git = "git init -q -b main . && git add customers portals && git -c user.name=t -c user.email=t@t.example commit -q -m customers";
+        let git =
+            "git init -q -b main . && git add customers portals && git -c user.name=t -c user.email=t@t.example commit -q -m customers";
         assert!(runner.command(git).status.success(), "git");
         runner
     }
@@ -96,7 +97,7 @@ impl Runner {
     /// Runs a text as GitHub does: `bash -e`, in the repository.
     fn shell(&self, script: &str, env: &[(&str, &str)]) -> Output {
         let path = std::env::var("PATH").expect("a search path");
-        let mut command = Command::new("bash");
+        let mut command = super::command("bash");
         command.args(["--noprofile", "--norc", "-e", "-c", script]).current_dir(self.path("repo"));
         command.env("PATH", format!("{}:{path}", self.path("bin").display()));
         command.env("GITHUB_OUTPUT", self.path("output")).env("GITHUB_STEP_SUMMARY", self.path("summary"));
@@ -195,7 +196,7 @@ fn the_preview_fails_where_a_person_has_to_look() {
 #[test]
 fn a_pull_request_is_previewed_and_a_push_applied() {
     let runner = Runner::with_customers();
-    runner.succeeds("preview", "Validate", &[("TENANTRY_LEDGER", "")]);
+    runner.succeeds("preview", "Validate", &[("TENANTRY_LEDGER", ""), ("TENANTRY_MAC_KEY", "")]);
     runner.succeeds("preview", "Plan", &[]);
     assert_eq!(runner.read("output"), "code=2\n", "changes are planned");
     let markdown = runner.read("repo/plan.md");

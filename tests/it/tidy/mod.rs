@@ -9,6 +9,7 @@ mod scan;
 mod shape;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A file of the repository, by its path from the root.
 pub(super) struct File {
@@ -57,6 +58,17 @@ pub(super) fn copy(from: &Path, to: &Path) {
         std::fs::copy(path, target).expect("a writable file");
     });
 }
+
+/// A command without the program's own settings, which the person who runs the tests may have set.
+pub(super) fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("TENANTRY_"));
+    ours.for_each(|name| _ = command.env_remove(name));
+    command
+}
+
+/// The program itself.
+pub(super) const PROGRAM: &str = env!("CARGO_BIN_EXE_tenantry");
 
 /// Fails with every broken rule, one a line.
 pub(super) fn none(rule: &str, broken: &[String]) {

@@ -1,11 +1,10 @@
-//! What the README shows is what the program says. `UPDATE_GOLDEN=1 cargo test --test it tidy::readme` writes it anew.
+//! What the README shows is what the program says. `TENANTRY_UPDATE=1 cargo test --test it tidy::readme` writes it anew.
 //!
 //! A golden block is a fenced block right after `<!-- golden:NAME -->`; each name has its scenario here.
 
 use std::path::Path;
-use std::process::Command;
 
-use super::{copy, read, root};
+use super::{PROGRAM, command, copy, read, root};
 
 const README: &str = "README.md";
 
@@ -32,7 +31,7 @@ fn quickstart() -> tempfile::TempDir {
 
 /// What the program writes to standard output, and its exit code.
 fn tenantry(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenantry"))
+    let output = command(PROGRAM)
         .args(args)
         .args(["--no-input", "--no-color"])
         .env("COLUMNS", "100")
@@ -63,8 +62,9 @@ fn check(name: &str, scenario: fn() -> String) {
     let place = block(&document, name).unwrap_or_else(|| panic!("{README} has no golden block `{name}`"));
     let said = scenario();
     let said = format!("{}\n", said.trim_end());
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(root().join(README), format!("{}{said}{}", &document[..place.start], &document[place.end..])).expect("a writable README");
+    if std::env::var_os("TENANTRY_UPDATE").is_some_and(|v| v == "1") {
+        std::fs::write(root().join(README), format!("{}{said}{}", &document[..place.start], &document[place.end..]))
+            .expect("a writable README");
         return;
     }
     assert_eq!(&document[place], said, "{README}: `{name}` is not what the program says");
