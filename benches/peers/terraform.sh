@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes a Terraform configuration of N `terraform_data`, and the state that an apply of it leaves, so that a plan has nothing to do. The state is
-# written and not applied: applying 10,000 of them takes the better part of an hour.
+# written and not applied: after four minutes, an apply of 10,000 of them has come to a quarter.
 #
 # Forms: `blocks`, a resource each in N/20 files, as a fleet of organizations is declared; `count`, one resource with `count = N`.
 # Usage: terraform.sh DIR N blocks|count [nostate]
