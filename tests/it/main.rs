@@ -9,4 +9,5 @@ mod manifest;
 mod portal;
 mod report;
 mod servers;
+mod support;
 mod tidy;

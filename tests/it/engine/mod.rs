@@ -1,1 +1,8 @@
-//! Tests of engine.
+//! Tests of the whole pipeline on a portal that does as it is told: [`scripted`] plays the portal, `support::bench` the face.
+//!
+//! `pipeline` is the golden case, `truth_table` the design's section 4 row by row, `intents` interrupted runs, `laws` random states, `apply` order,
+//! faults and what must never leak.
+
+mod scripted;
+mod stage;
+mod truth_table;

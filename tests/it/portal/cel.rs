@@ -171,7 +171,11 @@ fn the_deepest_expression_that_is_allowed_runs_in_three_quarters_of_a_thread() {
 #[test]
 fn loops_within_loops_are_stopped() {
     let many = users(2000);
-    fails_closed("desired.users.all(a, desired.users.all(b, desired.users.all(c, a.email != '' && b.email != '' && c.email != '')))", &many, "steps");
+    fails_closed(
+        "desired.users.all(a, desired.users.all(b, desired.users.all(c, a.email != '' && b.email != '' && c.email != '')))",
+        &many,
+        "steps",
+    );
     fails_closed("desired.users.all(a, desired.users[0].email != '')", &many, "steps");
     fails_closed("desired.users.all(a, a in desired.users)", &many, "steps");
     fails_closed("desired.users.all(a, desired.users.map(u, u.email).size() > 0)", &many, "steps");

@@ -10,8 +10,8 @@ use serde_json::json;
 use tenantry::model::kind::Placement;
 use tenantry::model::live::KeyHolder;
 use tenantry::model::{
-    Address, FieldSupport, FieldType, Fields, IntentAction, KeyScope, Kind, KindCapability, Name, Performer, SecretRef, SecretSource, Sense,
-    Value,
+    Address, FieldSupport, FieldType, Fields, IntentAction, KeyScope, Kind, KindCapability, Name, Performer, SecretRef, SecretSource,
+    Sense, Value,
 };
 use tenantry::portal::{Call, CallError, Done, Execute};
 
@@ -184,8 +184,9 @@ async fn every_field_can_be_changed(portal: Arc<dyn Execute>) {
                 continue;
             }
             desired.set(field, value.clone());
-            let mut update =
-                with_fields(IntentAction::Update, maker.address(tenant, kind), desired.clone()).object(&id).intent(&format!("{kind} {}", table.path));
+            let mut update = with_fields(IntentAction::Update, maker.address(tenant, kind), desired.clone())
+                .object(&id)
+                .intent(&format!("{kind} {}", table.path));
             update.changed = vec![field];
             done(&portal, update).await;
             let all = objects(&*portal, tenant, kind).await;
@@ -246,7 +247,11 @@ async fn portal_wide_keys_have_one_holder(portal: Arc<dyn Execute>) {
         assert_eq!(portal.holders(kind, &[&key]).await.unwrap(), [KeyHolder::Free], "{kind}: nobody holds {key} yet");
         let id = maker.make("law-holder", kind).await;
         let held = KeyHolder::Held { tenant: Some("law-holder".to_owned()), id: Some(id) };
-        assert_eq!(portal.holders(kind, &["nobody.example", &key]).await.unwrap(), [KeyHolder::Free, held], "{kind}: its tenant holds {key}");
+        assert_eq!(
+            portal.holders(kind, &["nobody.example", &key]).await.unwrap(),
+            [KeyHolder::Free, held],
+            "{kind}: its tenant holds {key}"
+        );
         if kind.def().placement != Placement::Tenant {
             let mut theirs = call;
             theirs.address.tenant = name("law-holder-other");

@@ -249,7 +249,14 @@ async fn every_call_leaves_a_line_that_nobody_can_change() {
     refused(&portal, create("acme/group/g", json!({"roles": ["no-such-id"]}))).await;
     world.directory().set_field(&acme, "notes", Some(Value::text("by hand"))).unwrap();
     let line = |a: &tenantry::portal::embedded::AuditLine| {
-        format!("{} {} {} [{}] {}", a.owner.as_deref().unwrap_or("somebody"), a.action, a.address, a.intent.as_deref().unwrap_or("-"), a.result)
+        format!(
+            "{} {} {} [{}] {}",
+            a.owner.as_deref().unwrap_or("somebody"),
+            a.action,
+            a.address,
+            a.intent.as_deref().unwrap_or("-"),
+            a.result
+        )
     };
     let lines: Vec<_> = world.directory().audit().unwrap().iter().map(line).collect();
     assert_eq!(
@@ -279,10 +286,7 @@ async fn what_people_do_behind_our_back_is_seen() {
     directory.expire_invitation(&al).unwrap();
     let live = objects(&*portal, "acme", Kind::User).await.remove(0);
     assert_eq!((&*live.key, live.state), ("new@acme.example", ObjectState::InvitationExpired));
-    assert_eq!(
-        live.fields.to_json(Kind::User.def()),
-        json!({"email": "new@acme.example", "administrator": true, "roles": [role]})
-    );
+    assert_eq!(live.fields.to_json(Kind::User.def()), json!({"email": "new@acme.example", "administrator": true, "roles": [role]}));
     assert!(directory.set_field(&al, "nonsense", None).is_err());
     assert!(directory.set_field(&al, "roles", Some(Value::texts(["no-such-id"]))).is_err());
     assert!(directory.delete_object(&role).is_err(), "it is in use for everybody");
@@ -393,7 +397,10 @@ async fn ten_thousand_objects_are_read_at_once() {
     for tenant in &tenants {
         organization(&portal, tenant).await;
         let user = |i: u32| {
-            create(&format!("{tenant}/user/u{i}"), json!({"email": format!("u{i}@{tenant}.example"), "firstName": "A", "invitation": {"notify": false}}))
+            create(
+                &format!("{tenant}/user/u{i}"),
+                json!({"email": format!("u{i}@{tenant}.example"), "firstName": "A", "invitation": {"notify": false}}),
+            )
         };
         for from in (0..500).step_by(200) {
             let calls: Vec<_> = (from..(from + 200).min(500)).map(user).collect();

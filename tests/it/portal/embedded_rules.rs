@@ -63,8 +63,14 @@ fn cases() -> Vec<Case> {
         Case {
             rule: "EMB-1",
             action: update,
-            breaks: vec![resource("acme/monitored-system/erp", json!({"type": "SAP", "gateway": "berlin"})), resource("acme/gateway/paris", json!({}))],
-            keeps: vec![resource("acme/monitored-system/erp", json!({"type": "SAP", "gateway": "berlin"})), resource("acme/gateway/berlin", json!({}))],
+            breaks: vec![
+                resource("acme/monitored-system/erp", json!({"type": "SAP", "gateway": "berlin"})),
+                resource("acme/gateway/paris", json!({})),
+            ],
+            keeps: vec![
+                resource("acme/monitored-system/erp", json!({"type": "SAP", "gateway": "berlin"})),
+                resource("acme/gateway/berlin", json!({})),
+            ],
             refuses: true,
             message: "monitored system erp uses gateway berlin, which is none of acme's: use a gateway of the same organization",
         },
@@ -102,7 +108,10 @@ fn cases() -> Vec<Case> {
         Case {
             rule: "EMB-5",
             action: create,
-            breaks: vec![resource("acme/notification-rule/alarms", json!({"events": ["down"], "target": {"users": [], "organization": false}}))],
+            breaks: vec![resource(
+                "acme/notification-rule/alarms",
+                json!({"events": ["down"], "target": {"users": [], "organization": false}}),
+            )],
             keeps: vec![resource("acme/notification-rule/alarms", json!({"events": ["down"], "target": {"users": ["al"]}}))],
             refuses: true,
             message: "notification rule alarms targets nobody: set target.organization, or name roles, groups or users",
