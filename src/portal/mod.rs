@@ -4,6 +4,11 @@
 //! `plan` is handed an [`Observe`] and nothing else, so that it cannot write. What a driver cannot know it says: a collection that was not read
 //! to its end is *incomplete*, a key it could not ask about is *unknown*, a call whose answer was lost is *uncertain*. Nothing is guessed.
 
+pub mod driver;
+pub mod embedded;
+pub mod profile;
+mod routed;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 
@@ -138,3 +143,6 @@ pub enum PortalError {
     #[error("{0}")]
     Misconfigured(String),
 }
+
+pub use driver::{Driver, Drivers, OpenContext};
+pub use profile::{Profile, load_profile};

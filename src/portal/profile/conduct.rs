@@ -1,0 +1,62 @@
+//! A profile answers what a plan asks: which rules a change breaks, and what it brings about.
+//!
+//! Fails closed: a rule that cannot be evaluated refuses the change and says why; an effect that cannot be ruled out is announced.
+
+use super::cel::{EvalError, Expression, SubjectScope};
+use super::{Message, Profile, Rule};
+use crate::model::rule::{Conduct, Effect, Subject, Violation};
+
+impl Conduct for Profile {
+    fn violations(&self, subject: &Subject<'_>) -> Vec<Violation> {
+        let applicable = self.index.get(&(subject.kind, subject.action));
+        let rules = applicable.iter().flat_map(|a| &a.rules).filter_map(|at| self.rules.get(*at));
+        rules.filter_map(|rule| rule.violation(subject)).collect()
+    }
+
+    fn effects(&self, subject: &Subject<'_>) -> Vec<Effect> {
+        let applicable = self.index.get(&(subject.kind, subject.action));
+        let rules = applicable.iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
+        let mut effects: Vec<Effect> = rules
+            .filter(|rule| applies(rule.when.as_ref(), subject).unwrap_or(true))
+            .flat_map(|rule| rule.effects.iter().copied())
+            .collect();
+        effects.sort_unstable();
+        effects.dedup();
+        effects
+    }
+}
+
+impl Rule {
+    fn violation(&self, subject: &Subject<'_>) -> Option<Violation> {
+        let broken = |refuses, message| Some(Violation { rule: self.id.to_string(), refuses, message });
+        match self.holds(subject) {
+            Ok(true) => None,
+            Ok(false) => broken(self.refuses, self.message(subject)),
+            Err(error) => broken(
+                true,
+                format!(
+                    "rule {} could not be evaluated, so the change is refused: {error}; correct the profile or what it looks at",
+                    self.id
+                ),
+            ),
+        }
+    }
+
+    fn holds(&self, subject: &Subject<'_>) -> Result<bool, EvalError> {
+        Ok(!applies(self.when.as_ref(), subject)? || self.expr.holds(&SubjectScope { subject })?)
+    }
+
+    fn message(&self, subject: &Subject<'_>) -> String {
+        let message = match &self.message {
+            Message::Template(template) => template.render(subject),
+            Message::Expression(expression) => expression
+                .text(&SubjectScope { subject })
+                .unwrap_or_else(|error| format!("rule {} is broken; its message could not be made: {error}", self.id)),
+        };
+        if self.inferred { format!("{message} (inferred, not documented)") } else { message }
+    }
+}
+
+fn applies(when: Option<&Expression>, subject: &Subject<'_>) -> Result<bool, EvalError> {
+    when.map_or(Ok(true), |when| when.holds(&SubjectScope { subject }))
+}

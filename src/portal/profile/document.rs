@@ -1,0 +1,273 @@
+//! The profile's format, as serde and JSON Schema read it. Only shapes: what a text may say, and where it said it.
+//!
+//! What it means is `compile`'s. An unknown field is refused here, so that a misspelt limit never passes for an absent one.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::model::rule::Effect;
+use crate::model::{FieldSupport, KeyScope, Performer, Readability};
+
+/// A profile: what one portal can do, what it demands, and who performs it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(title = "Profile")]
+pub struct Document {
+    /// `tenantry.dev/v1alpha1`.
+    #[schemars(with = "String")]
+    pub api_version: Spanned<String>,
+    /// `Profile`.
+    #[schemars(with = "String")]
+    pub kind: Spanned<String>,
+    /// Its name, a slug: what a `Portal` names.
+    #[schemars(with = "String")]
+    pub name: Spanned<String>,
+    /// The portal in a few words, for people.
+    pub title: String,
+    /// The driver that performs whatever names no other.
+    #[schemars(with = "String")]
+    pub driver: Spanned<String>,
+    /// Numbers of the portal as a whole.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What the portal does with each kind. A kind that is not here does not exist there.
+    #[schemars(with = "BTreeMap<String, KindSection>")]
+    pub kinds: BTreeMap<String, Spanned<KindSection>>,
+    /// What the portal demands before a write.
+    #[serde(default)]
+    #[schemars(with = "Vec<RuleSection>")]
+    pub rules: Vec<Spanned<RuleSection>>,
+    /// What a write brings about beyond itself.
+    #[serde(default)]
+    #[schemars(with = "Vec<EffectSection>")]
+    pub effects: Vec<Spanned<EffectSection>>,
+}
+
+/// Numbers of the portal as a whole.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Limits {
+    /// How long after a write a listing may not show it yet, such as `30s`; default `0s`.
+    #[schemars(with = "Option<String>")]
+    pub consistency_window: Option<Spanned<String>>,
+    /// Most changes that one request carries; default 1.
+    #[schemars(with = "Option<usize>")]
+    pub batch: Option<Spanned<usize>>,
+    /// True: a call repeated with the same idempotency key has one effect; default false.
+    #[serde(default)]
+    pub idempotent: bool,
+}
+
+/// What the portal does with one kind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct KindSection {
+    /// Whether its objects can be listed.
+    pub read: Read,
+    /// Who makes one; default `unsupported`.
+    #[serde(default)]
+    pub create: Perform,
+    /// Who changes one; default `unsupported`.
+    #[serde(default)]
+    pub update: Perform,
+    /// Who deletes one; default `unsupported`.
+    #[serde(default)]
+    pub delete: Perform,
+    /// Who sends an invitation again; default `unsupported`.
+    #[serde(default)]
+    pub resend: Perform,
+    /// Drivers other than the profile's, by action.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<Action, String>")]
+    pub drivers: BTreeMap<Action, Spanned<String>>,
+    /// Where its natural key is unique; default `tenant`.
+    #[serde(default)]
+    pub key_scope: Scope,
+    /// The kind whose creation makes the tenant's first one of this kind in the same call.
+    #[schemars(with = "Option<String>")]
+    pub carried_by: Option<Spanned<String>>,
+    /// Natural keys that the portal has by itself, and that may be referred to without being declared.
+    #[serde(default)]
+    pub builtin: Vec<String>,
+    /// Fields that are not `full`, by dotted path.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Support>")]
+    pub fields: BTreeMap<String, Spanned<Support>>,
+}
+
+/// A rule that a change must keep.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RuleSection {
+    /// Its ID, such as `ITC-3`; unique in the profile.
+    pub id: String,
+    /// How we know it.
+    pub source: Source,
+    /// The kinds it looks at.
+    #[schemars(with = "Vec<String>")]
+    pub kinds: Vec<Spanned<String>>,
+    /// The actions it looks at; default `[create, update]`.
+    pub actions: Option<Vec<Action>>,
+    /// CEL: whether it applies; default always.
+    #[schemars(with = "Option<String>")]
+    pub when: Option<Spanned<String>>,
+    /// CEL: what must be true.
+    #[schemars(with = "String")]
+    pub expr: Spanned<String>,
+    /// Whether a change that breaks it is refused; default `error`.
+    #[serde(default)]
+    pub severity: Severity,
+    /// What is wrong and what to do; `{field}` stands for the field's value.
+    #[schemars(with = "Option<String>")]
+    pub message: Option<Spanned<String>>,
+    /// CEL that makes the message instead.
+    #[schemars(with = "Option<String>")]
+    pub message_expr: Option<Spanned<String>>,
+}
+
+/// What a change brings about beyond itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct EffectSection {
+    /// The kinds it is about.
+    #[schemars(with = "Vec<String>")]
+    pub kinds: Vec<Spanned<String>>,
+    /// The actions it is about.
+    pub actions: Vec<Action>,
+    /// CEL: whether it happens; default always.
+    #[schemars(with = "Option<String>")]
+    pub when: Option<Spanned<String>>,
+    /// What happens.
+    pub effects: Vec<Effect>,
+}
+
+/// Whether a kind's objects can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Read {
+    /// Its collection is read to the end.
+    Listed,
+    /// Nothing can be read.
+    Unreadable,
+}
+
+/// Who performs an action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Perform {
+    /// A driver.
+    Call,
+    /// A technician.
+    Technician,
+    /// Nobody.
+    #[default]
+    Unsupported,
+}
+
+/// What the portal does with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Support {
+    /// Reads and writes it.
+    Full,
+    /// Writes it and never shows it.
+    WriteOnly,
+    /// Takes it at creation, shows it, never changes it.
+    Immutable,
+    /// Has no such field.
+    Unsupported,
+}
+
+/// Within what a natural key is unique.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Scope {
+    /// Within one tenant.
+    #[default]
+    Tenant,
+    /// Within the portal.
+    Portal,
+}
+
+/// What may be done with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// List it.
+    Read,
+    /// Make it.
+    Create,
+    /// Change it.
+    Update,
+    /// Delete it.
+    Delete,
+    /// Send its invitation again.
+    Resend,
+}
+
+/// How a rule is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Source {
+    /// The portal's manual.
+    #[serde(rename = "m")]
+    Manual,
+    /// Another page of the vendor's documentation.
+    #[serde(rename = "d")]
+    Documentation,
+    /// Inferred: messages say so.
+    #[serde(rename = "i")]
+    Inferred,
+}
+
+/// Whether a broken rule refuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// The change is refused.
+    #[default]
+    Error,
+    /// A person is told.
+    Warning,
+}
+
+impl From<Read> for Readability {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::Listed => Self::Listed,
+            Read::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
+impl From<Perform> for Performer {
+    fn from(perform: Perform) -> Self {
+        match perform {
+            Perform::Call => Self::Call,
+            Perform::Technician => Self::Technician,
+            Perform::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+impl From<Support> for FieldSupport {
+    fn from(support: Support) -> Self {
+        match support {
+            Support::Full => Self::Full,
+            Support::WriteOnly => Self::WriteOnly,
+            Support::Immutable => Self::Immutable,
+            Support::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+impl From<Scope> for KeyScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Tenant => Self::Tenant,
+            Scope::Portal => Self::Portal,
+        }
+    }
+}

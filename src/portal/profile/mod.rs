@@ -1,0 +1,186 @@
+//! Profiles: what a portal can do, what it demands and who performs it, as data. `docs/profiles.md` describes the format.
+//!
+//! Comes in: the name of a profile shipped with the program, or the path of one below the trusted root. Goes out: a [`Profile`], which gives
+//! diff, plan and guards their [`Capabilities`] and their [`Conduct`](crate::model::rule::Conduct), or everything that is wrong with it, at
+//! once. A profile is data: it reads no file, no variable and no clock, and what it computes has a budget ([`cel`]).
+
+pub mod cel;
+mod compile;
+mod conduct;
+pub mod document;
+mod message;
+mod paths;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Component, Path};
+use std::sync::{Arc, LazyLock};
+
+use crate::diagnostic::{Diagnostic, codes::portal as codes};
+use crate::model::rule::Effect;
+use crate::model::{Capabilities, IntentAction, Kind};
+use document::Action;
+
+/// Largest profile, in bytes: the shipped ones have some ten thousand.
+const MAX_FILE: u64 = 1 << 20;
+
+const SHIPPED: [(&str, &str); 1] = [("embedded", include_str!("../profiles/embedded.yaml"))];
+
+/// One portal's profile, compiled.
+#[derive(Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: Box<str>,
+    /// The portal in a few words.
+    pub title: Box<str>,
+    capabilities: Capabilities,
+    driver: Box<str>,
+    drivers: BTreeMap<(Kind, Action), Box<str>>,
+    rules: Vec<Rule>,
+    effects: Vec<EffectRule>,
+    /// Which rules and effects look at a kind and action, in the profile's order: a plan asks for every change.
+    index: HashMap<(Kind, IntentAction), Applicable>,
+}
+
+#[derive(Debug, Default)]
+struct Applicable {
+    rules: Vec<usize>,
+    effects: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    id: Box<str>,
+    refuses: bool,
+    /// True: nobody documented it, and messages say so.
+    inferred: bool,
+    when: Option<cel::Expression>,
+    expr: cel::Expression,
+    message: Message,
+}
+
+#[derive(Debug)]
+enum Message {
+    Template(message::Template),
+    Expression(cel::Expression),
+}
+
+#[derive(Debug)]
+struct EffectRule {
+    when: Option<cel::Expression>,
+    effects: Vec<Effect>,
+}
+
+impl Profile {
+    /// Compiles a profile's text; `file` is what diagnostics call it.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Diagnostic>> {
+        compile::compile(text, file)
+    }
+
+    /// What the portal can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The driver of a kind's action.
+    pub fn driver(&self, kind: Kind, action: Action) -> &str {
+        self.drivers.get(&(kind, action)).unwrap_or(&self.driver)
+    }
+
+    /// The driver of whatever names no other.
+    pub fn default_driver(&self) -> &str {
+        &self.driver
+    }
+
+    /// Every driver that it names, once, the default first.
+    pub fn driver_names(&self) -> Vec<&str> {
+        let mut names = vec![&*self.driver];
+        for name in self.drivers.values() {
+            if !names.contains(&&**name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The IDs of its rules, in its order.
+    pub fn rule_ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|r| &*r.id)
+    }
+}
+
+/// The names of the profiles shipped with the program.
+pub fn shipped() -> impl Iterator<Item = &'static str> {
+    SHIPPED.iter().map(|(name, _)| *name)
+}
+
+/// The text of a shipped profile: the starting point of one's own.
+pub fn shipped_text(name: &str) -> Option<&'static str> {
+    SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
+/// The JSON Schema of the format, for editors.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(document::Document)
+}
+
+/// Loads a profile: a shipped one by name, or one of the MSP's own by its path below the trusted root.
+///
+/// # Errors
+/// With everything that is wrong: no such profile, a path out of the root, or the problems of its text.
+pub fn load_profile(name_or_path: &str, trusted_root: Option<&Path>) -> Result<Arc<Profile>, Vec<Diagnostic>> {
+    if let Some(profile) = shipped_profile(name_or_path) {
+        return profile;
+    }
+    let is_path = name_or_path.contains('/') || name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml");
+    if !is_path {
+        let names: Vec<_> = shipped().collect();
+        let wrong = Diagnostic::error(codes::PROFILE_UNKNOWN, format!("no profile is called `{name_or_path}`"));
+        return Err(vec![
+            wrong.help(format!("name a shipped profile ({}), or give the path of one below the trusted root", names.join(", "))),
+        ]);
+    }
+    let text = read_below(name_or_path, trusted_root).map_err(|e| vec![*e])?;
+    Profile::parse(&text, name_or_path).map(Arc::new)
+}
+
+/// A shipped profile; compiled once in the life of the process.
+fn shipped_profile(name: &str) -> Option<Result<Arc<Profile>, Vec<Diagnostic>>> {
+    static EMBEDDED: LazyLock<Result<Arc<Profile>, Vec<Diagnostic>>> = LazyLock::new(|| compile_shipped("embedded"));
+    match name {
+        "embedded" => Some(EMBEDDED.clone()),
+        _ => shipped_text(name).map(|_| compile_shipped(name)),
+    }
+}
+
+fn compile_shipped(name: &str) -> Result<Arc<Profile>, Vec<Diagnostic>> {
+    Profile::parse(shipped_text(name).unwrap_or_default(), &format!("{name}.yaml (shipped)")).map(Arc::new)
+}
+
+/// Reads a file below the trusted root, links followed: where a link leads is what counts.
+fn read_below(path: &str, trusted_root: Option<&Path>) -> Result<String, Box<Diagnostic>> {
+    let outside = |why: &str, help: &str| {
+        let what = format!("the profile {path} is not below the trusted root");
+        Box::new(Diagnostic::error(codes::PROFILE_OUTSIDE, what).detail(why).help(help))
+    };
+    let unreadable =
+        |why: String| Box::new(Diagnostic::error(codes::PROFILE_UNREADABLE, format!("the profile {path} cannot be read: {why}")));
+    let Some(root) = trusted_root else {
+        return Err(outside("no trusted root was given", "give the folder of portals and profiles with --portals"));
+    };
+    if !Path::new(path).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
+        return Err(outside("it leads elsewhere", "write its path relative to the trusted root, without `..`"));
+    }
+    let root = root.canonicalize().map_err(|e| unreadable(e.to_string()))?;
+    let file = root.join(path).canonicalize().map_err(|e| unreadable(e.to_string()))?;
+    if !file.starts_with(&root) {
+        return Err(outside("a link leads out of it", codes::PROFILE_OUTSIDE.help));
+    }
+    let size = std::fs::metadata(&file).map_err(|e| unreadable(e.to_string()))?.len();
+    if size > MAX_FILE {
+        return Err(unreadable(format!("it has {size} bytes; at most {MAX_FILE} are read")));
+    }
+    std::fs::read_to_string(&file).map_err(|e| unreadable(e.to_string()))
+}

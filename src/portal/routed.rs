@@ -1,0 +1,98 @@
+//! One portal behind several drivers: each kind's reading and each action goes to the driver that the profile names for it.
+//!
+//! Comes in: the opened drivers, the default first. Goes out: one [`Observe`] or [`Execute`] that answers as if there were one. It merges and
+//! sorts; it knows no kind and retries nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::profile::document::Action;
+use super::{Call, CallError, Done, Execute, Observe, PortalError, Profile, TenantKey};
+use crate::model::live::KeyHolder;
+use crate::model::rule::Conduct;
+use crate::model::{Capabilities, IntentAction, Kind, LiveTenant};
+
+/// See the module. `T` is `dyn Observe` or `dyn Execute`.
+pub(super) struct Routed<T: ?Sized> {
+    profile: Arc<Profile>,
+    drivers: Vec<(Box<str>, Arc<T>)>,
+}
+
+impl<T: ?Sized> Routed<T> {
+    pub(super) fn new(profile: Arc<Profile>, drivers: Vec<(Box<str>, Arc<T>)>) -> Self {
+        Self { profile, drivers }
+    }
+
+    fn of(&self, kind: Kind, action: Action) -> Result<&Arc<T>, PortalError> {
+        let name = self.profile.driver(kind, action);
+        let found = self.drivers.iter().find(|(n, _)| **n == *name);
+        found.map(|(_, d)| d).ok_or_else(|| PortalError::Misconfigured(format!("no driver `{name}` was opened")))
+    }
+}
+
+#[async_trait]
+impl<T: Observe + ?Sized> Observe for Routed<T> {
+    fn capabilities(&self) -> &Capabilities {
+        self.profile.capabilities()
+    }
+
+    fn conduct(&self) -> &dyn Conduct {
+        &*self.profile
+    }
+
+    async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
+        let mut merged = vec![LiveTenant::default(); tenants.len()];
+        for (name, driver) in &self.drivers {
+            let kinds: Vec<Kind> =
+                self.capabilities().kinds.keys().copied().filter(|k| self.profile.driver(*k, Action::Read) == &**name).collect();
+            if kinds.is_empty() {
+                continue;
+            }
+            let answers = driver.read(tenants).await?;
+            for (into, mut from) in merged.iter_mut().zip(answers) {
+                into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
+            }
+        }
+        Ok(merged)
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
+        self.of(Kind::Organization, Action::Read)?.tenants().await
+    }
+
+    async fn holders(&self, kind: Kind, keys: &[&str]) -> Result<Vec<KeyHolder>, PortalError> {
+        self.of(kind, Action::Read)?.holders(kind, keys).await
+    }
+}
+
+#[async_trait]
+impl Execute for Routed<dyn Execute> {
+    async fn perform(&self, calls: &[Call]) -> Vec<Result<Done, CallError>> {
+        let mut answers = Vec::with_capacity(calls.len());
+        // The order of the calls is the plan's: only neighbours go together.
+        for run in calls.chunk_by(|a, b| self.name_of(a) == self.name_of(b)) {
+            let Some(first) = run.first() else { continue };
+            match self.of(first.address.kind, action_of(first.action)) {
+                Ok(driver) => answers.extend(driver.perform(run).await),
+                Err(error) => answers.extend(run.iter().map(|_| Err(CallError::Refused(error.to_string())))),
+            }
+        }
+        answers
+    }
+}
+
+impl Routed<dyn Execute> {
+    fn name_of(&self, call: &Call) -> &str {
+        self.profile.driver(call.address.kind, action_of(call.action))
+    }
+}
+
+const fn action_of(action: IntentAction) -> Action {
+    match action {
+        IntentAction::Create => Action::Create,
+        IntentAction::Update => Action::Update,
+        IntentAction::Delete => Action::Delete,
+        IntentAction::Resend => Action::Resend,
+    }
+}
