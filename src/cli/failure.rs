@@ -8,36 +8,36 @@ use crate::portal::PortalError;
 
 /// A command that ended early.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit code.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// One line for a person; empty if the diagnostics say it all.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do; may be empty.
-    pub help: String,
+    pub(crate) help: String,
     /// Problems with places.
-    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Failure {
     /// With a message.
-    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), help: String::new(), diagnostics: Vec::new() }
     }
 
     /// Says what to do.
     #[must_use]
-    pub fn help(self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
         Self { help: help.into(), ..self }
     }
 
     /// A wrong use of the command line.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
 
     /// Problems that speak for themselves.
-    pub fn of_diagnostics(exit: Exit, diagnostics: Vec<Diagnostic>) -> Self {
+    pub(crate) fn of_diagnostics(exit: Exit, diagnostics: Vec<Diagnostic>) -> Self {
         Self { exit, message: String::new(), help: String::new(), diagnostics }
     }
 }
@@ -74,7 +74,7 @@ impl From<crate::secrets::MacKeyError> for Failure {
 }
 
 /// The exit code of a portal that cannot be read.
-pub fn exit_of(error: &PortalError) -> Exit {
+pub(crate) fn exit_of(error: &PortalError) -> Exit {
     match error {
         PortalError::Denied(_) => Exit::Denied,
         PortalError::Unavailable(_) | PortalError::Misconfigured(_) => Exit::Error,

@@ -8,43 +8,43 @@ use crate::report::style::Style;
 
 /// Where to print, and how.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub(crate) struct Output {
     /// Style of standard output.
-    pub data: Style,
+    pub(crate) data: Style,
     /// Style of standard error.
-    pub notes: Style,
+    pub(crate) notes: Style,
     /// Only what matters.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 impl Output {
     /// Colour on terminals only, and only if nobody objects.
-    pub fn new(no_color: bool, quiet: bool, verbose: bool) -> Self {
+    pub(crate) fn new(no_color: bool, quiet: bool, verbose: bool) -> Self {
         let style = |terminal: bool| Style { color: terminal && !no_color, width: width(), verbose };
         Self { data: style(io::stdout().is_terminal()), notes: style(io::stderr().is_terminal()), quiet }
     }
 
     /// Prints data: what was asked for.
-    pub fn data(&self, text: &str) {
+    pub(crate) fn data(&self, text: &str) {
         let mut out = io::stdout().lock();
         ignore_closed(write_whole(&mut out, text));
     }
 
     /// Prints a note: what is worth knowing; not with `--quiet`.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             self.error(text);
         }
     }
 
     /// Prints what matters to standard error.
-    pub fn error(&self, text: &str) {
+    pub(crate) fn error(&self, text: &str) {
         let mut out = io::stderr().lock();
         ignore_closed(write_whole(&mut out, text));
     }
 
     /// Prints diagnostics to standard error.
-    pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
+    pub(crate) fn diagnostics(&self, diagnostics: &[Diagnostic]) {
         let shown: Vec<_> = diagnostics.iter().filter(|d| d.is_error() || !self.quiet).cloned().collect();
         if !shown.is_empty() {
             self.error(&report::diagnostics::render(&shown, &self.notes));

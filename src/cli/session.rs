@@ -21,21 +21,21 @@ use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
 use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
 
 /// Manifests loaded and portals opened.
-pub struct Session {
+pub(crate) struct Session {
     /// What is declared.
-    pub desired: Desired,
+    pub(crate) desired: Desired,
     /// Warnings about the manifests.
-    pub warnings: Vec<Diagnostic>,
+    pub(crate) warnings: Vec<Diagnostic>,
     /// The portals, open for reading.
-    pub portals: Vec<Served>,
+    pub(crate) portals: Vec<Served>,
     /// Portals that could not be opened.
-    pub closed: Vec<(PortalName, PortalError)>,
+    pub(crate) closed: Vec<(PortalName, PortalError)>,
     /// Where the ledger is.
-    pub location: LedgerLocation,
+    pub(crate) location: LedgerLocation,
     /// Reads secrets.
-    pub secrets: LocalSecrets,
+    pub(crate) secrets: LocalSecrets,
     /// Where the key of the MACs is.
-    pub key: MacKeySource,
+    pub(crate) key: MacKeySource,
     profiles: BTreeMap<PortalName, Arc<Profile>>,
     state_dir: PathBuf,
 }
@@ -45,7 +45,7 @@ impl Session {
     ///
     /// # Errors
     /// With exit code 65 and every diagnostic if the manifests have errors.
-    pub fn open(face: &Face<'_>, places: &Places, scope: &Scope) -> Result<Self, Failure> {
+    pub(crate) fn open(face: &Face<'_>, places: &Places, scope: &Scope) -> Result<Self, Failure> {
         let stdin = stdin(places)?;
         let loaded = load(places, scope, stdin.as_deref(), &|_, _| false)?;
         let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
@@ -62,7 +62,7 @@ impl Session {
     ///
     /// # Errors
     /// When a profile that it names is not there.
-    pub fn of_saved(face: &Face<'_>, places: &Places, mut desired: Desired) -> Result<Self, Failure> {
+    pub(crate) fn of_saved(face: &Face<'_>, places: &Places, mut desired: Desired) -> Result<Self, Failure> {
         if let Some(root) = &places.portals {
             // Whoever names a trusted root does not take a plan file's word for where credentials go.
             let request = manifest::Request { roots: &[], stdin: None, portals_root: Some(root), only: None, builtins: &|_, _| true };
@@ -103,7 +103,7 @@ impl Session {
     ///
     /// # Errors
     /// When one of them does not let us.
-    pub fn writers(
+    pub(crate) fn writers(
         &self,
         face: &Face<'_>,
         scope: &Scope,
@@ -125,7 +125,7 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn ledger(&self) -> Result<Arc<dyn LedgerRead>, Failure> {
+    pub(crate) async fn ledger(&self) -> Result<Arc<dyn LedgerRead>, Failure> {
         Ok(self.location.open_read_only().await?)
     }
 
@@ -133,7 +133,7 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn ledger_for_writing(&self) -> Result<Arc<dyn Ledger>, Failure> {
+    pub(crate) async fn ledger_for_writing(&self) -> Result<Arc<dyn Ledger>, Failure> {
         Ok(self.location.open().await?)
     }
 
@@ -141,7 +141,7 @@ impl Session {
     ///
     /// # Errors
     /// When the ledger has MACs and their key is gone.
-    pub async fn key_for_looking(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
+    pub(crate) async fn key_for_looking(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
         match self.key.find(false)? {
             Some(key) => Ok(Some(key)),
             None => Ok(self.key.find(has_macs(ledger).await?)?),
@@ -152,7 +152,7 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be made, or the ledger has MACs and their key is gone.
-    pub async fn key_for_writing(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
+    pub(crate) async fn key_for_writing(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
         let declared = self.desired.resources().any(|r| r.fields.iter().any(|(id, _)| r.def().field(id).ty.is_secret()));
         match self.key_for_looking(ledger).await? {
             None if declared => Ok(Some(self.key.find_or_make(false)?)),
@@ -178,7 +178,7 @@ async fn has_macs(ledger: &dyn LedgerRead) -> Result<bool, Failure> {
 }
 
 /// MACs under a key; without one a digest that nothing equals.
-pub fn mac_with(key: Option<&MacKey>) -> impl Fn(&[(&str, &SecretString)]) -> Digest + Sync {
+pub(crate) fn mac_with(key: Option<&MacKey>) -> impl Fn(&[(&str, &SecretString)]) -> Digest + Sync {
     move |parts| key.map_or(Digest([0xff; 16]), |key| key.mac(parts))
 }
 
@@ -186,7 +186,7 @@ pub fn mac_with(key: Option<&MacKey>) -> impl Fn(&[(&str, &SecretString)]) -> Di
 ///
 /// # Errors
 /// When a glob, a kind or a name is none.
-pub fn scope(select: &Select) -> Result<Scope, Failure> {
+pub(crate) fn scope(select: &Select) -> Result<Scope, Failure> {
     let globs = |flag: &str, texts: &[String]| -> Result<Vec<Pattern>, Failure> {
         texts.iter().map(|t| Pattern::new(t).map_err(|e| Failure::usage(format!("--{flag} {t}: {e}")))).collect()
     };
@@ -209,7 +209,7 @@ pub fn scope(select: &Select) -> Result<Scope, Failure> {
 }
 
 /// The paths given, or the current directory.
-pub fn roots(places: &Places) -> Vec<PathBuf> {
+pub(crate) fn roots(places: &Places) -> Vec<PathBuf> {
     if places.file.is_empty() { vec![PathBuf::from(".")] } else { places.file.clone() }
 }
 
@@ -217,7 +217,7 @@ pub fn roots(places: &Places) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When the location given is none.
-pub fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocation, Failure> {
+pub(crate) fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocation, Failure> {
     let text = places.ledger.clone().or_else(|| face.settings.ledger.clone());
     match text {
         Some(text) => text.parse::<LedgerLocation>().map_err(|e| Failure::usage(e.to_string())),
@@ -226,7 +226,7 @@ pub fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocation, Fail
 }
 
 /// Where state is kept. `.tenantry` in the first root if it is a directory, else beside it: a state travels with its manifests, and two roots never share one.
-pub fn state_dir(places: &Places) -> PathBuf {
+pub(crate) fn state_dir(places: &Places) -> PathBuf {
     if let Some(given) = &places.state_dir {
         return given.clone();
     }
@@ -239,7 +239,7 @@ pub fn state_dir(places: &Places) -> PathBuf {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn stdin(places: &Places) -> Result<Option<Vec<u8>>, Failure> {
+pub(crate) fn stdin(places: &Places) -> Result<Option<Vec<u8>>, Failure> {
     if !roots(places).iter().any(|r| r == Path::new("-")) {
         return Ok(None);
     }
@@ -259,7 +259,12 @@ fn load(
 }
 
 /// Loads manifests whatever is wrong with them.
-pub fn read(places: &Places, scope: &Scope, stdin: Option<&[u8]>, builtins: &(dyn Fn(Kind, &str) -> bool + Sync)) -> manifest::Loaded {
+pub(crate) fn read(
+    places: &Places,
+    scope: &Scope,
+    stdin: Option<&[u8]>,
+    builtins: &(dyn Fn(Kind, &str) -> bool + Sync),
+) -> manifest::Loaded {
     let narrowed = !scope.tenants.is_empty() || !scope.targets.is_empty();
     let wanted = |tenant: &str| scope.tenant_named(tenant);
     let request = manifest::Request {
@@ -273,7 +278,7 @@ pub fn read(places: &Places, scope: &Scope, stdin: Option<&[u8]>, builtins: &(dy
 }
 
 /// The profile of each portal.
-pub fn profiles(specs: &[PortalSpec], places: &Places) -> Result<BTreeMap<PortalName, Arc<Profile>>, Failure> {
+pub(crate) fn profiles(specs: &[PortalSpec], places: &Places) -> Result<BTreeMap<PortalName, Arc<Profile>>, Failure> {
     let mut profiles = BTreeMap::new();
     let mut wrong = Vec::new();
     let trusted = places.portals.as_deref();

@@ -18,34 +18,34 @@ const OTHERS: [&str; 5] = ["TENANTRY_LOG", "TENANTRY_LOG_FORMAT", "TENANTRY_MAC_
 
 /// What the environment says.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `NO_COLOR` is set and not empty (no-color.org).
-    pub no_color: bool,
+    pub(crate) no_color: bool,
     /// `CI` is set: nobody is there to ask.
-    pub ci: bool,
+    pub(crate) ci: bool,
     /// Standard input is a terminal.
-    pub terminal: bool,
+    pub(crate) terminal: bool,
     /// What to log: `TENANTRY_LOG`, else `RUST_LOG`.
-    pub log: Option<String>,
+    pub(crate) log: Option<String>,
     /// `TENANTRY_LOG_FORMAT=json`.
-    pub log_json: bool,
+    pub(crate) log_json: bool,
     /// `TENANTRY_MAC_KEY`, or what `TENANTRY_MAC_KEY_FILE` names holds.
-    pub mac_key: Option<SecretString>,
+    pub(crate) mac_key: Option<SecretString>,
     /// What `TENANTRY_LEDGER_FILE` names holds: a location whose URL has a password.
-    pub ledger: Option<String>,
+    pub(crate) ledger: Option<String>,
 }
 
 /// What is wrong with the environment, one line each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
-pub struct SettingsError(pub Vec<String>);
+pub(crate) struct SettingsError(pub Vec<String>);
 
 impl Settings {
     /// Reads the environment.
     ///
     /// # Errors
     /// With every variable that nothing knows, and every file that cannot be read.
-    pub fn read(command: &Command) -> Result<Self, SettingsError> {
+    pub(crate) fn read(command: &Command) -> Result<Self, SettingsError> {
         let mut wrong = unknown(command, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
         let text = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
         let mut or_file = |name: &str| {
@@ -74,12 +74,12 @@ impl Settings {
 }
 
 /// Looks a variable up for a secret that a manifest refers to.
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// Gives every long flag its variable.
-pub fn with_variables(command: Command) -> Command {
+pub(crate) fn with_variables(command: Command) -> Command {
     let command = command.mut_args(|arg| {
         let Some(long) = arg.get_long().filter(|l| !["help", "version"].contains(l)) else { return arg };
         let name = variable_of(long);

@@ -133,8 +133,8 @@ impl Observe for Reader {
         }
         let keys: Vec<_> = keys.iter().map(|k| normalise_key(k)).collect();
         self.within(move |_, connection| {
-            let holder = |key: &Box<str>| connection.map_or(Ok(KeyHolder::Free), |c| holder(c, kind, key));
-            keys.iter().map(holder).collect()
+            let holder = |key: &str| connection.map_or(Ok(KeyHolder::Free), |c| holder(c, kind, key));
+            keys.iter().map(|k| holder(k)).collect()
         })
         .await
     }

@@ -107,9 +107,13 @@ pub(super) fn open_to_read(file: &Path) -> Result<Option<Connection>, PortalErro
         Ok(connection)
     };
     let plain = file.to_string_lossy();
-    let connection = attempt(&plain, write)
-        .or_else(|_| if wal.exists() { attempt(&plain, read) } else { attempt(&format!("file:{}?immutable=1", escaped(&plain)), read) })
-        .map_err(|e| unavailable(file, &e))?;
+    let connection = match attempt(&plain, write) {
+        Err(error) if is_denied(&error) && wal.exists() => attempt(&plain, read),
+        // Nobody has it open to write: it does not change while we look.
+        Err(error) if is_denied(&error) => attempt(&format!("file:{}?immutable=1", escaped(&plain)), read),
+        outcome => outcome,
+    };
+    let connection = connection.map_err(|e| unavailable(file, &e))?;
     match versions(&connection).map_err(|e| unavailable(file, &e))? {
         // Somebody is about to make it.
         (0, 0) if is_blank(&connection).map_err(|e| unavailable(file, &e))? => Ok(None),
@@ -185,11 +189,13 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
+fn is_denied(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+}
+
 pub(super) fn unavailable(file: &Path, error: &rusqlite::Error) -> PortalError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
-            PortalError::Denied(format!("{}: {error}", file.display()))
-        }
+        _ if is_denied(error) => PortalError::Denied(format!("{}: {error}", file.display())),
         Some(ErrorCode::NotADatabase) => PortalError::Misconfigured(format!("{} is no SQLite file", file.display())),
         _ => PortalError::Unavailable(format!("{}: {error}", file.display())),
     }

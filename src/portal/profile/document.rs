@@ -1,6 +1,6 @@
 //! The profile's format, as serde and JSON Schema read it. Only shapes: what a text may say, and where it said it.
 //!
-//! What it means is [`super::compile`]'s. An unknown field is refused here, so that a misspelt limit never passes for an absent one.
+//! What it means is `compile`'s. An unknown field is refused here, so that a misspelt limit never passes for an absent one.
 
 use std::collections::BTreeMap;
 

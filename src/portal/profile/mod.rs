@@ -142,7 +142,7 @@ pub fn load_profile(name_or_path: &str, trusted_root: Option<&Path>) -> Result<A
             wrong.help(format!("name a shipped profile ({}), or give the path of one below the trusted root", names.join(", "))),
         ]);
     }
-    let text = read_below(name_or_path, trusted_root).map_err(|e| vec![e])?;
+    let text = read_below(name_or_path, trusted_root).map_err(|e| vec![*e])?;
     Profile::parse(&text, name_or_path).map(Arc::new)
 }
 
@@ -160,19 +160,23 @@ fn compile_shipped(name: &str) -> Result<Arc<Profile>, Vec<Diagnostic>> {
 }
 
 /// Reads a file below the trusted root, links followed: where a link leads is what counts.
-fn read_below(path: &str, trusted_root: Option<&Path>) -> Result<String, Diagnostic> {
-    let outside = || Diagnostic::error(codes::PROFILE_OUTSIDE, format!("the profile {path} is not below the trusted root"));
-    let unreadable = |why: String| Diagnostic::error(codes::PROFILE_UNREADABLE, format!("the profile {path} cannot be read: {why}"));
+fn read_below(path: &str, trusted_root: Option<&Path>) -> Result<String, Box<Diagnostic>> {
+    let outside = |why: &str, help: &str| {
+        let what = format!("the profile {path} is not below the trusted root");
+        Box::new(Diagnostic::error(codes::PROFILE_OUTSIDE, what).detail(why).help(help))
+    };
+    let unreadable =
+        |why: String| Box::new(Diagnostic::error(codes::PROFILE_UNREADABLE, format!("the profile {path} cannot be read: {why}")));
     let Some(root) = trusted_root else {
-        return Err(outside().detail("no trusted root was given").help("give the folder of portals and profiles with --portals"));
+        return Err(outside("no trusted root was given", "give the folder of portals and profiles with --portals"));
     };
     if !Path::new(path).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
-        return Err(outside().help("write its path relative to the trusted root, without `..`"));
+        return Err(outside("it leads elsewhere", "write its path relative to the trusted root, without `..`"));
     }
     let root = root.canonicalize().map_err(|e| unreadable(e.to_string()))?;
     let file = root.join(path).canonicalize().map_err(|e| unreadable(e.to_string()))?;
     if !file.starts_with(&root) {
-        return Err(outside().detail("a link leads out of it"));
+        return Err(outside("a link leads out of it", codes::PROFILE_OUTSIDE.help));
     }
     let size = std::fs::metadata(&file).map_err(|e| unreadable(e.to_string()))?.len();
     if size > MAX_FILE {

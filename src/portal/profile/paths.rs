@@ -34,8 +34,7 @@ fn not_one_of(root: &str, name: &str, all: &[&str]) -> Option<String> {
 /// Fields are flat, with dotted names: `contact` is a group and no field.
 fn in_record(kind: Kind, fields: &[&str], head: &[&str], path: &Path) -> Option<String> {
     let def = kind.def();
-    let Some(first) = fields.first() else { return None };
-    if head.contains(first) {
+    if head.contains(fields.first()?) {
         return None;
     }
     let mut dotted = String::new();

@@ -1,1 +1,69 @@
-//! docs
+//! `docs/profiles.md` describes the format as it is: its example is parsed from the page itself, and its tables are held against the code.
+
+use serde_json::json;
+use tenantry::model::portal_spec::Account;
+use tenantry::model::rule::{Conduct, Subject};
+use tenantry::model::{FieldSupport, IntentAction, Kind, Performer};
+use tenantry::portal::Profile;
+use tenantry::portal::profile::{cel, shipped};
+
+use super::kit::{field, name, resource, tenant};
+
+const PAGE: &str = include_str!("../../../docs/profiles.md");
+
+fn example() -> &'static str {
+    let (_, from) = PAGE.split_once("```yaml profile\n").expect("the page has an example");
+    from.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_example_is_a_whole_profile() {
+    let profile = Profile::parse(example(), "docs/profiles.md").unwrap();
+    let capabilities = profile.capabilities();
+    assert_eq!((capabilities.batch, capabilities.consistency_window.as_secs(), capabilities.idempotent), (20, 30, true));
+    assert_eq!(capabilities.kinds[&Kind::Organization].delete, Performer::Technician);
+    assert_eq!(capabilities.kinds[&Kind::User].field(field(Kind::User, "email")), FieldSupport::Immutable);
+    let check = |resources: Vec<tenantry::model::Resource>| {
+        let changing = resources[0].clone();
+        let desired = tenant(resources);
+        let violations = profile.violations(&Subject {
+            tenant: &name("acme"),
+            kind: changing.address.kind,
+            action: IntentAction::Create,
+            declared: Some(&changing),
+            after: Some(&changing.fields),
+            before: None,
+            desired: Some(&desired),
+            live: None,
+            account: &Account::default(),
+        });
+        violations.into_iter().map(|v| (v.refuses, v.message)).collect::<Vec<_>>()
+    };
+    let user = || resource("acme/user/al", json!({"email": "al@acme.example"}));
+    let domain = resource("acme/domain/acme", json!({"domain": "acme.example"}));
+    assert_eq!(check(vec![user()]), [(true, "al@acme.example is under no domain of acme: declare the domain first".to_owned())]);
+    assert_eq!(check(vec![user(), domain]), []);
+    let organization = resource("acme/organization/acme", json!({"displayName": "Acme"}));
+    let told = "acme has no contact.phone: the portal's support will ask for it (inferred, not documented)";
+    assert_eq!(check(vec![organization]), [(false, told.to_owned())]);
+}
+
+#[test]
+fn the_page_names_what_there_is() {
+    let schema = serde_json::to_value(tenantry::portal::profile::schema()).unwrap();
+    let sections = ["Limits", "KindSection", "RuleSection", "EffectSection"];
+    let fields = sections.iter().flat_map(|s| schema["$defs"][s]["properties"].as_object().unwrap().keys());
+    for field in fields.chain(schema["properties"].as_object().unwrap().keys()) {
+        assert!(PAGE.contains(field.as_str()), "the page says what `{field}` is");
+    }
+    for profile in shipped() {
+        assert!(PAGE.contains(&format!("`{profile}`")), "the page names the shipped profile {profile}");
+    }
+    let numbers =
+        [cel::MAX_SOURCE, cel::MAX_BRACKETS, cel::MAX_OPERATORS, cel::MAX_NODES, cel::MAX_DEPTH, cel::MAX_LOOPS, cel::MAX_NESTED_LOOPS];
+    let budget = PAGE.split_once("### The budget").unwrap().1;
+    for number in numbers {
+        assert!(budget.contains(&number.to_string()), "the page has the budget's {number}");
+    }
+    assert!(budget.contains("250,000") && cel::MAX_STEPS == 250_000 && budget.contains("64 KB") && cel::MAX_PATTERN == 64 << 10);
+}

@@ -114,7 +114,7 @@ fn matches<'b, 'v>(mut args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Exec
     let pattern = run.patterns.get(at).ok_or_else(|| ExecutionError::undeclared_reference(MATCHES))?;
     let text = text.downcast_ref::<CelString>().ok_or_else(ExecutionError::missing_argument_or_target)?;
     // The engine takes time in proportion to text times pattern in the worst case; patterns are bounded.
-    run.meter.charge(1 + text.inner().len() as u64)?;
+    run.meter.charge(8 * (1 + text.inner().len() as u64))?;
     Ok(CowVal::owned(CelBool::from(pattern.is_match(text.inner()))))
 }
 
