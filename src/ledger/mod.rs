@@ -2,6 +2,54 @@
 //!
 //! [`LedgerRead`] is all that `plan` gets. [`Ledger`] writes, and each write is one durable transaction: when it returns, a killed process has
 //! lost nothing of it.
+//!
+//! Comes in: the time, as an argument, and writes. Goes out: the ledger's values (`model::ledger`). Never decides what is ours: it keeps what it
+//! is told, and refuses what the lock does not cover.
+//!
+//! [`LedgerLocation`] opens a store. `writes` says what each [`Write`] means, in SQL that both stores run; `locking` decides who may have a lock.
+
+/// A store that writes reads as its `reader` does.
+macro_rules! read_through {
+    ($store:ty) => {
+        #[async_trait]
+        impl LedgerRead for $store {
+            async fn identity(&self) -> Result<Identity, LedgerError> {
+                self.reader.identity().await
+            }
+
+            async fn read(&self, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, LedgerError> {
+                self.reader.read(portal, tenants).await
+            }
+
+            async fn tenants(&self) -> Result<Vec<(PortalName, TenantName)>, LedgerError> {
+                self.reader.tenants().await
+            }
+
+            async fn locks(&self) -> Result<Vec<Lock>, LedgerError> {
+                self.reader.locks().await
+            }
+
+            async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, LedgerError> {
+                self.reader.audit(limit).await
+            }
+
+            async fn holds_secrets(&self) -> Result<bool, LedgerError> {
+                self.reader.holds_secrets().await
+            }
+        }
+    };
+}
+
+mod codec;
+mod diagnose;
+mod holder;
+mod location;
+mod locking;
+pub mod postgres;
+pub mod sqlite;
+mod writes;
+
+pub use location::{LedgerLocation, LocationError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -27,16 +75,28 @@ pub trait LedgerRead: Send + Sync {
 
     /// The newest audit records, newest first, at most `limit`.
     async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, LedgerError>;
+
+    /// True if a row has the MAC of a secret: then the key of the MACs must be there, and a new one is never made.
+    async fn holds_secrets(&self) -> Result<bool, LedgerError> {
+        for (portal, tenant) in self.tenants().await? {
+            let states = self.read(&portal, std::slice::from_ref(&tenant)).await?;
+            if states.iter().flat_map(|s| s.rows.values()).any(|row| !row.secrets.is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Writes the ledger.
 #[async_trait]
 pub trait Ledger: LedgerRead {
-    /// Commits writes in one durable transaction, all or nothing. Refused with [`LedgerError::LockLost`] where `lock` is no longer held.
+    /// Commits writes in one durable transaction, all or nothing. Refused with [`LedgerError::LockLost`] where `lock` is no longer held, and
+    /// with [`LedgerError::Conflict`] where a write is about a portal and tenant that it does not cover. No writes are no commit.
     async fn commit(&self, lock: &LockId, writes: Vec<Write>) -> Result<(), LedgerError>;
 
     /// Takes the locks of a portal's tenants, all or none, for a lease from `now`. A lock whose lease is over, or whose holder is proven
-    /// dead, is taken over.
+    /// dead, is taken over: its id is then lost for all that it held.
     async fn lock(
         &self,
         units: &[(PortalName, TenantName)],
@@ -45,7 +105,7 @@ pub trait Ledger: LedgerRead {
         lease: std::time::Duration,
     ) -> Result<LockId, LedgerError>;
 
-    /// Extends the lease of everything held under an id.
+    /// Extends the lease of everything held under an id; [`LedgerError::LockLost`] where it is no longer held.
     async fn renew(&self, id: &LockId, now: Timestamp, lease: std::time::Duration) -> Result<(), LedgerError>;
 
     /// Lets go of everything held under an id; how many locks that were. Also how a person breaks a lock.
@@ -100,19 +160,20 @@ pub struct Lock {
 /// One write.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// A call is about to begin.
+    /// A call is about to begin. An intent of the same id is replaced: a resumed call is the same call.
     Intend(PortalName, Intent),
-    /// An intent's call has ended and its outcome is known, or a person decided.
+    /// An intent's call has ended and its outcome is known, or a person decided. Settling twice is settling once.
     Settle(PortalName, TenantName, Box<str>),
-    /// An intent's outcome could not be found out.
+    /// An intent's outcome could not be found out. A conflict if there is no such intent.
     MarkUnknown(PortalName, TenantName, Box<str>),
     /// A row is new or other than it was.
     Put(PortalName, Box<LedgerRow>),
-    /// A row moves to another address (`previously`, `ledger move`).
+    /// A row moves to another address (`previously`, `ledger move`), and with it its open intents and its attestation. A conflict if there is
+    /// no such row, or one at the new address.
     Move(PortalName, Address, Address),
     /// A row goes; with a tombstone where the object was deleted or forgotten.
     Remove(PortalName, Address, Option<Tombstone>),
-    /// A person recorded what they saw.
+    /// A person recorded what they saw. Older than what is recorded of the address already, it changes nothing.
     Attest(PortalName, Attestation),
     /// What was done, by whom and with what result; never changed afterwards.
     Audit(AuditRecord),
@@ -152,7 +213,7 @@ pub enum LedgerError {
     #[error("{} of portal {} is locked by {} ({}) until {}", .0.tenant, .0.portal, .0.holder.who, .0.holder.operation, .0.until)]
     Locked(Box<Lock>),
     /// The lock under which we wrote is gone: stop.
-    #[error("the lock {0:?} is no longer held: its lease ran out, or somebody broke it")]
+    #[error("the lock {} is no longer held: its lease ran out, or somebody broke it", .0.0)]
     LockLost(LockId),
     /// The store is of a newer version than this program: upgrade.
     #[error("the ledger is of version {found}; this program knows versions up to {known}")]

@@ -1,9 +1,14 @@
 //! Reads secrets by reference. Comes in: a [`SecretRef`]. Goes out: a [`SecretString`], which no `Debug`, `Display` or serializer shows.
-//! Never caches, logs or writes one.
+//! Never caches, logs or writes one. [`MacKey`] makes the keyed MACs by which the ledger sees that a secret changed without holding it.
+
+mod local;
+mod mac_key;
 
 use secrecy::SecretString;
 
 use crate::model::SecretRef;
+pub use local::LocalSecrets;
+pub use mac_key::{MacKey, MacKeyError, MacKeySource};
 
 /// Reads secrets.
 pub trait SecretReader: Send + Sync {

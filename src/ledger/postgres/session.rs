@@ -1,0 +1,210 @@
+//! One connection. Comes in: settings. Goes out: a [`Session`] on a ledger of our version. A session for reading makes and changes nothing.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::time::Duration;
+
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{Client, Config, NoTls, Statement};
+
+use crate::ledger::{LedgerError, codec, locking};
+
+/// The newest version of the tables, and the only one so far.
+const VERSION: i64 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Longest wait for a server to take a connection, unless the URL says otherwise.
+const CONNECT: Duration = Duration::from_secs(10);
+/// After so long without an answer from the network a connection is given up, unless the URL says otherwise.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What every session starts with. A commit waits no longer than this for another's; a session that fell silent in the middle of a transaction
+/// gives its locks back; and a commit is on the server's disk when it returns, whatever the server's own setting is.
+const MANNERS: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// Whether a session may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It reads; what does not exist is empty.
+    Read,
+    /// It writes; what does not exist is made.
+    Write,
+}
+
+/// An open connection.
+pub(super) struct Session {
+    pub(super) client: Client,
+    /// True where there are no tables: an empty ledger.
+    pub(super) empty: bool,
+    prepared: HashMap<&'static str, Statement>,
+}
+
+/// Why a piece of work was not done.
+pub(super) struct Failure {
+    pub(super) error: LedgerError,
+    /// True: the connection broke, or the server asked to do it again. Whether a commit was made must be found out before it is repeated.
+    pub(super) again: bool,
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self { error, again: false }
+    }
+}
+
+impl From<Failure> for LedgerError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(e: tokio_postgres::Error) -> Self {
+        let Some(db) = e.as_db_error() else {
+            // Not the server's word: the connection's.
+            let why = e.source().map_or_else(|| e.to_string(), |source| format!("{e}: {source}"));
+            return Self { error: LedgerError::Unavailable(format!("the PostgreSQL server: {why}")), again: true };
+        };
+        Self { error: say(db), again: is_passing(db.code()) }
+    }
+}
+
+fn is_passing(code: &SqlState) -> bool {
+    [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ]
+    .contains(code)
+}
+
+fn say(db: &DbError) -> LedgerError {
+    let text = format!("the PostgreSQL server: {}", db.message());
+    match db.code() {
+        code if code.code().starts_with("28") || *code == SqlState::INSUFFICIENT_PRIVILEGE => LedgerError::Denied(text),
+        code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => LedgerError::Denied(text),
+        code if *code == SqlState::LOCK_NOT_AVAILABLE => {
+            LedgerError::Unavailable(format!("{text}; another run has been committing for 30 s: look for it, then try again"))
+        }
+        _ => LedgerError::Unavailable(text),
+    }
+}
+
+/// Reads a URL. The error never quotes it: a password with an unescaped character may stand in any of its parts.
+pub(in crate::ledger) fn settings(url: &str) -> Result<Config, String> {
+    const NO_TLS: &str = "TLS is not offered, so that `sslmode` can be `disable` or `prefer` only; reach the server over a Unix socket, a network \
+                          that you trust, or a tunnel";
+    let mut settings: Config = url.parse().map_err(|e: tokio_postgres::Error| {
+        let why = e.source().map(ToString::to_string).unwrap_or_default();
+        match why.strip_prefix("invalid value for option ") {
+            Some("`sslmode`") => NO_TLS.to_owned(),
+            Some(option) => format!("the value of {option} is not valid"),
+            None => {
+                "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and in a password %40 for @, %2F for /, %3A for :, %3F for ?, %23 for #"
+                    .to_owned()
+            }
+        }
+    })?;
+    if matches!(settings.get_ssl_mode(), SslMode::Require) {
+        return Err(NO_TLS.to_owned());
+    }
+    if settings.get_hosts().is_empty() && settings.get_hostaddrs().is_empty() {
+        return Err("it names no host".to_owned());
+    }
+    if settings.get_application_name().is_none() {
+        settings.application_name("tenantry");
+    }
+    if settings.get_connect_timeout().is_none() {
+        settings.connect_timeout(CONNECT);
+    }
+    if settings.get_tcp_user_timeout().is_none() {
+        settings.tcp_user_timeout(SILENCE);
+    }
+    Ok(settings)
+}
+
+/// A URL as it may be shown: where, never who or how.
+pub(in crate::ledger) fn shown(url: &str) -> String {
+    let Ok(settings) = settings(url) else { return "postgres://…".to_owned() };
+    let hosts: Vec<String> =
+        settings.get_hosts().iter().zip(settings.get_ports().iter().chain(std::iter::repeat(&5432))).map(place).collect();
+    format!("postgres://{}/{}", hosts.join(","), settings.get_dbname().unwrap_or_default())
+}
+
+fn place((host, port): (&Host, &u16)) -> String {
+    match host {
+        Host::Tcp(name) => format!("{name}:{port}"),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    }
+}
+
+impl Session {
+    /// Connects, and makes the tables where they are missing and `access` allows it.
+    pub(super) async fn open(settings: &Config, access: Access) -> Result<Self, Failure> {
+        let (client, connection) = settings.connect(NoTls).await?;
+        // Ends with the client. What goes wrong in it is what the client's next call answers.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        client.batch_execute(MANNERS).await?;
+        let mut session = Self { client, empty: false, prepared: HashMap::new() };
+        match access {
+            Access::Read => {
+                session.client.batch_execute("SET default_transaction_read_only = on").await?;
+                session.empty = session.version().await?.is_none();
+            }
+            Access::Write => session.make().await?,
+        }
+        Ok(session)
+    }
+
+    /// A statement, prepared once for each connection.
+    pub(super) async fn prepare(&mut self, sql: &'static str) -> Result<Statement, Failure> {
+        if let Some(statement) = self.prepared.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.prepared.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// The version of the tables; `None`: there are none.
+    async fn version(&self) -> Result<Option<i64>, Failure> {
+        let there: bool = self.client.query_one("SELECT to_regclass('tenantry_meta') IS NOT NULL", &[]).await?.try_get(0)?;
+        if !there {
+            return Ok(None);
+        }
+        let row = self.client.query_opt("SELECT version FROM tenantry_meta", &[]).await?;
+        let found: i64 = row.ok_or_else(|| codec::damaged("the version"))?.try_get(0)?;
+        if found > VERSION {
+            return Err(LedgerError::TooNew { found, known: VERSION }.into());
+        }
+        Ok(Some(found))
+    }
+
+    async fn make(&mut self) -> Result<(), Failure> {
+        if self.version().await?.is_some() {
+            return Ok(());
+        }
+        let installation = locking::new_installation()?;
+        let tx = self.client.transaction().await?;
+        // Two runs that meet here would both find no tables: the second waits, and then finds them.
+        tx.batch_execute("SELECT pg_advisory_xact_lock(hashtext('tenantry schema'), hashtext(current_schema()))").await?;
+        // Not `to_regclass` again: within a transaction the server answers that from what it remembers of before it waited.
+        let made = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'tenantry_meta')";
+        let made: bool = tx.query_one(made, &[]).await?.try_get(0)?;
+        if !made {
+            tx.batch_execute(SCHEMA).await?;
+            let sql = "INSERT INTO tenantry_meta (one, version, installation, serial) VALUES (1, $1, $2, 0)";
+            tx.execute(sql, &[&VERSION, &installation]).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

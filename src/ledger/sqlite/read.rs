@@ -1,0 +1,182 @@
+//! Reads the tables. Comes in: a connection. Goes out: the ledger's values. Never writes.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+use super::open::Failure;
+use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, codec};
+use crate::model::ledger::{Attestation, Intent, LedgerRow, LedgerState, Tombstone};
+use crate::model::{PortalName, TenantName};
+
+pub(super) fn identity(connection: &Connection) -> Result<Identity, Failure> {
+    let (installation, serial) = connection
+        .prepare_cached("SELECT installation, serial FROM tenantry_meta")?
+        .query_row([], |row| Ok((row.get::<_, Box<str>>(0)?, row.get::<_, i64>(1)?)))?;
+    Ok(Identity { installation, serial: u64::try_from(serial).unwrap_or(0) })
+}
+
+/// The states of these tenants, in order, all of one moment.
+pub(super) fn states(connection: &mut Connection, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, Failure> {
+    let tx = connection.transaction()?;
+    let installation = identity(&tx)?.installation;
+    let mut states = Vec::with_capacity(tenants.len());
+    for tenant in tenants {
+        states.push(LedgerState {
+            rows: rows(&tx, portal, tenant, &installation)?.into_iter().map(|row| (row.address.clone(), row)).collect(),
+            intents: intents(&tx, portal, tenant)?,
+            attestations: attestations(&tx, portal, tenant)?.into_iter().map(|a| (a.address.clone(), a)).collect(),
+            tombstones: tombstones(&tx, portal, tenant)?,
+        });
+    }
+    tx.finish()?;
+    Ok(states)
+}
+
+fn rows(connection: &Connection, portal: &PortalName, tenant: &TenantName, installation: &str) -> Result<Vec<LedgerRow>, Failure> {
+    const SQL: &str = "SELECT kind, name, id, natural_key, owner, adopted, released, protected, applied, secrets
+        FROM tenantry_objects WHERE portal = $1 AND tenant = $2 ORDER BY kind, name";
+    select(connection, SQL, [portal.as_str(), tenant.as_str()], |row| {
+        Ok(LedgerRow {
+            address: codec::address(tenant, text(row, 0)?, text(row, 1)?)?,
+            id: maybe_text(row, 2)?.map(Into::into),
+            key: text(row, 3)?.into(),
+            owner: maybe_text(row, 4)?.unwrap_or(installation).into(),
+            origin: codec::origin(row.get(5)?),
+            released: row.get(6)?,
+            protected: row.get(7)?,
+            applied: codec::unpack(maybe_bytes(row, 8)?)?,
+            secrets: codec::unpack(maybe_bytes(row, 9)?)?,
+        })
+    })
+}
+
+fn intents(connection: &Connection, portal: &PortalName, tenant: &TenantName) -> Result<Vec<Intent>, Failure> {
+    const SQL: &str = "SELECT id, kind, name, natural_key, action, object, at, plan, unknown
+        FROM tenantry_intents WHERE portal = $1 AND tenant = $2 ORDER BY at, seq";
+    select(connection, SQL, [portal.as_str(), tenant.as_str()], |row| {
+        Ok(Intent {
+            id: text(row, 0)?.into(),
+            address: codec::address(tenant, text(row, 1)?, text(row, 2)?)?,
+            key: text(row, 3)?.into(),
+            action: codec::action(text(row, 4)?)?,
+            object: maybe_text(row, 5)?.map(Into::into),
+            at: codec::timestamp(row.get(6)?)?,
+            plan: text(row, 7)?.into(),
+            unknown: row.get(8)?,
+        })
+    })
+}
+
+fn attestations(connection: &Connection, portal: &PortalName, tenant: &TenantName) -> Result<Vec<Attestation>, Failure> {
+    const SQL: &str = "SELECT kind, name, body FROM tenantry_attestations WHERE portal = $1 AND tenant = $2";
+    select(connection, SQL, [portal.as_str(), tenant.as_str()], |row| {
+        Ok(codec::attestation(codec::address(tenant, text(row, 0)?, text(row, 1)?)?, text(row, 2)?)?)
+    })
+}
+
+fn tombstones(connection: &Connection, portal: &PortalName, tenant: &TenantName) -> Result<Vec<Tombstone>, Failure> {
+    const SQL: &str = "SELECT kind, name, id, at FROM tenantry_tombstones WHERE portal = $1 AND tenant = $2 ORDER BY at DESC, seq DESC";
+    select(connection, SQL, [portal.as_str(), tenant.as_str()], |row| {
+        Ok(Tombstone {
+            address: codec::address(tenant, text(row, 0)?, text(row, 1)?)?,
+            id: maybe_text(row, 2)?.map(Into::into),
+            at: codec::timestamp(row.get(3)?)?,
+        })
+    })
+}
+
+/// Every portal and tenant with anything, sorted. Steps from one to the next through the primary key: the rows between are not looked at.
+pub(super) fn tenants(connection: &Connection) -> Result<Vec<(PortalName, TenantName)>, Failure> {
+    const NEXT: [&str; 3] = [
+        "SELECT portal, tenant FROM tenantry_objects WHERE (portal, tenant) > ($1, $2) ORDER BY portal, tenant LIMIT 1",
+        "SELECT portal, tenant FROM tenantry_intents WHERE (portal, tenant) > ($1, $2) ORDER BY portal, tenant LIMIT 1",
+        "SELECT portal, tenant FROM tenantry_attestations WHERE (portal, tenant) > ($1, $2) ORDER BY portal, tenant LIMIT 1",
+    ];
+    let mut units = std::collections::BTreeSet::new();
+    for sql in NEXT {
+        let mut at = (String::new(), String::new());
+        loop {
+            let mut next: Vec<(String, String)> = select(connection, sql, [&at.0, &at.1], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let Some(unit) = next.pop() else { break };
+            units.insert((codec::name(&unit.0)?, codec::name(&unit.1)?));
+            at = unit;
+        }
+    }
+    Ok(units.into_iter().collect())
+}
+
+/// The locks that are held, sorted by portal and tenant.
+pub(super) fn locks(connection: &Connection) -> Result<Vec<Lock>, Failure> {
+    const SQL: &str = "SELECT u.portal, u.tenant, l.id, l.who, l.operation, l.host, l.process, l.started, l.since, l.until
+        FROM tenantry_lock_units u JOIN tenantry_locks l ON l.id = u.lock ORDER BY u.portal, u.tenant";
+    select(connection, SQL, [], lock)
+}
+
+/// The lock of one portal and tenant, if it is held.
+pub(super) fn lock_of(connection: &Connection, portal: &PortalName, tenant: &TenantName) -> Result<Option<Lock>, Failure> {
+    const SQL: &str = "SELECT u.portal, u.tenant, l.id, l.who, l.operation, l.host, l.process, l.started, l.since, l.until
+        FROM tenantry_lock_units u JOIN tenantry_locks l ON l.id = u.lock WHERE u.portal = $1 AND u.tenant = $2";
+    Ok(select(connection, SQL, [portal.as_str(), tenant.as_str()], lock)?.pop())
+}
+
+fn lock(row: &Row<'_>) -> Result<Lock, Failure> {
+    Ok(Lock {
+        portal: codec::name(text(row, 0)?)?,
+        tenant: codec::name(text(row, 1)?)?,
+        id: LockId(text(row, 2)?.into()),
+        holder: Holder { who: row.get(3)?, operation: row.get(4)?, host: row.get(5)?, process: row.get(6)?, started: row.get(7)? },
+        since: codec::timestamp(row.get(8)?)?,
+        until: codec::timestamp(row.get(9)?)?,
+    })
+}
+
+/// The newest audit records, newest first.
+pub(super) fn audit(connection: &Connection, limit: usize) -> Result<Vec<AuditRecord>, Failure> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    select(connection, "SELECT body FROM tenantry_audit ORDER BY seq DESC LIMIT $1", [limit], |row| {
+        Ok(codec::from_json(text(row, 0)?, "an audit record")?)
+    })
+}
+
+/// True if a row has the MAC of a secret.
+pub(super) fn holds_secrets(connection: &Connection) -> Result<bool, Failure> {
+    Ok(connection.query_row("SELECT EXISTS (SELECT 1 FROM tenantry_objects WHERE secrets IS NOT NULL)", [], |row| row.get(0))?)
+}
+
+fn select<T>(
+    connection: &Connection,
+    sql: &'static str,
+    params: impl rusqlite::Params,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn text<'a>(row: &'a Row<'_>, at: usize) -> Result<&'a str, Failure> {
+    match maybe_text(row, at)? {
+        Some(text) => Ok(text),
+        None => Err(codec::damaged("a text").into()),
+    }
+}
+
+fn maybe_text<'a>(row: &'a Row<'_>, at: usize) -> Result<Option<&'a str>, Failure> {
+    match row.get_ref(at)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| codec::damaged("a text").into()),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Err(codec::damaged("a text").into()),
+    }
+}
+
+fn maybe_bytes<'a>(row: &'a Row<'_>, at: usize) -> Result<Option<&'a [u8]>, Failure> {
+    match row.get_ref(at)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Blob(bytes) => Ok(Some(bytes)),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => Err(codec::damaged("a digest").into()),
+    }
+}
