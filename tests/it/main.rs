@@ -8,4 +8,5 @@ mod ledger;
 mod manifest;
 mod portal;
 mod report;
+mod servers;
 mod tidy;

@@ -1,1 +1,147 @@
-//! Tests of ledger.
+//! What the ledger promises. `contract` holds both stores to it (the part about locks is in `locks`); `law` holds them to a plain model; the others are about one store, or about
+//! the secrets beside it.
+
+mod contract;
+mod crash;
+mod law;
+mod locks;
+mod postgres;
+mod secrets;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tenantry::ledger::{AuditRecord, Holder, Ledger, LedgerError, LedgerLocation, LedgerRead, LockId, Write};
+use tenantry::model::ledger::{Attestation, Intent, IntentAction, LedgerRow, LedgerState, Tombstone};
+use tenantry::model::{Address, Digest, Name, Origin, PortalName, TenantName};
+
+use crate::servers::postgres::Schema;
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// An empty ledger, and what goes when the test ends.
+struct Store {
+    location: LedgerLocation,
+    _place: Box<dyn std::any::Any + Send>,
+}
+
+impl Store {
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { location: LedgerLocation::Sqlite(folder.path().join("state/ledger.db")), _place: Box::new(folder) }
+    }
+
+    async fn postgres() -> Self {
+        let schema = Schema::new().await;
+        Self { location: schema.url.parse().unwrap(), _place: Box::new(schema) }
+    }
+
+    async fn open(&self) -> Arc<dyn Ledger> {
+        self.location.open().await.unwrap()
+    }
+
+    async fn reader(&self) -> Arc<dyn LedgerRead> {
+        self.location.open_read_only().await.unwrap()
+    }
+}
+
+/// Seconds after the moment at which every test begins.
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + seconds).unwrap()
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn portal() -> PortalName {
+    name("main")
+}
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+/// The portal's tenants by name.
+fn units(tenants: &[&str]) -> Vec<(PortalName, TenantName)> {
+    tenants.iter().map(|t| (portal(), name(t))).collect()
+}
+
+fn row(text: &str) -> LedgerRow {
+    LedgerRow {
+        address: address(text),
+        id: Some("id-1".into()),
+        key: "alice@acme.example".into(),
+        owner: "somebody".into(),
+        origin: Origin::Created,
+        released: false,
+        protected: false,
+        applied: vec![("displayName".into(), Digest::of(b"Alice")), ("roles".into(), Digest::of(b"[]"))],
+        secrets: Vec::new(),
+    }
+}
+
+fn intent(id: &str, text: &str, began: i64) -> Intent {
+    Intent {
+        id: id.into(),
+        address: address(text),
+        key: "alice@acme.example".into(),
+        action: IntentAction::Create,
+        object: None,
+        at: at(began),
+        plan: "sha256:00".into(),
+        unknown: false,
+    }
+}
+
+fn attestation(text: &str, present: bool, recorded: i64) -> Attestation {
+    Attestation {
+        address: address(text),
+        present,
+        fields: serde_json::json!({"displayName": "Alice"}),
+        id: Some("id-9".to_owned()),
+        by: "tess@msp".to_owned(),
+        at: at(recorded),
+        until: Timestamp::MAX,
+    }
+}
+
+fn tombstone(text: &str, went: i64) -> Tombstone {
+    Tombstone { address: address(text), id: Some("id-1".into()), at: at(went) }
+}
+
+fn audit(text: &str, result: &str) -> AuditRecord {
+    AuditRecord {
+        at: at(0),
+        who: "tess@msp".to_owned(),
+        ticket: Some("T-1".to_owned()),
+        plan: "sha256:00".to_owned(),
+        approval: "digest".to_owned(),
+        portal: portal(),
+        address: address(text),
+        request: "create displayName".to_owned(),
+        result: result.to_owned(),
+    }
+}
+
+/// The locks of these tenants, taken at the beginning.
+async fn take(ledger: &dyn Ledger, tenants: &[&str]) -> LockId {
+    ledger.lock(&units(tenants), &Holder::current("apply"), at(0), LEASE).await.unwrap()
+}
+
+/// What the ledger has of one tenant.
+async fn state(ledger: &(impl LedgerRead + ?Sized), tenant: &str) -> LedgerState {
+    let mut states = ledger.read(&portal(), &[name(tenant)]).await.unwrap();
+    assert_eq!(states.len(), 1);
+    states.remove(0)
+}
+
+/// Commits under a lock of `acme` that is taken and let go for it.
+async fn commit(ledger: &dyn Ledger, writes: Vec<Write>) -> Result<(), LedgerError> {
+    let lock = take(ledger, &["acme", "beta"]).await;
+    let done = ledger.commit(&lock, writes).await;
+    assert_eq!(ledger.unlock(&lock).await.unwrap(), 2);
+    done
+}

@@ -1,0 +1,129 @@
+//! A PostgreSQL server: the one that `TENANTRY_TEST_POSTGRES_URL` names, or one of our own below `target/`, on a free port of 127.0.0.1.
+
+use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::NoTls;
+
+/// The password of our own server's user; a canary: no output may hold it.
+pub(crate) const PASSWORD: &str = "canary-4f1b";
+
+struct Server {
+    url: String,
+    /// The watchdog stops the server when this end of its pipe closes, as it does when this process ends.
+    _alive: Option<ChildStdin>,
+}
+
+/// An empty schema, gone when this is dropped.
+pub(crate) struct Schema {
+    name: String,
+    /// A URL whose current schema it is.
+    pub(crate) url: String,
+}
+
+impl Schema {
+    /// A new one.
+    pub(crate) async fn new() -> Self {
+        let name = format!("t_{}", uuid::Uuid::now_v7().simple());
+        execute(&server().url, &format!("CREATE SCHEMA {name}")).await;
+        let join = if server().url.contains('?') { '&' } else { '?' };
+        Self { url: format!("{}{join}options=-csearch_path%3D{name}", server().url), name }
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        let sql = format!("DROP SCHEMA {} CASCADE", self.name);
+        // A thread of its own: the test's runtime is busy dropping this.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(execute(&server().url, &sql));
+        });
+        assert!(dropped.join().is_ok() || std::thread::panicking());
+    }
+}
+
+/// Runs SQL on a connection of its own.
+pub(crate) async fn execute(url: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let running = tokio::spawn(connection);
+    client.batch_execute(sql).await.unwrap();
+    drop(client);
+    running.await.unwrap().unwrap();
+}
+
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| match std::env::var("TENANTRY_TEST_POSTGRES_URL") {
+        Ok(url) => Server { url, _alive: None },
+        Err(_) => start(),
+    })
+}
+
+fn start() -> Server {
+    let programs = Path::new(env!("TENANTRY_TEST_POSTGRES_PROGRAMS"));
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres-{}-{port}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("password"), PASSWORD).unwrap();
+    let user = unprivileged();
+    if let Some(user) = &user {
+        done(Command::new("chown").args(["-R", user]).arg(&folder));
+    }
+    let data = folder.join("data");
+    let mut initdb = command(&user, &programs.join("initdb"));
+    initdb.args(["--username=tenantry", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--pwfile"]);
+    done(initdb.arg(folder.join("password")).arg("--pgdata").arg(&data));
+    let mut postgres = command(&user, &programs.join("postgres"));
+    // Without fsync: what is tested is what a killed client leaves behind; a server that loses its power is PostgreSQL's to test.
+    postgres.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+    postgres.args(["-c", "max_connections=200", "-p", &port.to_string(), "-D"]).arg(&data);
+    let alive = watched(&postgres, &folder);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let ready = || Command::new(programs.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status().unwrap();
+    while !ready().success() {
+        let log = folder.join("log");
+        assert!(Instant::now() < deadline, "PostgreSQL did not start: {}", std::fs::read_to_string(log).unwrap_or_default());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Server { url: format!("postgres://tenantry:{PASSWORD}@127.0.0.1:{port}/postgres"), _alive: Some(alive) }
+}
+
+/// Starts a server under a shell that stops it, and takes its folder away, as soon as our end of the shell's input closes. In a process group
+/// of its own: Ctrl-C ends the tests, and they end the server.
+fn watched(server: &Command, folder: &Path) -> ChildStdin {
+    const SCRIPT: &str = r#"folder=$1; shift; "$@" & server=$!; cat > /dev/null; kill -INT $server; wait $server; rm -rf "$folder""#;
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", SCRIPT, "sh"]).arg(folder).arg(server.get_program()).args(server.get_args());
+    shell.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0).current_dir(folder);
+    shell.spawn().unwrap().stdin.take().unwrap()
+}
+
+/// PostgreSQL refuses to run as root: the user to run it as, if that is who we are.
+fn unprivileged() -> Option<String> {
+    if std::fs::metadata("/proc/self").map(|m| m.uid()).unwrap_or(1) != 0 {
+        return None;
+    }
+    let exists = |user: &&str| Command::new("id").arg(user).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success();
+    Some(["postgres", "nobody"].into_iter().find(exists).expect("a user other than root").to_owned())
+}
+
+fn command(user: &Option<String>, program: &Path) -> Command {
+    let Some(user) = user else { return Command::new(program) };
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", user, "--clear-groups", "--regid"]);
+    let group = Command::new("id").args(["-g", user]).output().unwrap();
+    command.arg(String::from_utf8(group.stdout).unwrap().trim()).arg(program).current_dir("/");
+    command
+}
+
+fn done(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
