@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::ledger::LedgerError;
 
@@ -44,7 +44,7 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, LedgerError
     let version = connection
         .pragma_update(None, "query_only", true)
         .map_err(Failure::from)
-        .and_then(|()| version(&connection))
+        .and_then(|()| version(&connection.unchecked_transaction()?))
         .map_err(|e| translate(path, e))?;
     Ok((version > 0).then_some(connection))
 }
@@ -78,8 +78,8 @@ impl From<LedgerError> for Failure {
     }
 }
 
-/// How many migrations the file has seen; 0: it is empty.
-fn version(connection: &Connection) -> Result<i64, Failure> {
+/// How many migrations the file has seen; 0: it is empty. In a transaction, because another process may be making the ledger just now.
+fn version(connection: &Transaction<'_>) -> Result<i64, Failure> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -95,7 +95,7 @@ fn version(connection: &Connection) -> Result<i64, Failure> {
 
 fn prepare(connection: &mut Connection) -> Result<(), Failure> {
     // Looked at before anything is changed: another program's file, or a newer ledger, stays as it is.
-    version(connection)?;
+    version(&connection.transaction()?)?;
     write_ahead(connection)?;
     // FULL: a commit has reached the disk when it returns. NORMAL would lose the last ones with the power.
     connection.pragma_update(None, "synchronous", "FULL")?;

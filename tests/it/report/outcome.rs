@@ -16,6 +16,7 @@ fn run(results: Vec<OutcomeResult>) -> RunReport {
         duration_ms: 12,
     });
     RunReport {
+        stopped: None,
         plan_digest: digest('d'),
         timestamp: "2026-03-01T12:00:00Z".parse().unwrap(),
         outcomes: outcomes.collect(),

@@ -23,6 +23,7 @@ pub(super) fn digest(of: char) -> String {
 
 pub(super) fn body(units: Vec<Unit>) -> Body {
     Body {
+        awaiting_acceptance: 0,
         mode: Mode::Normal,
         now: "2026-03-01T12:00:00Z".parse().unwrap(),
         inputs: Inputs { commit: None, dirty: false, manifests_digest: "abc".into(), ledger_serial: 7 },
@@ -43,6 +44,7 @@ pub(super) fn document(units: Vec<Unit>) -> PlanDocument {
 
 pub(super) fn unit(tenant: &str, changes: Vec<Change>) -> Unit {
     Unit {
+        settled: Vec::new(),
         portal: name("embedded"),
         tenant: name(tenant),
         tenant_id: None,
