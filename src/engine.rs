@@ -15,11 +15,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use crate::diff::Purpose;
 pub use scope::{Pattern, Scope};
 
 use crate::apply::{self, Mac, RunReport, World};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::diff::Purpose;
+
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId};
 use crate::model::{Desired, PortalName, PortalSpec, TenantName};
 use crate::plan::{Approved, Body, Finding, Inputs, Mode, Plan, Unchecked, Unit, link};

@@ -1,8 +1,12 @@
 //! Arguments, as `clap` reads them. Every long flag is also an environment variable, `TENANTRY_<FLAG>`; `settings` adds that.
 
+mod ledger;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use ledger::{LedgerAction, LedgerCommand, RowArgs, UnlockArgs};
 
 use crate::guard::CountOrPercent;
 
@@ -84,7 +88,7 @@ pub struct Places {
     /// The trusted root: Portal documents and profiles are taken from here alone
     #[arg(long, value_name = "DIR")]
     pub portals: Option<PathBuf>,
-    /// Where the ledger and the embedded portal are kept [default: .tenantry beside the first manifest path]
+    /// Where the ledger and the embedded portal are kept [default: .tenantry beside the first manifest path, or in it if that is the current directory]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
     /// The ledger: a file, or `postgres://…` [default: ledger.db in the state directory]
@@ -315,86 +319,6 @@ pub struct AccessArgs {
     /// `text` or `json`
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub output: Format,
-}
-
-/// `ledger`.
-#[derive(Debug, Args)]
-pub struct LedgerCommand {
-    /// Where things are.
-    #[command(flatten)]
-    pub places: Places,
-    /// What to do.
-    #[command(subcommand)]
-    pub action: LedgerAction,
-}
-
-/// What to do with the ledger.
-#[derive(Debug, Subcommand)]
-pub enum LedgerAction {
-    /// List what is ours, and the locks that are held
-    List {
-        /// Only these tenants, as globs; repeatable
-        #[arg(long, value_name = "GLOB")]
-        tenant: Vec<String>,
-        /// `text` or `json`
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-        output: Format,
-    },
-    /// Show one row with its open intents, attestation and tombstones
-    Show(RowArgs),
-    /// Give a row another address
-    Move {
-        /// Its address now.
-        from: String,
-        /// Its address then.
-        to: String,
-        /// The portal [default: the only one that has it]
-        #[arg(long, value_name = "NAME")]
-        portal: Option<String>,
-    },
-    /// Drop a row: the object stays in the portal and is no longer ours
-    Forget(RowArgs),
-    /// Let an adopted object be deleted when it is no longer declared
-    Release(RowArgs),
-    /// Decide about a call whose outcome is unknown: it had no effect, so it may be made again
-    Settle {
-        /// The intent's id, as `ledger show` prints it.
-        intent: String,
-        /// What it is about.
-        address: String,
-        /// The portal [default: the only one that has it]
-        #[arg(long, value_name = "NAME")]
-        portal: Option<String>,
-    },
-    /// Show what was done, by whom and with what result
-    Audit {
-        /// How many records, newest first
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-        /// `text` or `json`
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-        output: Format,
-    },
-}
-
-/// One row of the ledger.
-#[derive(Debug, Args)]
-pub struct RowArgs {
-    /// Its address, such as `acme/user/alice`.
-    pub address: String,
-    /// The portal [default: the only one that has it]
-    #[arg(long, value_name = "NAME")]
-    pub portal: Option<String>,
-}
-
-/// `unlock`.
-#[derive(Debug, Args)]
-pub struct UnlockArgs {
-    /// The lock's id, as the message that named its holder prints it
-    pub id: String,
-    /// Where things are.
-    #[command(flatten)]
-    pub places: Places,
 }
 
 /// `capabilities`.

@@ -144,7 +144,7 @@ impl Session {
     pub(crate) async fn key_for_looking(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
         match self.key.find(false)? {
             Some(key) => Ok(Some(key)),
-            None => Ok(self.key.find(has_macs(ledger).await?)?),
+            None => Ok(self.key.find(ledger.holds_secrets().await?)?),
         }
     }
 
@@ -164,17 +164,6 @@ impl Session {
         let profile = self.profiles.get(&spec.name).ok_or_else(|| PortalError::Misconfigured("it has no profile".to_owned()))?;
         Ok(OpenContext { spec, profile: Arc::clone(profile), state_dir: &self.state_dir, secrets: &self.secrets as &dyn SecretReader })
     }
-}
-
-/// True if any row has the MAC of a secret: read only where the key is missing, for it reads the whole ledger.
-async fn has_macs(ledger: &dyn LedgerRead) -> Result<bool, Failure> {
-    for (portal, tenant) in ledger.tenants().await? {
-        let states = ledger.read(&portal, &[tenant]).await?;
-        if states.iter().flat_map(|s| s.rows.values()).any(|r| !r.secrets.is_empty()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// MACs under a key; without one a digest that nothing equals.
@@ -225,14 +214,14 @@ pub(crate) fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocatio
     }
 }
 
-/// Where state is kept. `.tenantry` in the first root if it is a directory, else beside it: a state travels with its manifests, and two roots never share one.
+/// Where state is kept: `.tenantry` beside the first root; in the current directory, if that is the root or nothing is.
 pub(crate) fn state_dir(places: &Places) -> PathBuf {
     if let Some(given) = &places.state_dir {
         return given.clone();
     }
-    let first = roots(places).iter().find(|r| *r != Path::new("-")).cloned().unwrap_or_else(|| PathBuf::from("."));
-    let beside = if first.is_dir() { first } else { first.parent().map(Path::to_path_buf).unwrap_or_default() };
-    beside.join(".tenantry")
+    let first = roots(places).into_iter().find(|r| r != Path::new("-")).unwrap_or_default();
+    let beside = if first.file_name().is_some() { first.parent().map(Path::to_path_buf) } else { None };
+    beside.unwrap_or_default().join(".tenantry")
 }
 
 /// What standard input says, if it is one of the roots; read once.

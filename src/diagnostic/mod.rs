@@ -155,3 +155,21 @@ pub struct Code {
 }
 
 pub mod codes;
+
+/// `docs/diagnostics.md`, from the tables.
+pub fn docs() -> String {
+    let areas = [
+        ("Manifests", codes::manifest::ALL),
+        ("Portals and profiles", codes::portal::ALL),
+        ("The ledger", codes::ledger::ALL),
+        ("Planning and applying", codes::run::ALL),
+    ];
+    let mut page = "# Diagnostics\n\nEvery code that a message can carry. Generated from `src/diagnostic/codes/`; what guards refuse is in [guards.md](guards.md).\n".to_owned();
+    for (area, codes) in areas {
+        page.push_str(&format!("\n## {area}\n\n| code | what it means | what to do |\n|---|---|---|\n"));
+        for Code { id, title, help } in codes {
+            page.push_str(&format!("| {id} | {title} | {help} |\n"));
+        }
+    }
+    page
+}

@@ -15,8 +15,8 @@ use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{Session, mac_with};
 use crate::cli::watch::Watch;
 use crate::cli::{Face, ask};
-use crate::diff::Purpose;
-use crate::engine::{self, Pattern, Scope, View};
+
+use crate::engine::{self, Pattern, Purpose, Scope, View};
 use crate::guard::{self, Approvals};
 use crate::ledger::{Holder, Ledger, LedgerError, LockId};
 use crate::model::{Kind, PortalName};
@@ -240,7 +240,9 @@ fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Pr
         excludes: globs("excludes")?,
     };
     let destroy = selection.get("destroy").and_then(serde_json::Value::as_bool).unwrap_or(false);
-    let session = Session::of_saved(face, &args.places, desired)?;
+    let mut places = args.places.clone();
+    places.state_dir = places.state_dir.or_else(|| selection.get("state_dir").and_then(serde_json::Value::as_str).map(Into::into));
+    let session = Session::of_saved(face, &places, desired)?;
     Ok((session, scope, if destroy { Purpose::Destroy } else { Purpose::Converge }, Some(document)))
 }
 

@@ -6,7 +6,7 @@ use crate::cli::args::{DriftArgs, LimitArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::Session;
-use crate::diff::Purpose;
+use crate::engine::Purpose;
 
 /// Runs `drift`.
 pub(super) async fn run(face: &Face<'_>, args: &DriftArgs) -> Result<Exit, Failure> {

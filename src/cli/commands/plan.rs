@@ -9,8 +9,8 @@ use crate::cli::args::{Automation, Format, LimitArgs, PlanCommand, Select, Show}
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{self, Session, mac_with};
-use crate::diff::Purpose;
-use crate::engine::{self, Planned, Scope, View};
+
+use crate::engine::{self, Planned, Purpose, Scope, View};
 use crate::guard::{self, Policy, Tighten};
 use crate::ledger::LedgerRead;
 use crate::model::PortalName;
@@ -32,7 +32,7 @@ pub(super) async fn run(face: &Face<'_>, args: &PlanCommand) -> Result<Exit, Fai
     let document = document(&planned.plan);
     let base = args.base.as_deref().map(read_document).transpose()?;
     if let Some(file) = &args.out {
-        save(file, &document, &session, &scope, purpose)?;
+        save(file, &document, &session, args, &scope)?;
     }
     show(face, &args.show, &document, &args.comment, base.as_ref())?;
     face.output.diagnostics(&session.warnings);
@@ -152,12 +152,13 @@ pub(super) fn check_selected(session: &Session, scope: &Scope) -> Result<(), Fai
     Ok(())
 }
 
-fn save(file: &Path, document: &PlanDocument, session: &Session, scope: &Scope, purpose: Purpose) -> Result<(), Failure> {
+/// A saved plan knows what was selected and where its state is kept, so that `apply FILE` needs no flags to find them.
+fn save(file: &Path, document: &PlanDocument, session: &Session, args: &PlanCommand, scope: &Scope) -> Result<(), Failure> {
     let mut saved = document.clone();
     saved.desired = Some(write_desired(&session.desired, |tenant| scope.tenant(tenant)));
     saved.selection = Some(serde_json::json!({
         "portals": scope.portals, "tenants": texts(&scope.tenants), "kinds": scope.kinds, "targets": texts(&scope.targets),
-        "excludes": texts(&scope.excludes), "destroy": purpose == Purpose::Destroy,
+        "excludes": texts(&scope.excludes), "destroy": args.destroy, "state_dir": session::state_dir(&args.places),
     }));
     write(file, &saved.to_json())
 }

@@ -2,7 +2,6 @@
 
 mod approval;
 mod digest;
-mod docs;
 mod policy;
 mod rules;
 

@@ -8,7 +8,6 @@ mod laws;
 mod markdown;
 mod outcome;
 mod saved;
-mod schema;
 mod secrets;
 mod show;
 mod stream;

@@ -3,6 +3,7 @@
 mod dependencies;
 mod documents;
 mod examples;
+mod generated;
 mod github_actions;
 mod readme;
 mod scan;
