@@ -13,7 +13,7 @@ fn main() {
     if programs.is_some() || std::env::var_os("TENANTRY_TEST_POSTGRES_URL").is_some() {
         println!("cargo::rustc-cfg=have_postgres");
     }
-    println!("cargo::rustc-env=TENANTRY_TEST_POSTGRES_PROGRAMS={}", programs.unwrap_or_default().display());
+    println!("cargo::rustc-env=TEST_POSTGRES_PROGRAMS={}", programs.unwrap_or_default().display());
 }
 
 /// The folder of PostgreSQL's programs: Debian and Red Hat keep `initdb` off the path, one folder a version; the newest is taken.

@@ -66,7 +66,7 @@ fn server() -> &'static Server {
 }
 
 fn start() -> Server {
-    let programs = Path::new(env!("TENANTRY_TEST_POSTGRES_PROGRAMS"));
+    let programs = Path::new(env!("TEST_POSTGRES_PROGRAMS"));
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres-{}-{port}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
