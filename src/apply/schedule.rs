@@ -43,7 +43,8 @@ impl<'a> Schedule<'a> {
     /// will be skipped.
     pub(super) fn new(units: &[&'a Unit], not_made: &BTreeSet<(&PortalName, &Address)>) -> Self {
         let all = units.iter().flat_map(|u| u.changes.iter().map(move |c| (*u, c))).filter(|(_, c)| !c.actions.is_empty());
-        let tasks: Vec<_> = all.enumerate().map(|(at, (unit, change))| Task { at, unit, change, carried: Vec::new(), completes: false }).collect();
+        let tasks: Vec<_> =
+            all.enumerate().map(|(at, (unit, change))| Task { at, unit, change, carried: Vec::new(), completes: false }).collect();
         let index: HashMap<_, _> = tasks.iter().map(|t| ((&t.unit.portal, &t.change.address), t.at)).collect();
         let mut schedule = Self {
             state: vec![State::Waiting; tasks.len()],
@@ -85,13 +86,14 @@ impl<'a> Schedule<'a> {
     pub(super) fn take(&mut self, portal: &PortalName, most: usize) -> Vec<Task<'a>> {
         let Some(ready) = self.ready.get_mut(portal) else { return Vec::new() };
         let taken: Vec<_> = ready.iter().copied().take(most).collect();
-        for at in &taken {
-            ready.remove(at);
-            if let Some(state) = self.state.get_mut(*at) {
+        let tasks: Vec<_> = taken.iter().filter_map(|at| self.tasks.get(*at).cloned()).collect();
+        for task in tasks.iter().flat_map(|t| std::iter::once(t).chain(&t.carried)) {
+            ready.remove(&task.at);
+            if let Some(state) = self.state.get_mut(task.at).filter(|state| **state == State::Waiting) {
                 *state = State::Running;
             }
         }
-        taken.iter().filter_map(|at| self.tasks.get(*at).cloned()).collect()
+        tasks
     }
 
     /// What needs something that this run does not make, and what needs that.

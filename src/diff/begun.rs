@@ -29,7 +29,9 @@ pub(super) fn work_order(input: &Input<'_>, capability: &KindCapability, address
         IntentAction::Create if capability.create == Performer::Technician => Some("a technician makes it and records that"),
         IntentAction::Update if capability.update == Performer::Technician => Some("a technician changes it and records that"),
         IntentAction::Delete if capability.delete == Performer::Technician => Some("a technician takes it away and records that"),
-        IntentAction::Resend if capability.resend == Performer::Technician => Some("a technician sends the invitation again and records that"),
+        IntentAction::Resend if capability.resend == Performer::Technician => {
+            Some("a technician sends the invitation again and records that")
+        }
         IntentAction::Create | IntentAction::Update | IntentAction::Delete | IntentAction::Resend => None,
     })
 }

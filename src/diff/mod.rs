@@ -21,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use fields::created_only;
-pub(crate) use wait::{needs, targets, waits};
 pub use identity::Identity;
 pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
+pub(crate) use wait::{needs, targets, waits};
 
 use crate::model::live::KeyHolder;
 use crate::model::{

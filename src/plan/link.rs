@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Change, Finding, Unit, build};
-use crate::model::kind::Placement;
 use crate::diff::{needs, targets, waits};
+use crate::model::kind::Placement;
 use crate::model::{Address, Kind, PortalName};
 
 /// Orders the changes of every unit and links them, over tenants too.
@@ -37,7 +37,9 @@ pub fn link(units: &mut [Unit]) {
 
 /// What needs another tenant that is not finished waits with it; within its own tenant the diff has seen to that.
 fn wait_for_tenants(units: &mut [Unit]) {
-    let tenants = |u: &Unit| u.waiting.iter().filter(|w| is_tenant(w.address.kind)).map(|w| (u.portal.clone(), w.address.clone())).collect::<Vec<_>>();
+    let tenants = |u: &Unit| {
+        u.waiting.iter().filter(|w| is_tenant(w.address.kind)).map(|w| (u.portal.clone(), w.address.clone())).collect::<Vec<_>>()
+    };
     let unfinished: BTreeSet<_> = units.iter().flat_map(tenants).collect();
     for unit in units.iter_mut().filter(|_| !unfinished.is_empty()) {
         let Unit { portal, changes, waiting, .. } = unit;

@@ -212,7 +212,11 @@ impl Scripted {
         let mut state = self.state();
         let id = state.new_id();
         // It has always been there: no window hides it.
-        state.things.push(Stored { tenant: tenant.clone(), address: None, versions: vec![(Timestamp::UNIX_EPOCH, Some(object(id.clone())))] });
+        state.things.push(Stored {
+            tenant: tenant.clone(),
+            address: None,
+            versions: vec![(Timestamp::UNIX_EPOCH, Some(object(id.clone())))],
+        });
         id
     }
 
@@ -359,7 +363,8 @@ impl Writer<'_> {
         if in_tenant && !tenant_id.is_some_and(home) {
             return refuse(format!("{tenant} is no tenant here: {tenant_id:?}"));
         }
-        let org_pending = self.state.objects().any(|(t, o)| t.tenant == *tenant && o.kind == Kind::Organization && o.state == ObjectState::Pending);
+        let org_pending =
+            self.state.objects().any(|(t, o)| t.tenant == *tenant && o.kind == Kind::Organization && o.state == ObjectState::Pending);
         if in_tenant && org_pending {
             return refuse(format!("{tenant} is not finished"));
         }

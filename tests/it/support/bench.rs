@@ -227,6 +227,8 @@ impl SecretReader for Secrets {
 
 /// What a plan would do: `ADDRESS action,action` for each change, in order.
 pub(crate) fn changes(body: &Body) -> Vec<String> {
-    let line = |address: &Address, actions: Vec<&str>| format!("{address} {}", if actions.is_empty() { "-".to_owned() } else { actions.join(",") });
+    let line = |address: &Address, actions: Vec<&str>| {
+        format!("{address} {}", if actions.is_empty() { "-".to_owned() } else { actions.join(",") })
+    };
     body.units.iter().flat_map(|u| &u.changes).map(|c| line(&c.address, c.actions.iter().map(|a| a.word()).collect())).collect()
 }
