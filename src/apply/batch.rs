@@ -12,12 +12,15 @@ use super::schedule::{Task, outcome};
 use super::{Event, Knowledge, World, record, uncertain};
 use crate::diff::created_only;
 use crate::ledger::Write;
-use crate::model::{FieldId, FieldSupport, Intent, IntentAction, LiveObject, PortalName};
+use crate::model::{Digest, FieldId, FieldSupport, Intent, IntentAction, LiveObject, PortalName, Readability};
 use crate::plan::{Action, build};
 use crate::portal::{Call, CallError, Done, Execute};
 
 /// Most times that one call is made, the first included: with a backoff of half a second that is half a minute of patience.
 const ATTEMPTS: u32 = 7;
+
+/// The longest that a portal may make a run wait; one that asks for more is come back to by another run.
+const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// What every batch of a run shares.
 pub(super) struct Context<'a> {
@@ -33,8 +36,10 @@ pub(super) struct Context<'a> {
 pub(super) struct BatchDone {
     /// The portal.
     pub(super) portal: PortalName,
-    /// One for each change and each rider, by its place in the schedule.
+    /// One for each change and each rider that has come to its end, by its place in the schedule.
     pub(super) outcomes: Vec<(usize, Outcome)>,
+    /// Riders that were made and whose references are left to be written.
+    pub(super) to_complete: Vec<usize>,
     /// Why nothing may begin any more: the ledger cannot be written.
     pub(super) fatal: Option<String>,
 }
@@ -46,6 +51,8 @@ struct Doing<'a> {
     begun: Timestamp,
     result: Option<OutcomeResult>,
     differs: Vec<String>,
+    /// Riders that were made and whose references are left to be written.
+    to_complete: Vec<usize>,
 }
 
 /// Runs a batch to its end.
@@ -63,7 +70,7 @@ pub(super) async fn run<'a>(context: &Context<'a>, portal: PortalName, driver: A
             }
         };
         let calls: Vec<Call> = round.iter().map(|(_, prepared)| prepared.call.clone()).collect();
-        let results = perform(context, &*driver, &calls).await;
+        let results = perform(context, &portal, &*driver, &calls).await;
         writes = Vec::new();
         for ((at, prepared), result) in round.iter().zip(results) {
             if let Some(doing) = doing.get_mut(*at) {
@@ -81,20 +88,25 @@ pub(super) async fn run<'a>(context: &Context<'a>, portal: PortalName, driver: A
             break;
         }
     }
+    let to_complete = doing.iter().flat_map(|d| d.to_complete.iter().copied()).collect();
     let outcomes = doing.into_iter().flat_map(|d| outcomes(context, d, fatal.as_deref())).collect();
-    BatchDone { portal, outcomes, fatal }
+    BatchDone { portal, outcomes, to_complete, fatal }
 }
 
 fn begin<'a>(context: &Context<'_>, portal: &PortalName, task: Task<'a>) -> Doing<'a> {
     (context.world.watch)(Event::Started(portal, &task.change.address));
-    let steps = build::intents(&task.change.actions).into_iter();
-    Doing { task, steps, begun: (context.world.clock)(), result: None, differs: Vec::new() }
+    let steps = if task.completes { vec![IntentAction::Update] } else { build::intents(&task.change.actions) };
+    let begun = (context.world.clock)();
+    Doing { task, steps: steps.into_iter(), begun, result: None, differs: Vec::new(), to_complete: Vec::new() }
 }
 
 /// Writes that need no call: they go with the first commit.
 fn ledger_only(context: &Context<'_>, task: &Task<'_>) -> Vec<Write> {
     let (change, portal) = (task.change, &task.unit.portal);
     let mut writes = Vec::new();
+    if task.completes {
+        return writes;
+    }
     if let Some(previous) = change.previous.as_ref().filter(|_| change.has(Action::Move)) {
         writes.push(Write::Move(portal.clone(), previous.clone(), change.address.clone()));
         if let Some(mut row) = context.knowledge.row(portal, previous) {
@@ -138,7 +150,7 @@ async fn next_round(
         match call::prepare(context, driver, &doing.task, action, id) {
             Ok(prepared) => {
                 let calls = std::iter::once(&prepared.call).chain(&prepared.call.carries);
-                writes.extend(calls.map(|c| Write::Intend(portal.clone(), intent(context, c))));
+                writes.extend(calls.map(|c| intend(context, portal, c)));
                 round.push((at, prepared));
             }
             Err(message) => doing.result = Some(OutcomeResult::Failed { message, denied: false }),
@@ -150,8 +162,9 @@ async fn next_round(
     Ok(round)
 }
 
-fn intent(context: &Context<'_>, call: &Call) -> Intent {
-    Intent {
+/// Opens a call's intent, or sets its time to now.
+fn intend(context: &Context<'_>, portal: &PortalName, call: &Call) -> Write {
+    let intent = Intent {
         id: call.intent.clone(),
         address: call.address.clone(),
         key: call.key.clone(),
@@ -160,11 +173,12 @@ fn intent(context: &Context<'_>, call: &Call) -> Intent {
         at: (context.world.clock)(),
         plan: context.plan.into(),
         unknown: false,
-    }
+    };
+    Write::Intend(portal.clone(), intent)
 }
 
 /// Makes calls; those that may be repeated are, with growing pauses, and those whose answer was lost are looked for first.
-async fn perform(context: &Context<'_>, driver: &dyn Execute, calls: &[Call]) -> Vec<Result<Done, CallError>> {
+async fn perform(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, calls: &[Call]) -> Vec<Result<Done, CallError>> {
     let mut results: Vec<Option<Result<Done, CallError>>> = vec![None; calls.len()];
     let mut pending: Vec<usize> = (0..calls.len()).collect();
     for attempt in 0..ATTEMPTS {
@@ -180,7 +194,7 @@ async fn perform(context: &Context<'_>, driver: &dyn Execute, calls: &[Call]) ->
             let repeat = match &answer {
                 Err(CallError::Retry { after, .. }) => {
                     pause = pause.max(after.unwrap_or_default());
-                    true
+                    after.is_none_or(|after| after <= LONGEST_PAUSE)
                 }
                 Err(CallError::Uncertain(_)) => driver.capabilities().idempotent,
                 Ok(_) | Err(CallError::Refused(_) | CallError::Denied(_)) => false,
@@ -196,9 +210,21 @@ async fn perform(context: &Context<'_>, driver: &dyn Execute, calls: &[Call]) ->
         if pending.is_empty() || attempt + 1 == ATTEMPTS || context.world.stop.requested() {
             break;
         }
-        tokio::time::sleep(pause).await;
+        context.world.stop.pause(pause.min(LONGEST_PAUSE)).await;
+        if context.world.stop.requested() || !began_again(context, portal, driver, pending.iter().filter_map(|at| calls.get(*at))).await {
+            break;
+        }
     }
     results.into_iter().map(|r| r.unwrap_or_else(|| Err(CallError::Uncertain("the driver gave no answer".to_owned())))).collect()
+}
+
+/// Where a portal shows writes late, the wait for them counts from the last call: an intent says when that was. False: it cannot be recorded.
+async fn began_again<'a>(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, calls: impl Iterator<Item = &'a Call>) -> bool {
+    if driver.capabilities().consistency_window.is_zero() {
+        return true;
+    }
+    let again = calls.flat_map(|c| std::iter::once(c).chain(&c.carries)).map(|c| intend(context, portal, c)).collect();
+    context.world.ledger.commit(context.world.lock, again).await.is_ok()
 }
 
 /// A driver that panics has done who knows what: its calls are uncertain, and the process goes on.
@@ -225,24 +251,35 @@ fn settle(
 ) {
     let (portal, tenant) = (doing.task.unit.portal.clone(), doing.task.change.address.tenant.clone());
     let call = &prepared.call;
-    let intents: Vec<_> = std::iter::once(call).chain(&call.carries).map(|c| c.intent.clone()).collect();
-    let settled = || intents.iter().map(|id| Write::Settle(portal.clone(), tenant.clone(), id.clone()));
+    let calls: Vec<_> = std::iter::once(call).chain(&call.carries).collect();
+    let settled = || calls.iter().map(|c| Write::Settle(portal.clone(), tenant.clone(), c.intent.clone()));
+    let unknown = || calls.iter().map(|c| Write::MarkUnknown(portal.clone(), tenant.clone(), c.intent.clone()));
+    let begun_now = || calls.iter().map(|c| intend(context, &portal, c));
     let word = match result {
         Ok(Done::Now { id, object, carried }) => {
-            writes.extend(settled());
-            done(context, &doing.task, prepared, id, &carried, writes);
+            if shown_late(driver, call) {
+                // Not seen yet: until it is, the intent keeps the next run from taking it for gone.
+                writes.extend(begun_now());
+            } else {
+                writes.extend(settled());
+            }
+            done(context, doing, prepared, id, &carried, writes);
             if let Some(object) = object {
                 doing.differs = differences(driver, call, &object);
             }
             "done".to_owned()
         }
         Ok(Done::Pending { waits_for }) => {
+            writes.extend(unknown());
             let word = format!("pending: {waits_for}");
             doing.result = Some(OutcomeResult::Pending { waits_for });
             word
         }
         Err(CallError::Uncertain(message)) => {
-            writes.extend(intents.iter().map(|id| Write::MarkUnknown(portal.clone(), tenant.clone(), id.clone())));
+            if shown_late(driver, call) {
+                writes.extend(begun_now());
+            }
+            writes.extend(unknown());
             let word = format!("uncertain: {message}");
             doing.result = Some(OutcomeResult::Uncertain { message });
             word
@@ -260,28 +297,42 @@ fn settle(
     }
 }
 
+/// True if a listing will show the object, and not at once.
+fn shown_late(driver: &dyn Execute, call: &Call) -> bool {
+    let capabilities = driver.capabilities();
+    let listed = capabilities.kind(call.address.kind).is_some_and(|c| c.read == Readability::Listed);
+    listed && !capabilities.consistency_window.is_zero() && call.action != IntentAction::Delete
+}
+
+/// Records what a call brought about.
 fn done(
     context: &Context<'_>,
-    task: &Task<'_>,
+    doing: &mut Doing<'_>,
     prepared: &Prepared,
     id: Option<Box<str>>,
     carried: &[Option<Box<str>>],
     writes: &mut Vec<Write>,
 ) {
+    let task = &doing.task;
     let portal = &task.unit.portal;
-    let mut put = |task: &Task<'_>, id: Option<Box<str>>, macs: &[(FieldId, crate::model::Digest)]| {
-        let row = record::row(context, task, id, macs);
+    let gone = prepared.call.action == IntentAction::Delete;
+    writes.extend(std::iter::once(task).chain(&task.carried).filter_map(|t| record::superseded(context, t, gone)));
+    let mut put = |task: &Task<'_>, id: Option<Box<str>>, macs: &[(FieldId, Digest)], left_out: &[FieldId]| {
+        let row = record::row(context, task, id, macs, left_out);
         context.knowledge.learn(portal, row.clone());
         writes.push(Write::Put(portal.clone(), Box::new(row)));
     };
     match prepared.call.action {
         IntentAction::Create => {
-            put(task, id, &prepared.macs);
-            for (n, rider) in task.carried.iter().enumerate() {
-                put(rider, carried.get(n).cloned().flatten(), prepared.carried_macs.get(n).map_or(&[], Vec::as_slice));
+            put(task, id, &prepared.macs, &[]);
+            for ((n, rider), known) in task.carried.iter().enumerate().zip(&prepared.riders) {
+                put(rider, carried.get(n).cloned().flatten(), &known.macs, &known.left_out);
+                if !known.left_out.is_empty() {
+                    doing.to_complete.push(rider.at);
+                }
             }
         }
-        IntentAction::Update => put(task, id, &prepared.macs),
+        IntentAction::Update => put(task, id, &prepared.macs, &[]),
         IntentAction::Delete => writes.push(record::removal(context, task)),
         IntentAction::Resend => {}
     }
@@ -313,6 +364,11 @@ fn outcomes(context: &Context<'_>, doing: Doing<'_>, fatal: Option<&str>) -> Vec
         _ => OutcomeResult::DoneDiffers { fields: doing.differs },
     });
     let elapsed = (context.world.clock)().duration_since(doing.begun).as_millis();
-    let one = |task: &Task<'_>| (task.at, Outcome { duration_ms: u64::try_from(elapsed).unwrap_or(0), ..outcome(task, result.clone()) });
-    std::iter::once(&doing.task).chain(&doing.task.carried).map(one).collect()
+    let duration_ms = u64::try_from(elapsed).unwrap_or(0);
+    let one = |task: &Task<'_>, result| (task.at, Outcome { duration_ms, ..outcome(task, result) });
+    // The portal reads back the carrier alone.
+    let of_riders = if matches!(result, OutcomeResult::DoneDiffers { .. }) { OutcomeResult::Done } else { result.clone() };
+    let ended = doing.task.carried.iter().filter(|rider| !doing.task.completes && !doing.to_complete.contains(&rider.at));
+    let riders: Vec<_> = ended.map(|rider| one(rider, of_riders.clone())).collect();
+    std::iter::once(one(&doing.task, result)).chain(riders).collect()
 }

@@ -1,11 +1,12 @@
 //! One change as a call: names become ids, secrets are read. Nothing is decided here; what cannot be filled in is an error of that change.
 
 use super::batch::Context;
-use super::schedule::Task;
+use super::schedule::{self, Task};
 use super::{Knowledge, secret_fields};
+use crate::diff;
 use crate::model::kind::Placement;
 use crate::model::{Address, Digest, FieldId, Fields, IntentAction, KindCapability, PortalName, TenantName, Value};
-use crate::plan::{Change, link};
+use crate::plan::Change;
 use crate::portal::{Call, Execute};
 
 /// A call and what the ledger needs to know of it.
@@ -14,8 +15,17 @@ pub(super) struct Prepared {
     pub(super) call: Call,
     /// MACs of the secrets that it carries.
     pub(super) macs: Vec<(FieldId, Digest)>,
-    /// The same of what rides on it.
-    pub(super) carried_macs: Vec<Vec<(FieldId, Digest)>>,
+    /// What rides on it.
+    pub(super) riders: Vec<Rider>,
+}
+
+/// What the ledger needs to know of something that rides on a call.
+#[derive(Debug, Default)]
+pub(super) struct Rider {
+    /// MACs of its secrets.
+    pub(super) macs: Vec<(FieldId, Digest)>,
+    /// Fields that refer to what does not exist yet; written once it does.
+    pub(super) left_out: Vec<FieldId>,
 }
 
 /// Fills in a call.
@@ -30,23 +40,30 @@ pub(super) fn prepare(
     intent: Box<str>,
 ) -> Result<Prepared, String> {
     let (mut call, macs) = fill(context, driver, task, action, intent, false)?;
-    let mut carried_macs = Vec::new();
+    let mut riders = Vec::new();
     if action == IntentAction::Create {
         for (n, rider) in task.carried.iter().enumerate() {
             let id = format!("{}/{}", call.intent, n + 1).into();
-            let (rider, macs) = fill(context, driver, rider, action, id, true)?;
-            call.carries.push(rider);
-            carried_macs.push(macs);
+            let (carried, macs) = fill(context, driver, rider, action, id, true)?;
+            let whole = |id: &FieldId| count(carried.desired.get(*id)) == count(rider.change.desired.get(*id));
+            let left_out = schedule::references(rider.change).into_iter().filter(|id| !whole(id)).collect();
+            call.carries.push(carried);
+            riders.push(Rider { macs, left_out });
         }
     }
-    Ok(Prepared { call, macs, carried_macs })
+    Ok(Prepared { call, macs, riders })
+}
+
+/// How many things a reference names.
+fn count(reference: Option<&Value>) -> usize {
+    reference.map_or(0, |value| value.as_list().map_or(1, <[Value]>::len))
 }
 
 /// Tenants beyond its own whose ids a change needs.
 pub(super) fn foreign_tenants(change: &Change) -> Vec<TenantName> {
     let def = change.address.kind.def();
     let refers = change.desired.iter().filter_map(|(id, value)| Some((def.field(id).ty.refers_to()?, value)));
-    let targets = refers.flat_map(|(kind, value)| link::targets(&change.address, kind, value));
+    let targets = refers.flat_map(|(kind, value)| diff::targets(&change.address, kind, value));
     targets.map(|a| a.tenant).filter(|t| *t != change.address.tenant).collect()
 }
 
@@ -70,6 +87,7 @@ fn fill(
     };
     let changed: Vec<_> = match action {
         IntentAction::Create => desired.iter().map(|(id, _)| id).collect(),
+        IntentAction::Update if task.completes => schedule::references(change),
         IntentAction::Update => change.fields.iter().map(|f| f.field).collect(),
         IntentAction::Delete | IntentAction::Resend => Vec::new(),
     };
@@ -133,14 +151,14 @@ fn with_ids<'a>(
             if let Some(name) = value.as_text().filter(|n| builtin(n)) {
                 return Ok(Some(Value::text(name)));
             }
-            let target = link::targets(&change.address, kind, value).into_iter().next();
+            let target = diff::targets(&change.address, kind, value).into_iter().next();
             let found = target.as_ref().and_then(|a| {
                 let tenant = a.kind.def().placement == Placement::Tenant;
-                knowledge.id(portal, a).or_else(|| tenant.then(|| tenant_in(knowledge, portal, &a.tenant)).flatten())
+                knowledge.reference(portal, a).or_else(|| tenant.then(|| tenant_in(knowledge, portal, &a.tenant)).flatten())
             });
             match (found, target) {
                 (Some(id), _) => Ok(Some(Value::text(id))),
-                // What rides on its carrier's call is made before what it refers to; the next plan adds the rest.
+                // What rides on its carrier's call is made before what it refers to; the rest is written once that exists.
                 (None, _) if rides => Ok(None),
                 (None, Some(target)) => Err(format!("it refers to {target}, which has no id in portal {portal} yet")),
                 (None, None) => Err(format!("it refers to something that is no {}", kind.def().noun)),

@@ -24,10 +24,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::Notify;
 
 pub use outcome::{Outcome, OutcomeResult, RunReport};
 
 use crate::ledger::{Ledger, LedgerError, LockId, Write};
+use crate::model::ledger::Attestation;
 use crate::model::{Address, Digest, LedgerRow, PortalName, TenantName};
 use crate::plan::{Approved, Plan, Unit};
 use crate::portal::Execute;
@@ -78,17 +80,30 @@ pub struct Run {
 
 /// A request to stop.
 #[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
+pub struct Stop {
+    requested: AtomicBool,
+    told: Notify,
+}
 
 impl Stop {
     /// Asks to stop: calls under way finish, no new one starts.
     pub fn request(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.requested.store(true, Ordering::SeqCst);
+        self.told.notify_waiters();
     }
 
     /// Whether somebody asked.
     pub fn requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.requested.load(Ordering::SeqCst)
+    }
+
+    /// Waits, but no longer than until somebody asks to stop.
+    async fn pause(&self, pause: Duration) {
+        let told = self.told.notified();
+        if !self.requested() {
+            // Either way the caller asks again whether to go on.
+            let _ = tokio::time::timeout(pause, told).await;
+        }
     }
 }
 
@@ -128,16 +143,25 @@ pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
         report.stopped = Some(error.to_string());
     }
     let context = batch::Context { world, plan: &plan.body.digest, knowledge: &knowledge };
-    drive(&free, &context, &mut report).await;
+    drive(Schedule::new(&free, &not_made(plan)), &context, &mut report).await;
     in_order_of_the_plan(plan, &mut report);
     report.timestamp = (world.clock)();
     report
 }
 
+/// What this run does not bring about though others may need it: all that is held, and all that nothing can be done about.
+fn not_made(plan: &Plan<Approved>) -> BTreeSet<(&PortalName, &Address)> {
+    let body = &plan.body;
+    let changes = body.units.iter().flat_map(|u| u.changes.iter().map(move |c| (u, c)));
+    changes.filter(|(unit, change)| change.actions.is_empty() || body.held(unit)).map(|(u, c)| (&u.portal, &c.address)).collect()
+}
+
 /// Keeps portals busy until nothing is left that may begin.
-async fn drive(units: &[&Unit], context: &batch::Context<'_>, report: &mut RunReport) {
+async fn drive(mut schedule: Schedule<'_>, context: &batch::Context<'_>, report: &mut RunReport) {
     let world = context.world;
-    let mut schedule = Schedule::new(units);
+    for skipped in schedule.skip_unmet() {
+        finish(world, report, skipped);
+    }
     let mut running = FuturesUnordered::new();
     let mut busy: BTreeMap<PortalName, usize> = BTreeMap::new();
     loop {
@@ -158,6 +182,9 @@ async fn drive(units: &[&Unit], context: &batch::Context<'_>, report: &mut RunRe
         busy.entry(done.portal.clone()).and_modify(|n| *n = n.saturating_sub(1));
         if let Some(error) = done.fatal {
             report.stopped.get_or_insert(error);
+        }
+        for at in done.to_complete {
+            schedule.complete_later(at);
         }
         for (at, outcome) in done.outcomes {
             let failed = !matches!(outcome.result, OutcomeResult::Done | OutcomeResult::DoneDiffers { .. });
@@ -212,12 +239,14 @@ async fn settle_answered(units: &[&Unit], world: &World<'_>) -> Result<(), Ledge
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge {
     rows: Mutex<HashMap<(PortalName, Address), LedgerRow>>,
+    records: HashMap<(PortalName, Address), Attestation>,
     tenants: HashMap<(PortalName, TenantName), Box<str>>,
 }
 
 impl Knowledge {
     async fn read(units: &[&Unit], world: &World<'_>) -> Result<Self, LedgerError> {
         let mut rows = HashMap::new();
+        let mut records = HashMap::new();
         let mut tenants = HashMap::new();
         let mut wanted: BTreeMap<&PortalName, BTreeSet<TenantName>> = BTreeMap::new();
         for unit in units.iter().filter(|u| !u.changes.is_empty()) {
@@ -232,9 +261,10 @@ impl Knowledge {
             let names: Vec<_> = names.into_iter().collect();
             for state in world.ledger.read(portal, &names).await? {
                 rows.extend(state.rows.into_iter().map(|(address, row)| ((portal.clone(), address), row)));
+                records.extend(state.attestations.into_iter().map(|(address, record)| ((portal.clone(), address), record)));
             }
         }
-        Ok(Self { rows: Mutex::new(rows), tenants })
+        Ok(Self { rows: Mutex::new(rows), records, tenants })
     }
 
     fn row(&self, portal: &PortalName, address: &Address) -> Option<LedgerRow> {
@@ -242,8 +272,17 @@ impl Knowledge {
     }
 
     fn id(&self, portal: &PortalName, address: &Address) -> Option<Box<str>> {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.get(&(portal.clone(), address.clone())).and_then(|r| r.id.clone())
+        self.row(portal, address).and_then(|r| r.id)
+    }
+
+    /// What a reference to it holds: its id, or its natural key where only a technician's record speaks for it.
+    fn reference(&self, portal: &PortalName, address: &Address) -> Option<Box<str>> {
+        self.row(portal, address).map(|r| r.id.unwrap_or(r.key))
+    }
+
+    /// What a person recorded about it.
+    fn record(&self, portal: &PortalName, address: &Address) -> Option<&Attestation> {
+        self.records.get(&(portal.clone(), address.clone()))
     }
 
     fn learn(&self, portal: &PortalName, row: LedgerRow) {

@@ -4,12 +4,19 @@ use super::batch::Context;
 use super::schedule::Task;
 use crate::diff::created_only;
 use crate::ledger::{AuditRecord, Write};
-use crate::model::ledger::{Applied, Tombstone, applied_digest};
-use crate::model::{Digest, FieldId, LedgerRow, Origin};
+use crate::model::ledger::{Applied, Attestation, Tombstone, applied_digest};
+use crate::model::{Digest, FieldId, Fields, LedgerRow, Origin};
 use crate::plan::Action;
 
-/// The row of an object that now is as declared. `macs` are those of the secrets just written; the others stay as they were.
-pub(super) fn row(context: &Context<'_>, task: &Task<'_>, id: Option<Box<str>>, macs: &[(FieldId, Digest)]) -> LedgerRow {
+/// The row of an object that now is as declared but for what was left out. `macs` are those of the secrets just written; the others stay as
+/// they were.
+pub(super) fn row(
+    context: &Context<'_>,
+    task: &Task<'_>,
+    id: Option<Box<str>>,
+    macs: &[(FieldId, Digest)],
+    left_out: &[FieldId],
+) -> LedgerRow {
     let change = task.change;
     let def = change.address.kind.def();
     let old = context.knowledge.row(&task.unit.portal, &change.address);
@@ -21,7 +28,7 @@ pub(super) fn row(context: &Context<'_>, task: &Task<'_>, id: Option<Box<str>>, 
             let written = macs.iter().find(|(id, _)| *id == field_id).map(|(_, mac)| *mac);
             let kept = old.as_ref().and_then(|o| applied_digest(&o.secrets, field.path));
             secrets.extend(written.or(kept).map(|mac| (Box::from(field.path), mac)));
-        } else if !created_only(field.sense) {
+        } else if !created_only(field.sense) && !left_out.contains(&field_id) {
             applied.push((field.path.into(), Digest::of_field(Some(value))));
         }
     }
@@ -45,9 +52,24 @@ pub(super) fn row(context: &Context<'_>, task: &Task<'_>, id: Option<Box<str>>, 
 pub(super) fn row_before_update(context: &Context<'_>, task: &Task<'_>) -> LedgerRow {
     let def = task.change.address.kind.def();
     let differs = |path: &str| task.change.fields.iter().any(|f| def.field(f.field).path == path);
-    let mut row = row(context, task, task.change.id.clone(), &[]);
+    let mut row = row(context, task, task.change.id.clone(), &[], &[]);
     row.applied.retain(|(path, _)| !differs(path));
     row
+}
+
+/// Where a person's record is all that speaks for an object, a call that was answered since knows better; believed no longer than the person.
+pub(super) fn superseded(context: &Context<'_>, task: &Task<'_>, gone: bool) -> Option<Write> {
+    let change = task.change;
+    let old = context.knowledge.record(&task.unit.portal, &change.address)?;
+    let def = change.address.kind.def();
+    let mut fields = Fields::new();
+    for (id, value) in change.desired.iter().filter(|(id, _)| !gone && !def.field(*id).ty.is_secret()) {
+        fields.set(id, value.clone());
+    }
+    let id = old.id.clone().filter(|_| !gone);
+    let (at, by) = ((context.world.clock)(), context.world.run.who.clone());
+    let record = Attestation { present: !gone, fields: fields.to_json(def), id, by, at, ..old.clone() };
+    Some(Write::Attest(task.unit.portal.clone(), record))
 }
 
 /// What leaves the ledger, with a tombstone so that its id is never taken for ours again.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::outcome::{Outcome, OutcomeResult};
-use crate::model::PortalName;
+use crate::model::{Address, FieldId, PortalName};
 use crate::plan::{Change, Unit};
 
 /// A change in its unit, with what rides on its call.
@@ -17,6 +17,8 @@ pub(super) struct Task<'a> {
     pub(super) change: &'a Change,
     /// Changes that its call makes as well.
     pub(super) carried: Vec<Task<'a>>,
+    /// True once it was made with its carrier: only its references are left to be written.
+    pub(super) completes: bool,
 }
 
 /// All changes of a run.
@@ -26,6 +28,7 @@ pub(super) struct Schedule<'a> {
     waits_for: Vec<usize>,
     dependents: Vec<Vec<usize>>,
     ready: BTreeMap<PortalName, BTreeSet<usize>>,
+    unmet: Vec<(usize, Address)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,16 +39,19 @@ enum State {
 }
 
 impl<'a> Schedule<'a> {
-    /// Changes with findings and no action are not tasks: the guards have refused them, or there is nothing to do.
-    pub(super) fn new(units: &[&'a Unit]) -> Self {
+    /// Changes with findings and no action are not tasks: the guards have refused them, or there is nothing to do. What needs one of `not_made`
+    /// will be skipped.
+    pub(super) fn new(units: &[&'a Unit], not_made: &BTreeSet<(&PortalName, &Address)>) -> Self {
         let all = units.iter().flat_map(|u| u.changes.iter().map(move |c| (*u, c))).filter(|(_, c)| !c.actions.is_empty());
-        let tasks: Vec<_> = all.enumerate().map(|(at, (unit, change))| Task { at, unit, change, carried: Vec::new() }).collect();
+        let tasks: Vec<_> =
+            all.enumerate().map(|(at, (unit, change))| Task { at, unit, change, carried: Vec::new(), completes: false }).collect();
         let index: HashMap<_, _> = tasks.iter().map(|t| ((&t.unit.portal, &t.change.address), t.at)).collect();
         let mut schedule = Self {
             state: vec![State::Waiting; tasks.len()],
             waits_for: vec![0; tasks.len()],
             dependents: vec![Vec::new(); tasks.len()],
             ready: BTreeMap::new(),
+            unmet: Vec::new(),
             tasks: Vec::new(),
         };
         let mut carried = Vec::new();
@@ -55,6 +61,9 @@ impl<'a> Schedule<'a> {
                 carried.push((*carrier, task.at));
             }
             for needed in task.change.depends_on.iter().filter(|a| task.change.carried_by.as_ref() != Some(*a)) {
+                if not_made.contains(&(&task.unit.portal, needed)) {
+                    schedule.unmet.push((task.at, needed.clone()));
+                }
                 if let (Some(first), Some(count)) = (index.get(&(&task.unit.portal, needed)), schedule.waits_for.get_mut(task.at)) {
                     *count += 1;
                     if let Some(list) = schedule.dependents.get_mut(*first) {
@@ -77,13 +86,36 @@ impl<'a> Schedule<'a> {
     pub(super) fn take(&mut self, portal: &PortalName, most: usize) -> Vec<Task<'a>> {
         let Some(ready) = self.ready.get_mut(portal) else { return Vec::new() };
         let taken: Vec<_> = ready.iter().copied().take(most).collect();
-        for at in &taken {
-            ready.remove(at);
-            if let Some(state) = self.state.get_mut(*at) {
+        let tasks: Vec<_> = taken.iter().filter_map(|at| self.tasks.get(*at).cloned()).collect();
+        for task in tasks.iter().flat_map(|t| std::iter::once(t).chain(&t.carried)) {
+            ready.remove(&task.at);
+            if let Some(state) = self.state.get_mut(task.at).filter(|state| **state == State::Waiting) {
                 *state = State::Running;
             }
         }
-        taken.iter().filter_map(|at| self.tasks.get(*at).cloned()).collect()
+        tasks
+    }
+
+    /// What needs something that this run does not make, and what needs that.
+    pub(super) fn skip_unmet(&mut self) -> Vec<Outcome> {
+        let mut skipped = Vec::new();
+        for (at, needed) in std::mem::take(&mut self.unmet) {
+            if self.state.get(at) == Some(&State::Waiting) {
+                let gone = self.skip(at, &needed);
+                skipped.extend(gone.iter().map(|(_, outcome)| outcome.clone()));
+                skipped.extend(gone.iter().flat_map(|(at, _)| self.end(*at, true)));
+            }
+        }
+        skipped
+    }
+
+    /// A change was made with its carrier, and what it refers to is still to come.
+    pub(super) fn complete_later(&mut self, at: usize) {
+        if let (Some(task), Some(state)) = (self.tasks.get_mut(at), self.state.get_mut(at)) {
+            task.completes = true;
+            *state = State::Waiting;
+        }
+        self.wake(at);
     }
 
     /// A change has ended; what it kept waiting wakes up, or is skipped if it failed.
@@ -98,12 +130,11 @@ impl<'a> Schedule<'a> {
                 if self.state.get(dependent) != Some(&State::Waiting) {
                     continue;
                 }
-                if failed {
-                    let why = self.tasks.get(at).map_or_else(String::new, |t| format!("{} was not done", t.change.address));
-                    let Some(task) = self.tasks.get(dependent).cloned() else { continue };
-                    for task in std::iter::once(&task).chain(&task.carried) {
-                        skipped.push(outcome(task, OutcomeResult::Skipped { why: why.clone() }));
-                        ended.push(task.at);
+                let needed = self.tasks.get(at).map(|t| t.change.address.clone());
+                if let Some(needed) = needed.filter(|_| failed) {
+                    for (at, outcome) in self.skip(dependent, &needed) {
+                        skipped.push(outcome);
+                        ended.push(at);
                     }
                 } else if let Some(count) = self.waits_for.get_mut(dependent) {
                     *count = count.saturating_sub(1);
@@ -117,11 +148,28 @@ impl<'a> Schedule<'a> {
     /// What never began.
     pub(super) fn left(&self) -> Vec<Outcome> {
         let waiting = self.tasks.iter().zip(&self.state).filter(|(_, state)| **state == State::Waiting);
-        waiting.map(|(task, _)| outcome(task, OutcomeResult::Cancelled)).collect()
+        waiting.map(|(task, _)| outcome(task, unless_made(task, OutcomeResult::Cancelled))).collect()
+    }
+
+    /// Takes a change and what rides on it out of the schedule.
+    fn skip(&mut self, at: usize, needed: &Address) -> Vec<(usize, Outcome)> {
+        let Some(task) = self.tasks.get(at).cloned() else { return Vec::new() };
+        if let Some(ready) = self.ready.get_mut(&task.unit.portal) {
+            ready.remove(&at);
+        }
+        let riders = task.carried.iter().filter(|_| !task.completes);
+        let all: Vec<_> = std::iter::once(&task).chain(riders).collect();
+        for task in &all {
+            if let Some(state) = self.state.get_mut(task.at) {
+                *state = State::Ended;
+            }
+        }
+        let why = format!("{needed} was not done");
+        all.into_iter().map(|t| (t.at, outcome(t, unless_made(t, OutcomeResult::Skipped { why: why.clone() })))).collect()
     }
 
     fn wake(&mut self, at: usize) {
-        let rides = self.tasks.get(at).is_some_and(|t| t.change.carried_by.is_some());
+        let rides = self.tasks.get(at).is_some_and(|t| t.change.carried_by.is_some() && !t.completes);
         if self.waits_for.get(at) == Some(&0)
             && self.state.get(at) == Some(&State::Waiting)
             && !rides
@@ -138,6 +186,19 @@ impl<'a> Schedule<'a> {
             carrier.carried.push(task);
         }
     }
+}
+
+/// The fields of a change that refer to something.
+pub(super) fn references(change: &Change) -> Vec<FieldId> {
+    let def = change.address.kind.def();
+    change.desired.iter().map(|(id, _)| id).filter(|id| def.field(*id).ty.refers_to().is_some()).collect()
+}
+
+/// What was made with its carrier has been done, whatever keeps its references from being written.
+fn unless_made(task: &Task<'_>, result: OutcomeResult) -> OutcomeResult {
+    let def = task.change.address.kind.def();
+    let fields = || references(task.change).into_iter().map(|id| def.field(id).path.to_owned()).collect();
+    if task.completes { OutcomeResult::DoneDiffers { fields: fields() } } else { result }
 }
 
 /// An outcome without a call.

@@ -1,14 +1,14 @@
 //! One declared resource: the rows of the truth table (design, section 4) in which something is declared.
 
+use super::absence::{self, Absence};
+use super::fields::Compared;
 use super::identity::Identity;
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, TenantDiff, Waiting, fields};
+use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, TenantDiff, Waiting, begun, fields};
 use crate::model::kind::Sense;
 use crate::model::ledger::Attestation;
-use crate::model::live::{KeyHolder, normalise_key};
+use crate::model::live::normalise_key;
 use crate::model::portal_spec::{AdoptionPolicy, Unsupported};
-use crate::model::{
-    Completeness, Fields, Intent, IntentAction, KindCapability, LedgerRow, LiveObject, Origin, Performer, Readability, Resource, Value,
-};
+use crate::model::{Fields, Intent, IntentAction, KindCapability, LedgerRow, LiveObject, ObjectState, Origin, Performer, Resource, Value};
 
 /// Compares one declared resource and records what comes of it.
 pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Resource, out: &mut TenantDiff) {
@@ -20,7 +20,7 @@ pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Res
     delta.findings = fields::unsupported(input, capability, resource);
     let row = identity.row(resource);
     let before = out.deltas.len();
-    let case = Case { input, identity, resource, capability, row };
+    let case = Case { input, identity, resource, capability };
     match (identity.disputes(resource, row), row) {
         (Some(dispute), _) => case.stuck(delta, dispute, out),
         (None, Some(row)) => case.ours(row, delta, out),
@@ -32,13 +32,15 @@ pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Res
     }
 }
 
+/// Every call whose effect a portal may show late.
+const EVERY_WRITE: [IntentAction; 3] = [IntentAction::Create, IntentAction::Update, IntentAction::Resend];
+
 /// One resource and all that is known about it.
 struct Case<'a, 'b> {
     input: &'b Input<'a>,
     identity: &'b Identity<'a>,
     resource: &'b Resource,
     capability: &'b KindCapability,
-    row: Option<&'a LedgerRow>,
 }
 
 impl Case<'_, '_> {
@@ -52,29 +54,50 @@ impl Case<'_, '_> {
             return out.deltas.push(delta);
         }
         delta.protect = self.resource.protected().filter(|wanted| *wanted != row.protected);
-        if let Some(object) = self.identity.object_of(self.resource) {
-            return self.present(object, Some(row), delta, out);
+        if let Some(order) = begun::work_order(self.input, self.capability, &self.resource.address) {
+            return out.waiting.push(waiting(self.resource, order, true));
         }
-        match self.absence() {
-            Absence::Proven => match self.elsewhere() {
+        if let Some(object) = self.identity.object_of(self.resource) {
+            return match self.foreign_mark(object) {
                 Some(finding) => self.stuck(delta, finding, out),
-                None => {
-                    out.drift.push(Drift { address: self.resource.address.clone(), what: DriftKind::Deleted, fields: Vec::new() });
-                    self.create(delta, Cause::Drift, "it is gone from the portal and is made again", out);
-                }
-            },
+                None => self.present(object, Some(row), delta, out),
+            };
+        }
+        match absence::of(self.input, self.capability, self.resource) {
+            Absence::Proven => self.gone(delta, out),
             Absence::Unknown(why) => self.stuck(delta, Finding::ObservationIncomplete { why }, out),
             Absence::Attested(record) => self.attested(record, Some(row), delta, out),
-            Absence::NoRecord => self.create(delta, Cause::Manifest, "nobody has recorded that it exists", out),
+            Absence::NoRecord => self.unseen(row, delta, out),
+        }
+    }
+
+    /// It is ours, and the portal shows that it is not there.
+    fn gone(&self, delta: Delta, out: &mut TenantDiff) {
+        if let Some(why) = begun::not_shown_yet(self.input, &self.resource.address, &[IntentAction::Create]) {
+            return self.unfinished(&why, false, out);
+        }
+        if let Some(finding) = absence::elsewhere(self.input, self.resource, true) {
+            return self.stuck(delta, finding, out);
+        }
+        out.drift.push(Drift { address: self.resource.address.clone(), what: DriftKind::Deleted, fields: Vec::new() });
+        self.create(delta, Cause::Drift, "it is gone from the portal and is made again", out);
+    }
+
+    /// It is ours, and neither the portal nor a person shows it: what was last applied is all there is to compare with.
+    fn unseen(&self, row: &LedgerRow, mut delta: Delta, out: &mut TenantDiff) {
+        delta.id.clone_from(&row.id);
+        let compared = fields::compare(self.input, self.identity, self.capability, self.resource, None, Some(row));
+        if self.input.purpose != Purpose::Look {
+            self.differs(compared, None, delta, out);
         }
     }
 
     /// The ledger has nothing of it.
     fn not_ours(&self, mut delta: Delta, out: &mut TenantDiff) {
         delta.protect = self.resource.protected().filter(|p| *p);
-        let intent = self.open_intent();
+        let intent = begun::creation(self.input, self.resource);
         if let Some(object) = self.identity.object_of(self.resource) {
-            return match intent.filter(|i| ours_by_intent(i, object)) {
+            return match intent.filter(|i| begun::made_by(self.input, i, object)) {
                 Some(intent) => {
                     delta.resumes = Some(intent.id.clone());
                     self.adopt(object, Origin::Created, "an interrupted run made it; it is taken over as ours", delta, out);
@@ -82,45 +105,88 @@ impl Case<'_, '_> {
                 None => self.candidate(object, delta, out),
             };
         }
-        match (self.absence(), intent) {
+        match (absence::of(self.input, self.capability, self.resource), intent) {
             (Absence::Unknown(why), _) => self.stuck(delta, Finding::ObservationIncomplete { why }, out),
             (Absence::Attested(record), _) if record.present => self.attested(record, None, delta, out),
             (Absence::Attested(_) | Absence::NoRecord, Some(intent)) => self.waits_for_record(intent, delta, out),
             (Absence::Proven, Some(intent)) => self.resume_create(intent, delta, out),
-            (Absence::Proven | Absence::Attested(_) | Absence::NoRecord, None) => match self.elsewhere() {
-                Some(finding) => self.stuck(delta, finding, out),
-                None => self.create(delta, Cause::Manifest, "it is declared and does not exist", out),
-            },
+            (Absence::NoRecord, None) if self.capability.create == Performer::Call => {
+                // No technician looks before a call, and a ledger that was lost would have everything made twice.
+                let why = format!("the portal cannot be read for {}, and nobody recorded whether it exists", self.resource.def().nouns);
+                self.stuck(delta, Finding::ObservationIncomplete { why }, out);
+            }
+            (Absence::Proven | Absence::Attested(_) | Absence::NoRecord, None) => {
+                match absence::elsewhere(self.input, self.resource, false) {
+                    Some(finding) => self.stuck(delta, finding, out),
+                    None => self.create(delta, Cause::Manifest, "it is declared and does not exist", out),
+                }
+            }
         }
     }
 
     /// The object is there and it is ours (or about to be).
     fn present(&self, object: &LiveObject, row: Option<&LedgerRow>, mut delta: Delta, out: &mut TenantDiff) {
-        delta.id = Some(object.id.clone());
-        let compared = fields::compare(self.input, self.identity, self.capability, self.resource, object, row);
-        delta.findings.extend(compared.findings);
+        delta.id = Some(object.id.clone()).filter(|id| !id.is_empty());
+        if object.state == ObjectState::Pending {
+            return self.unfinished("the portal has not finished making it", false, out);
+        }
+        let compared = fields::compare(self.input, self.identity, self.capability, self.resource, Some(object), row);
+        if self.written_lately(&compared, object)
+            && let Some(why) = begun::not_shown_yet(self.input, &self.resource.address, &EVERY_WRITE)
+        {
+            return out.waiting.push(waiting(self.resource, &why, false));
+        }
         if !compared.drifted.is_empty() {
-            out.drift.push(Drift { address: self.resource.address.clone(), what: DriftKind::Changed, fields: compared.drifted });
+            let fields = compared.drifted.clone();
+            out.drift.push(Drift { address: self.resource.address.clone(), what: DriftKind::Changed, fields });
         }
         if self.input.purpose == Purpose::Look {
             return;
         }
-        if object.state == crate::model::ObjectState::Pending {
-            out.waiting.push(waiting(self.resource, "the portal has not finished making it", false));
-            if row.is_some() {
-                return;
-            }
-        }
-        if object.state == crate::model::ObjectState::Invited {
+        if object.state == ObjectState::Invited {
             out.awaiting_acceptance += 1;
         }
+        if compared.replace {
+            delta.findings.extend(self.forbids_replacement(row, &delta));
+        }
+        self.differs(compared, Some(object), delta, out);
+    }
+
+    /// True if all that differs was applied already: a portal that shows its writes late would look just so.
+    fn written_lately(&self, compared: &Compared, object: &LiveObject) -> bool {
+        let all_drift = compared.changes.iter().all(|c| c.cause == Cause::Drift) && compared.findings.is_empty();
+        all_drift && (!compared.changes.is_empty() || object.state == ObjectState::InvitationExpired)
+    }
+
+    /// What forbids to delete it and make it anew.
+    fn forbids_replacement(&self, row: Option<&LedgerRow>, delta: &Delta) -> Option<Finding> {
+        let kind = self.resource.address.kind;
+        let adopted = row.map_or(delta.actions.contains(&Action::Adopt), |r| r.origin == Origin::Adopted && !r.released);
+        if row.is_some_and(|r| r.protected) && delta.protect != Some(false) {
+            Some(Finding::Protected)
+        } else if adopted {
+            let why = "the portal can change it only by deleting it and making it anew, and we did not make it".to_owned();
+            Some(Finding::AdoptionRefused { why })
+        } else if self.capability.read == crate::model::Readability::Listed && !self.input.live.is_complete(kind) {
+            let why = format!("the listing of {} is incomplete, and it would be deleted and made anew", kind.def().nouns);
+            Some(Finding::ObservationIncomplete { why })
+        } else {
+            None
+        }
+    }
+
+    /// Turns a comparison into what is done about it.
+    fn differs(&self, compared: Compared, object: Option<&LiveObject>, mut delta: Delta, out: &mut TenantDiff) {
+        delta.findings.extend(compared.findings);
         if !compared.changes.is_empty() {
             delta.cause = fields::common_cause(&compared.changes);
             delta.reason = fields::reason(delta.cause).to_owned();
             delta.actions.extend(fields::actions(self.resource.def(), &compared.changes, compared.replace));
             delta.fields = compared.changes;
         }
-        self.resend(object, &mut delta, out);
+        if let Some(object) = object {
+            self.resend(object, &mut delta, out);
+        }
         if delta.previous.is_some() {
             delta.actions.push(Action::Move);
         }
@@ -131,14 +197,14 @@ impl Case<'_, '_> {
             delta.reason = "only the ledger changes".to_owned();
         }
         if !delta.actions.is_empty() || !delta.findings.is_empty() {
-            delta.before = Some(self.identity.named_fields(object));
+            delta.before = object.map(|o| self.identity.named_fields(o));
             out.deltas.push(delta);
         }
     }
 
     /// An expired invitation: sent again if the manifest says so, else reported.
     fn resend(&self, object: &LiveObject, delta: &mut Delta, out: &mut TenantDiff) {
-        if object.state != crate::model::ObjectState::InvitationExpired {
+        if object.state != ObjectState::InvitationExpired {
             return;
         }
         let wanted = self
@@ -163,14 +229,13 @@ impl Case<'_, '_> {
 
     /// It exists and is not ours: adopted as the policy says.
     fn candidate(&self, object: &LiveObject, mut delta: Delta, out: &mut TenantDiff) {
-        match object.owner.as_deref() {
-            Some(owner) if owner == self.input.installation => {
-                return self.adopt(object, Origin::Created, "the portal has it marked as ours", delta, out);
-            }
-            Some(owner) => return self.stuck(delta, Finding::ForeignOwner { owner: owner.to_owned() }, out),
-            None => {}
+        if let Some(finding) = self.foreign_mark(object) {
+            return self.stuck(delta, finding, out);
         }
-        let compared = fields::compare(self.input, self.identity, self.capability, self.resource, object, None);
+        if object.owner.is_some() {
+            return self.adopt(object, Origin::Created, "the portal has it marked as ours", delta, out);
+        }
+        let compared = fields::compare(self.input, self.identity, self.capability, self.resource, Some(object), None);
         let identical = compared.changes.iter().all(|c| c.sensitive);
         let policy = self.resource.meta.as_ref().and_then(|m| m.adoption).unwrap_or(self.input.portal.adoption);
         let refused = match policy {
@@ -181,7 +246,8 @@ impl Case<'_, '_> {
         };
         // What is refused carries what would be done, so that a person who passes the guard knows what they pass.
         delta.findings.extend(refused.map(|why| Finding::AdoptionRefused { why: why.to_owned() }));
-        self.adopt(object, Origin::Adopted, "it exists already and is taken over", delta, out);
+        let reason = if identical { "it exists already just as declared and is taken over" } else { "it exists already and is taken over" };
+        self.adopt(object, Origin::Adopted, reason, delta, out);
     }
 
     fn adopt(&self, object: &LiveObject, origin: Origin, reason: &str, mut delta: Delta, out: &mut TenantDiff) {
@@ -199,20 +265,26 @@ impl Case<'_, '_> {
 
     /// It is not there and an earlier run set out to make it.
     fn resume_create(&self, intent: &Intent, mut delta: Delta, out: &mut TenantDiff) {
-        let age = self.input.now.duration_since(intent.at);
-        let window = jiff::SignedDuration::try_from(self.input.capabilities.consistency_window).unwrap_or(jiff::SignedDuration::MAX);
-        delta.resumes = Some(intent.id.clone());
-        if self.input.capabilities.idempotent || age >= window {
-            return self.create(delta, Cause::Manifest, "an interrupted run did not get to make it", out);
+        if let Some(order) = begun::work_order(self.input, self.capability, &self.resource.address) {
+            return self.unfinished(order, true, out);
         }
-        let why = format!("a call to make it began at {} and the portal may take {} s to show it", intent.at, window.as_secs());
-        self.stuck(delta, Finding::CreationResultUnknown { why }, out);
+        delta.resumes = Some(intent.id.clone());
+        if begun::within_window(self.input, intent.at) && !self.input.capabilities.idempotent {
+            let window = begun::window(self.input).as_secs();
+            let why = format!("a call to make it began at {} and the portal may take {window} s to show it", intent.at);
+            return self.stuck(delta, Finding::CreationResultUnknown { why }, out);
+        }
+        // Its own lost call may hold the key already, and a repetition under the same idempotency key finds that out.
+        match absence::elsewhere(self.input, self.resource, false).filter(|_| !self.input.capabilities.idempotent) {
+            Some(finding) => self.stuck(delta, finding, out),
+            None => self.create(delta, Cause::Manifest, "an interrupted run did not get to make it", out),
+        }
     }
 
     /// The portal shows nothing of this kind and somebody (or a lost call) is at it.
     fn waits_for_record(&self, intent: &Intent, mut delta: Delta, out: &mut TenantDiff) {
-        if self.capability.create == Performer::Technician {
-            return out.waiting.push(waiting(self.resource, "a technician makes it and records that", true));
+        if let Some(order) = begun::work_order(self.input, self.capability, &self.resource.address) {
+            return self.unfinished(order, true, out);
         }
         delta.resumes = Some(intent.id.clone());
         if self.input.capabilities.idempotent {
@@ -238,16 +310,18 @@ impl Case<'_, '_> {
             id: record.id.as_deref().unwrap_or_default().into(),
             key: normalise_key(self.resource.natural_key()),
             fields,
-            state: crate::model::ObjectState::Active,
+            state: ObjectState::Active,
             owner: None,
             created_by: None,
             portals_own: false,
         };
-        if row.is_none() {
-            delta.actions.push(Action::Recover);
-            "a technician recorded that it is there".clone_into(&mut delta.reason);
+        match row {
+            Some(_) => self.present(&object, row, delta, out),
+            None => {
+                delta.resumes = begun::creation(self.input, self.resource).map(|i| i.id.clone());
+                self.adopt(&object, Origin::Created, "a technician recorded that it is there", delta, out);
+            }
         }
-        self.present(&object, row, delta, out);
     }
 
     fn create(&self, mut delta: Delta, cause: Cause, reason: &str, out: &mut TenantDiff) {
@@ -255,7 +329,7 @@ impl Case<'_, '_> {
             return;
         }
         if let Some(day) = self.deferred_until() {
-            return out.waiting.push(waiting(self.resource, &format!("it is deferred until {day}"), false));
+            return self.unfinished(&format!("it is deferred until {day}"), false, out);
         }
         delta.actions = vec![Action::Create];
         delta.cause = cause;
@@ -270,6 +344,17 @@ impl Case<'_, '_> {
         out.deltas.push(delta);
     }
 
+    /// It is not there before something has happened; what needs it waits too.
+    fn unfinished(&self, waits_for: &str, technician: bool, out: &mut TenantDiff) {
+        out.unfinished.insert(self.resource.address.clone());
+        out.waiting.push(waiting(self.resource, waits_for, technician));
+    }
+
+    fn foreign_mark(&self, object: &LiveObject) -> Option<Finding> {
+        let owner = object.owner.as_deref().filter(|owner| *owner != self.input.installation)?;
+        Some(Finding::ForeignOwner { owner: owner.to_owned() })
+    }
+
     fn stuck(&self, mut delta: Delta, finding: Finding, out: &mut TenantDiff) {
         delta.findings.push(finding);
         out.deltas.push(delta);
@@ -280,61 +365,6 @@ impl Case<'_, '_> {
         let dates = self.resource.def().with_sense(Sense::DeferUntil).filter_map(|(id, _)| self.resource.fields.get(id)?.as_text());
         dates.filter(|text| text.parse::<jiff::civil::Date>().is_ok_and(|day| day > today)).map(str::to_owned).next()
     }
-
-    fn open_intent(&self) -> Option<&Intent> {
-        self.input.ledger.intents.iter().find(|i| i.address == self.resource.address && i.action == IntentAction::Create)
-    }
-
-    /// Who holds its portal-wide key, if somebody does.
-    fn elsewhere(&self) -> Option<Finding> {
-        let key = normalise_key(self.resource.natural_key());
-        let identity_lost = self.row.is_some();
-        match self.input.holders.get(&(self.resource.address.kind, key.clone()))? {
-            KeyHolder::Free => None,
-            KeyHolder::Held { tenant, id: _ } => {
-                let by = tenant.as_ref().map_or_else(|| "somebody we cannot see".to_owned(), |t| format!("tenant {t}"));
-                Some(if identity_lost {
-                    Finding::AmbiguousIdentity { why: format!("it is ours in the ledger, and {key} now belongs to {by}") }
-                } else {
-                    Finding::KeyTaken { by }
-                })
-            }
-            KeyHolder::Unknown { why } => Some(Finding::ObservationIncomplete { why: why.clone() }),
-        }
-    }
-
-    fn absence(&self) -> Absence<'_> {
-        let kind = self.resource.address.kind;
-        if self.capability.read == Readability::Unreadable {
-            let record = self.input.ledger.attestations.get(&self.resource.address);
-            return match record {
-                Some(record) if record.until < self.input.now => {
-                    Absence::Unknown(format!("{} recorded it at {}, which was believed until {}", record.by, record.at, record.until))
-                }
-                Some(record) => Absence::Attested(record),
-                None => Absence::NoRecord,
-            };
-        }
-        match self.input.live.collections.get(&kind).map(|c| &c.completeness) {
-            Some(Completeness::Complete) => Absence::Proven,
-            Some(Completeness::Incomplete { why }) => Absence::Unknown(why.clone()),
-            Some(Completeness::Unreadable) | None => Absence::Unknown(format!("the portal did not answer for {}", kind.def().nouns)),
-        }
-    }
-}
-
-/// What speaks for an object not being there.
-enum Absence<'a> {
-    Proven,
-    Unknown(String),
-    Attested(&'a Attestation),
-    NoRecord,
-}
-
-fn ours_by_intent(intent: &Intent, object: &LiveObject) -> bool {
-    // What rode on another call was made by that one: its intent's id is the carrier's with a number behind it.
-    let carrier = intent.id.split('/').next();
-    object.created_by.as_deref().is_none_or(|by| by == &*intent.id || Some(by) == carrier)
 }
 
 fn unsupported_kind(input: &Input<'_>, resource: &Resource, out: &mut TenantDiff) {

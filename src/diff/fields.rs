@@ -20,13 +20,13 @@ pub(super) struct Compared {
     pub(super) replace: bool,
 }
 
-/// Compares an object's fields with what is declared and what was last applied.
+/// Compares an object's fields with what is declared and what was last applied. Where nobody shows the object, with the latter alone.
 pub(super) fn compare(
     input: &Input<'_>,
     identity: &Identity<'_>,
     capability: &KindCapability,
     resource: &Resource,
-    object: &LiveObject,
+    object: Option<&LiveObject>,
     row: Option<&LedgerRow>,
 ) -> Compared {
     let def = resource.def();
@@ -42,9 +42,10 @@ pub(super) fn compare(
             compare_secret(input, resource, id, row, &mut out);
             continue;
         }
-        if support == FieldSupport::WriteOnly {
+        let Some(object) = object.filter(|_| support != FieldSupport::WriteOnly) else {
             let wanted = Digest::of_field(Some(declared));
             if applied != Some(wanted) {
+                out.replace |= support == FieldSupport::Immutable && applied.is_some();
                 out.changes.push(FieldChange {
                     field: id,
                     before: None,
@@ -54,7 +55,7 @@ pub(super) fn compare(
                 });
             }
             continue;
-        }
+        };
         let live = object.fields.get(id).map(|v| identity.named(&field.ty, v));
         if same(declared, live.as_ref()) {
             continue;
@@ -73,7 +74,7 @@ pub(super) fn compare(
         });
     }
     if input.purpose == Purpose::Look {
-        out.drifted = row.map(|row| drift(identity, capability, def, object, row)).unwrap_or_default();
+        out.drifted = object.zip(row).map(|(object, row)| drift(identity, capability, def, object, row)).unwrap_or_default();
     }
     out
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Finding, Input, TenantDiff, Unmanaged, declared_resources};
+use super::{Finding, Input, TenantDiff, Unmanaged, begun, declared_resources};
 use crate::model::kind::Placement;
 use crate::model::live::normalise_key;
 use crate::model::{Address, FieldType, Fields, Kind, LedgerRow, LiveObject, Name, Resource, Value};
@@ -27,7 +27,7 @@ impl<'a> Identity<'a> {
     pub fn new(input: &Input<'a>) -> Self {
         let mut by_id = HashMap::new();
         let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
-        for object in input.live.collections.values().flat_map(|c| &c.objects) {
+        for object in shown(input) {
             by_id.insert((object.kind, &*object.id), object);
             by_key.entry((object.kind, &*object.key)).or_default().push(object);
         }
@@ -153,11 +153,17 @@ impl<'a> Identity<'a> {
     /// What the portal has that neither the manifests nor the ledger know.
     pub(super) fn unmanaged(&self, input: &Input<'a>, out: &mut TenantDiff) {
         let taken: HashSet<(Kind, &str)> = declared_resources(input).filter_map(|r| self.object_of(r)).map(|o| (o.kind, &*o.id)).collect();
-        let objects = input.live.collections.values().flat_map(|c| &c.objects);
-        out.unmanaged = objects
+        out.unmanaged = shown(input)
             .filter(|o| !taken.contains(&(o.kind, &*o.id)) && !self.rows_by_id.contains_key(&(o.kind, &*o.id)))
             .map(|o| Unmanaged { kind: o.kind, key: o.key.clone(), id: o.id.clone(), portals_own: o.portals_own })
             .collect();
         out.unmanaged.sort_by(|a, b| (a.kind, &a.key, &a.id).cmp(&(b.kind, &b.key, &b.id)));
     }
+}
+
+/// What the portal shows, without what we deleted so lately that it may still show it.
+fn shown<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a LiveObject> {
+    let gone = input.ledger.tombstones.iter().filter(|t| begun::gone_lately(input, t));
+    let gone: HashSet<_> = gone.filter_map(|t| Some((t.address.kind, t.id.as_deref()?))).collect();
+    input.live.collections.values().flat_map(|c| &c.objects).filter(move |o| !gone.contains(&(o.kind, &*o.id)))
 }

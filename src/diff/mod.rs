@@ -3,22 +3,27 @@
 //! Comes in: an [`Input`], all of it values. Goes out: a [`TenantDiff`]. Names no kind and no portal: what differs between them is in
 //! [`Capabilities`] and in the kinds' tables. Never guesses: what is not proven becomes a [`Finding`].
 //!
-//! Reading order: here, then [`identity`] (which object is which resource), [`declared`] (one declared resource), [`fields`] (one
-//! object's fields), [`undeclared`] (what is ours and no longer declared).
+//! Reading order: here, then [`identity`] (which object is which resource), [`declared`] (one declared resource), [`absence`] (what speaks for its not being there), [`fields`] (one
+//! object's fields), [`undeclared`] (what is ours and no longer declared), [`begun`] (what earlier runs left open), [`wait`] (what cannot be
+//! done before something else is finished).
 
+mod absence;
+mod begun;
 mod declared;
 mod fields;
 mod identity;
 mod types;
 mod undeclared;
+mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 pub use fields::created_only;
 pub use identity::Identity;
 pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
+pub(crate) use wait::{needs, targets, waits};
 
 use crate::model::live::KeyHolder;
 use crate::model::{
@@ -78,6 +83,8 @@ pub struct TenantDiff {
     pub retained: Vec<Retained>,
     /// What waits; by address.
     pub waiting: Vec<Waiting>,
+    /// Those of `waiting` that do not exist until then.
+    pub unfinished: BTreeSet<Address>,
     /// Invitations not accepted yet.
     pub awaiting_acceptance: u64,
     /// Intents of earlier runs whose outcome this reading shows, and which no delta takes up: to be settled.
@@ -124,7 +131,8 @@ pub fn tenant(input: &Input<'_>) -> TenantDiff {
     }
     undeclared::compare(input, &identity, &mut out);
     identity.unmanaged(input, &mut out);
-    settle_intents(input, &mut out);
+    wait::for_what_is_unfinished(&mut out);
+    begun::settle(input, &mut out);
     out.deltas.sort_by(|a, b| a.address.cmp(&b.address));
     out.drift.sort_by(|a, b| a.address.cmp(&b.address));
     out.retained.sort_by(|a, b| a.address.cmp(&b.address));
@@ -149,22 +157,4 @@ fn declared_resources<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Resourc
     let wanted = if input.purpose == Purpose::Destroy { None } else { input.desired };
     let offboarded = wanted.is_some_and(Tenant::offboarded);
     wanted.into_iter().flat_map(|t| &t.resources).filter(move |r| !(offboarded && r.def().bearing == crate::model::kind::Bearing::Access))
-}
-
-/// An intent that no delta takes up has been answered by this reading, unless it still waits for somebody.
-fn settle_intents(input: &Input<'_>, out: &mut TenantDiff) {
-    out.settled = input
-        .ledger
-        .intents
-        .iter()
-        .filter(|i| !out.deltas.iter().any(|d| d.resumes.as_ref() == Some(&i.id) || blocked_on(d, &i.address)))
-        .filter(|i| !out.waiting.iter().any(|w| w.address == i.address))
-        .filter(|i| input.live.is_complete(i.address.kind))
-        .map(|i| i.id.clone())
-        .collect();
-}
-
-/// A delta that nothing can be done about keeps its intents open.
-fn blocked_on(delta: &Delta, address: &Address) -> bool {
-    delta.actions.is_empty() && delta.address == *address
 }

@@ -2,10 +2,10 @@
 //! if everything that must hold holds; else what stays says which condition failed.
 
 use super::identity::Identity;
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, fields};
+use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, begun, fields};
 use crate::model::kind::Bearing;
 use crate::model::portal_spec::DeletionPolicy;
-use crate::model::{Completeness, Fields, LedgerRow, LiveObject, Origin, Readability};
+use crate::model::{Completeness, Fields, IntentAction, LedgerRow, LiveObject, Origin, Readability};
 
 /// Looks at every row of the ledger that nothing declared takes up.
 pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDiff) {
@@ -39,6 +39,12 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: 
         return out.retained.push(keep("another installation owns it"));
     }
     let object = row.id.as_deref().and_then(|id| identity.object(row.address.kind, id));
+    if object.and_then(|o| o.owner.as_deref()).is_some_and(|owner| owner != input.installation) {
+        return out.retained.push(keep("another installation has marked it as its own"));
+    }
+    if let Some((why, technician)) = begun_already(input, row, object) {
+        return out.waiting.push(Waiting { address: row.address.clone(), waits_for: why, technician });
+    }
     let readable = input.capabilities.kind(row.address.kind).is_some_and(|c| c.read == Readability::Listed);
     let complete = input.live.is_complete(row.address.kind);
     let attested = input.ledger.attestations.get(&row.address).filter(|a| a.until >= input.now);
@@ -74,6 +80,13 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: 
         delta.before = Some(before);
     }
     out.deltas.push(delta);
+}
+
+/// What an earlier run began about it and has not been seen yet: a work order, or its creation where the portal shows writes late.
+fn begun_already(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>) -> Option<(String, bool)> {
+    let order = input.capabilities.kind(row.address.kind).and_then(|c| begun::work_order(input, c, &row.address));
+    let unseen = || begun::not_shown_yet(input, &row.address, &[IntentAction::Create]).filter(|_| object.is_none());
+    order.map(|order| (order.to_owned(), true)).or_else(|| unseen().map(|why| (why, false)))
 }
 
 /// The first condition of a deletion that fails, in words.

@@ -7,7 +7,7 @@ use crate::apply::secret_fields;
 use crate::diff::{self, Input, Purpose};
 use crate::model::kind::Placement;
 use crate::model::live::KeyHolder;
-use crate::model::{Address, Digest, FieldId, Kind, LedgerState, LiveTenant, Tenant, TenantName};
+use crate::model::{Address, Digest, FieldId, FieldType, Kind, LedgerState, LiveTenant, Name, Tenant, TenantName, Value};
 use crate::plan::{Unit, build};
 use crate::portal::{PortalError, TenantKey};
 
@@ -43,18 +43,18 @@ impl From<crate::ledger::LedgerError> for Failure {
 /// Plans the tenants of one portal, unordered and unlinked.
 pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<TenantName>) -> Result<OfPortal, Failure> {
     let mut out = OfPortal { units: Vec::new(), awaiting_acceptance: 0 };
-    let listed =
-        if view.scope.is_whole() || refers_to_tenants(view, served, tenants) { served.observe.tenants().await? } else { Vec::new() };
+    let declared = Declared::new(view, served, tenants);
+    let listed = if view.scope.is_whole() || refers_to_tenants(&declared, tenants) { served.observe.tenants().await? } else { Vec::new() };
     let mut organizations: BTreeMap<Box<str>, TenantName> = BTreeMap::new();
     organizations.extend(listed.iter().filter_map(|t| Some((t.id.clone()?, t.name.clone()))));
     let names: Vec<_> = tenants.iter().cloned().collect();
     for batch in names.chunks(TENANTS_AT_ONCE) {
         let states = view.ledger.read(&served.spec.name, batch).await?;
-        let live = live(view, served, batch, &states).await?;
-        let holders = holders(view, served, batch, &states, &live, &organizations).await?;
+        let live = live(&declared, batch, &states).await?;
+        let holders = holders(&declared, batch, &states, &live, &organizations).await?;
         for ((tenant, state), live) in batch.iter().zip(&states).zip(&live) {
             let macs = macs(view, tenant);
-            let input = Input { macs: &macs, ..input(view, served, tenant, state, live, &holders, &organizations) };
+            let input = Input { macs: &macs, ..input(&declared, tenant, state, live, &holders, &organizations) };
             let diff = diff::tenant(&input);
             out.awaiting_acceptance += diff.awaiting_acceptance;
             out.units.extend(build::unit(&input, diff, served.observe.conduct(), &view.desired.sources));
@@ -67,8 +67,7 @@ pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<
 }
 
 fn input<'a>(
-    view: &'a View<'_>,
-    served: &'a Served,
+    declared: &'a Declared<'_>,
     tenant: &'a TenantName,
     ledger: &'a LedgerState,
     live: &'a LiveTenant,
@@ -76,12 +75,13 @@ fn input<'a>(
     organizations: &'a BTreeMap<Box<str>, TenantName>,
 ) -> Input<'a> {
     static NO_MACS: BTreeMap<(Address, FieldId), Result<Digest, String>> = BTreeMap::new();
+    let Declared { view, served, narrowed: _ } = declared;
     Input {
         portal: &served.spec,
         capabilities: served.observe.capabilities(),
         installation: view.installation,
         tenant,
-        desired: declared(view, served, tenant),
+        desired: declared.get(tenant),
         live,
         ledger,
         holders,
@@ -92,23 +92,63 @@ fn input<'a>(
     }
 }
 
-/// What is declared for a tenant in a portal: all of it if the portal serves the tenant, else nothing.
-fn declared<'a>(view: &'a View<'_>, served: &Served, tenant: &TenantName) -> Option<&'a Tenant> {
-    let declared = view.desired.tenants.get(tenant).filter(|_| served.spec.serves(tenant))?;
-    // Somebody's user without their organization is no declared tenant; the MSP's own needs no document.
-    (tenant.is_msp() || declared.organization().is_some()).then_some(declared)
+/// What is declared for the tenants of one portal.
+struct Declared<'a> {
+    view: &'a View<'a>,
+    served: &'a Served,
+    /// Tenants that name organizations which this portal does not serve: the same without those names.
+    narrowed: BTreeMap<TenantName, Tenant>,
+}
+
+impl<'a> Declared<'a> {
+    fn new(view: &'a View<'_>, served: &'a Served, tenants: &BTreeSet<TenantName>) -> Self {
+        let mut declared = Self { view, served, narrowed: BTreeMap::new() };
+        if served.spec.organizations.is_some() {
+            let narrowed = tenants.iter().filter_map(|t| Some((t.clone(), narrow(declared.get(t)?, served)?)));
+            declared.narrowed = narrowed.collect();
+        }
+        declared
+    }
+
+    /// All of a tenant if the portal serves it, else nothing.
+    fn get(&self, tenant: &TenantName) -> Option<&Tenant> {
+        let declared = self.view.desired.tenants.get(tenant).filter(|_| self.served.spec.serves(tenant))?;
+        let declared = self.narrowed.get(tenant).unwrap_or(declared);
+        // Somebody's user without their organization is no declared tenant; the MSP's own needs no document.
+        (tenant.is_msp() || declared.organization().is_some()).then_some(declared)
+    }
+}
+
+/// A tenant without the names of organizations that a portal does not serve; `None`: it names none.
+fn narrow(tenant: &Tenant, served: &Served) -> Option<Tenant> {
+    let serves = |value: &Value| value.as_text().and_then(|t| Name::new(t).ok()).is_some_and(|name| served.spec.serves(&name));
+    let mut narrowed = None;
+    for (at, resource) in tenant.resources.iter().enumerate() {
+        for (id, value) in resource.fields.iter().filter(|(id, _)| names_tenants(&resource.def().field(*id).ty)) {
+            let Some(names) = value.as_list().filter(|names| !names.iter().all(serves)) else { continue };
+            let kept = Value::List(names.iter().filter(|name| serves(name)).cloned().collect());
+            if let Some(resource) = narrowed.get_or_insert_with(|| tenant.clone()).resources.get_mut(at) {
+                resource.fields.set(id, kept);
+            }
+        }
+    }
+    narrowed
+}
+
+fn names_tenants(ty: &FieldType) -> bool {
+    ty.refers_to().is_some_and(|kind| kind.def().placement == Placement::Tenant)
 }
 
 /// Reads the tenants that are declared, or all when looking or destroying: what is kept as it is need not be read.
-async fn live(view: &View<'_>, served: &Served, batch: &[TenantName], states: &[LedgerState]) -> Result<Vec<LiveTenant>, PortalError> {
-    let wanted = |tenant: &TenantName| view.purpose != Purpose::Converge || declared(view, served, tenant).is_some();
+async fn live(declared: &Declared<'_>, batch: &[TenantName], states: &[LedgerState]) -> Result<Vec<LiveTenant>, PortalError> {
+    let wanted = |tenant: &TenantName| declared.view.purpose != Purpose::Converge || declared.get(tenant).is_some();
     let keys: Vec<_> = batch
         .iter()
         .zip(states)
         .filter(|(tenant, _)| wanted(tenant))
         .map(|(tenant, state)| TenantKey { name: tenant.clone(), id: tenant_row_id(state) })
         .collect();
-    let mut read = served.observe.read(&keys).await?.into_iter();
+    let mut read = declared.served.observe.read(&keys).await?.into_iter();
     Ok(batch.iter().map(|tenant| if wanted(tenant) { read.next().unwrap_or_default() } else { LiveTenant::default() }).collect())
 }
 
@@ -118,8 +158,7 @@ fn tenant_row_id(state: &LedgerState) -> Option<Box<str>> {
 
 /// Asks once for each kind who holds the portal-wide keys that this batch is about to take.
 async fn holders(
-    view: &View<'_>,
-    served: &Served,
+    declared: &Declared<'_>,
     batch: &[TenantName],
     states: &[LedgerState],
     live: &[LiveTenant],
@@ -128,14 +167,14 @@ async fn holders(
     let nobody = BTreeMap::new();
     let mut asked: BTreeMap<Kind, BTreeSet<Box<str>>> = BTreeMap::new();
     for ((tenant, state), live) in batch.iter().zip(states).zip(live) {
-        for (kind, key) in diff::keys_to_ask(&input(view, served, tenant, state, live, &nobody, organizations)) {
+        for (kind, key) in diff::keys_to_ask(&input(declared, tenant, state, live, &nobody, organizations)) {
             asked.entry(kind).or_default().insert(key);
         }
     }
     let mut holders = BTreeMap::new();
     for (kind, keys) in asked {
         let list: Vec<&str> = keys.iter().map(|k| &**k).collect();
-        let answers = served.observe.holders(kind, &list).await?;
+        let answers = declared.served.observe.holders(kind, &list).await?;
         holders.extend(keys.iter().cloned().zip(answers).map(|(key, holder)| ((kind, key), holder)));
     }
     Ok(holders)
@@ -157,10 +196,9 @@ fn macs(view: &View<'_>, tenant: &TenantName) -> BTreeMap<(Address, FieldId), Re
     macs
 }
 
-fn refers_to_tenants(view: &View<'_>, served: &Served, tenants: &BTreeSet<TenantName>) -> bool {
-    let declared = tenants.iter().filter_map(|t| declared(view, served, t)).flat_map(|t| &t.resources);
-    let refers = |ty: &crate::model::FieldType| ty.refers_to().is_some_and(|k| k.def().placement == Placement::Tenant);
-    declared.into_iter().any(|r| r.fields.iter().any(|(id, _)| refers(&r.def().field(id).ty)))
+fn refers_to_tenants(declared: &Declared<'_>, tenants: &BTreeSet<TenantName>) -> bool {
+    let resources = tenants.iter().filter_map(|t| declared.get(t)).flat_map(|t| &t.resources);
+    resources.into_iter().any(|r| r.fields.iter().any(|(id, _)| names_tenants(&r.def().field(id).ty)))
 }
 
 /// A tenant that the portal has and nobody declared.

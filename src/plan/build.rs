@@ -8,17 +8,17 @@ use super::{Action, Change, Consequences, Facts, Finding, Source, Unit};
 use crate::diff::{Delta, Input, TenantDiff};
 use crate::model::kind::{Bearing, Sense};
 use crate::model::rule::{Conduct, Effect, Subject};
-use crate::model::{Fields, IntentAction, Kind, ObjectState, Performer, Sources, Value};
+use crate::model::{Fields, IntentAction, Kind, LiveObject, ObjectState, Performer, Sources, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
-    let TenantDiff { deltas, drift, unmanaged, retained, waiting, awaiting_acceptance: _, settled } = diff;
+    let TenantDiff { deltas, drift, unmanaged, retained, waiting, unfinished: _, awaiting_acceptance: _, settled } = diff;
     if deltas.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty() {
         return None;
     }
     let mut changes: Vec<_> = deltas.into_iter().map(|d| change(input, d, conduct, sources)).collect();
     carry(input, &mut changes);
-    let consequences = consequences(input, &changes);
+    let consequences = consequences(administrators_now(input), &changes);
     Some(Unit {
         portal: input.portal.name.clone(),
         tenant: input.tenant.clone(),
@@ -169,8 +169,14 @@ fn carry(input: &Input<'_>, changes: &mut [Change]) {
     }
 }
 
+/// Works the consequences out again after changes were taken out: what is not done has none, and nobody may count on it.
+pub(crate) fn consider_again(unit: &mut Unit) {
+    let before = std::mem::take(&mut unit.consequences.administrators_before).into_iter().collect();
+    unit.consequences = consequences(before, &unit.changes);
+}
+
 /// What changes mean to people: from the kinds' bearings and the fields' senses.
-fn consequences(input: &Input<'_>, changes: &[Change]) -> Consequences {
+fn consequences(administrators_before: BTreeSet<String>, changes: &[Change]) -> Consequences {
     let mut out = Consequences::default();
     for change in changes {
         access(change, &mut out);
@@ -183,7 +189,8 @@ fn consequences(input: &Input<'_>, changes: &[Change]) -> Consequences {
             }
         }
     }
-    administrators(input, changes, &mut out);
+    out.administrators_after = administrators_after(&administrators_before, changes).into_iter().collect();
+    out.administrators_before = administrators_before.into_iter().collect();
     out.gain_access.sort();
     out.gain_access.dedup();
     out.lose_access.sort();
@@ -242,15 +249,15 @@ fn licences(before: Option<&Value>, after: Option<&Value>, out: &mut Consequence
     count(after, 1);
 }
 
-/// Who administers the tenant now and afterwards. Who is suspended administers nothing; who is merely invited does, or a new tenant never could.
-fn administrators(input: &Input<'_>, changes: &[Change], out: &mut Consequences) {
-    let mut before = BTreeSet::new();
-    for object in input.live.collections.values().flat_map(|c| &c.objects) {
-        let invited_in_vain = object.state == ObjectState::InvitationExpired;
-        if administers(object.kind, &object.fields) && !invited_in_vain {
-            before.insert(object.key.to_string());
-        }
-    }
+/// Who administers the tenant now. Who is suspended administers nothing; who is merely invited does, or a new tenant never could.
+fn administrators_now(input: &Input<'_>) -> BTreeSet<String> {
+    let objects = input.live.collections.values().flat_map(|c| &c.objects);
+    let invited_in_vain = |o: &&LiveObject| o.state == ObjectState::InvitationExpired;
+    objects.filter(|o| administers(o.kind, &o.fields) && !invited_in_vain(o)).map(|o| o.key.to_string()).collect()
+}
+
+/// Who administers the tenant once these changes are made.
+fn administrators_after(before: &BTreeSet<String>, changes: &[Change]) -> BTreeSet<String> {
     let mut after = before.clone();
     for change in changes {
         let def = change.address.kind.def();
@@ -272,8 +279,7 @@ fn administrators(input: &Input<'_>, changes: &[Change], out: &mut Consequences)
             None => {}
         }
     }
-    out.administrators_before = before.into_iter().collect();
-    out.administrators_after = after.into_iter().collect();
+    after
 }
 
 fn updated(change: &Change, after: &mut BTreeSet<String>) {

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Change, Finding, Unit};
+use super::{Action, Change, Finding, Unit, build};
+use crate::diff::{needs, targets, waits};
 use crate::model::kind::Placement;
-use crate::model::{Address, Kind, PortalName, Value};
+use crate::model::{Address, Kind, PortalName};
 
 /// Orders the changes of every unit and links them, over tenants too.
 pub fn link(units: &mut [Unit]) {
+    wait_for_tenants(units);
     let mut after_deleted: BTreeMap<(PortalName, Address), BTreeSet<Address>> = BTreeMap::new();
     let known = Known::of(units);
     for unit in units.iter_mut() {
@@ -33,6 +35,30 @@ pub fn link(units: &mut [Unit]) {
     }
 }
 
+/// What needs another tenant that is not finished waits with it; within its own tenant the diff has seen to that.
+fn wait_for_tenants(units: &mut [Unit]) {
+    let tenants = |u: &Unit| {
+        u.waiting.iter().filter(|w| is_tenant(w.address.kind)).map(|w| (u.portal.clone(), w.address.clone())).collect::<Vec<_>>()
+    };
+    let unfinished: BTreeSet<_> = units.iter().flat_map(tenants).collect();
+    for unit in units.iter_mut().filter(|_| !unfinished.is_empty()) {
+        let Unit { portal, changes, waiting, .. } = unit;
+        changes.retain(|change| {
+            let makes = !deletes(change) && !build::intents(&change.actions).is_empty();
+            let needed = makes.then(|| needs(&change.address, &change.desired)).into_iter().flatten();
+            let missing = needed.into_iter().find(|a| unfinished.contains(&(portal.clone(), a.clone())));
+            waiting.extend(missing.as_ref().map(|a| waits(&change.address, a)));
+            missing.is_none()
+        });
+        waiting.sort_by(|a, b| a.address.cmp(&b.address));
+        build::consider_again(unit);
+    }
+}
+
+fn is_tenant(kind: Kind) -> bool {
+    kind.def().placement == Placement::Tenant
+}
+
 /// Takes out what is not selected; what then depends on something that is not there any more says so.
 pub fn select(units: &mut Vec<Unit>, selected: &dyn Fn(&Address) -> bool) {
     let mut dropped = BTreeSet::new();
@@ -47,6 +73,7 @@ pub fn select(units: &mut Vec<Unit>, selected: &dyn Fn(&Address) -> bool) {
         unit.drift.retain(|d| selected(&d.address));
         unit.retained.retain(|r| selected(&r.address));
         unit.waiting.retain(|w| selected(&w.address));
+        build::consider_again(unit);
     }
     for unit in units.iter_mut() {
         for change in &mut unit.changes {
@@ -102,24 +129,16 @@ impl Known {
     }
 
     fn needed_by(&self, portal: &PortalName, change: &Change) -> BTreeSet<Address> {
-        let mut needed = BTreeSet::new();
         if deletes(change) {
+            let mut needed = BTreeSet::new();
             // A tenant goes last of all that is in it.
-            if change.address.kind.def().placement == Placement::Tenant {
+            if is_tenant(change.address.kind) {
                 let gone = self.deleted.get(portal).into_iter().flatten();
                 needed.extend(gone.filter(|a| a.tenant == change.address.tenant && **a != change.address).cloned());
             }
             return needed;
         }
-        let def = change.address.kind.def();
-        for (id, value) in change.desired.iter() {
-            let Some(kind) = def.field(id).ty.refers_to() else { continue };
-            needed.extend(targets(&change.address, kind, value));
-        }
-        for kind in Kind::ALL.iter().filter(|k| k.def().placement == Placement::Tenant) {
-            needed.insert(Address::new(change.address.tenant.clone(), *kind, change.address.tenant.clone()));
-        }
-        needed.remove(&change.address);
+        let mut needed = needs(&change.address, &change.desired);
         needed.retain(|a| self.made.contains(&(portal.clone(), a.clone())));
         needed
     }
@@ -130,18 +149,5 @@ impl Known {
         let def = change.address.kind.def();
         let before = change.fields.iter().filter_map(|f| Some((def.field(f.field).ty.refers_to()?, f.before.as_ref()?)));
         before.flat_map(|(kind, value)| targets(&change.address, kind, value)).filter(|a| deleted.contains(a)).collect()
-    }
-}
-
-/// The addresses that a reference names: a tenant anywhere, all else in the same tenant.
-pub(crate) fn targets(from: &Address, kind: Kind, value: &Value) -> Vec<Address> {
-    let one = |value: &Value| {
-        let name = crate::model::Name::new(value.as_text()?).ok()?;
-        let tenant = if kind.def().placement == Placement::Tenant { name.clone() } else { from.tenant.clone() };
-        Some(Address::new(tenant, kind, name))
-    };
-    match value {
-        Value::List(items) => items.iter().filter_map(one).collect(),
-        value => one(value).into_iter().collect(),
     }
 }

@@ -3,6 +3,8 @@
 //! `pipeline` is the golden case, `truth_table` the design's section 4 row by row, `intents` interrupted runs, `laws` random states, `apply` order,
 //! faults and what must never leak.
 
+mod intents;
+mod pipeline;
 mod scripted;
 mod stage;
 mod truth_table;

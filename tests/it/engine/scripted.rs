@@ -29,7 +29,7 @@ pub(crate) struct Manners {
     pub(crate) partial: BTreeMap<Kind, String>,
     /// Creations of these kinds are answered *pending*, and shown so until [`Scripted::finish`].
     pub(crate) pending: BTreeSet<Kind>,
-    /// Creations of these kinds are work orders: nothing happens until [`Scripted::technician_makes`].
+    /// Creations of these kinds are work orders: nothing happens until a test does it.
     pub(crate) by_hand: BTreeSet<Kind>,
     /// Shows which call made an object.
     pub(crate) shows_created_by: bool,
@@ -158,6 +158,11 @@ impl Scripted {
     /// Every invitation that went out, by address.
     pub(crate) fn all_invitations(&self) -> BTreeMap<String, u32> {
         self.state().invitations.clone()
+    }
+
+    /// What technicians were asked to do.
+    pub(crate) fn work_orders(&self) -> BTreeSet<Address> {
+        self.state().work_orders.clone()
     }
 
     /// Secrets that it was sent, as `path key secret`.

@@ -38,7 +38,7 @@ impl Stage {
     /// Brings the portal in step with this, and forgets that it was called.
     pub(super) async fn given(self, desired: &Desired) -> Self {
         let applied = self.bench.apply(desired).await;
-        assert_eq!(applied.report.final_plan_empty, true, "{:?}", applied.outcomes());
+        assert!(applied.report.final_plan_empty, "{:?}", applied.outcomes());
         self.portal.took();
         self.bench.events.lock().unwrap().clear();
         self

@@ -1,0 +1,58 @@
+//! What speaks for an object not being there, where the portal shows none.
+
+use super::{Finding, Input};
+use crate::model::ledger::Attestation;
+use crate::model::live::{KeyHolder, normalise_key};
+use crate::model::{Completeness, KindCapability, Readability, Resource};
+
+/// What speaks for an object not being there.
+pub(super) enum Absence<'a> {
+    /// The collection was read to its end, and it is not in it.
+    Proven,
+    /// Nothing: it may be there.
+    Unknown(String),
+    /// The portal cannot be read, and a person recorded what they saw.
+    Attested(&'a Attestation),
+    /// The portal cannot be read, and nobody recorded anything.
+    NoRecord,
+}
+
+/// What speaks for a resource not being there.
+pub(super) fn of<'a>(input: &Input<'a>, capability: &KindCapability, resource: &Resource) -> Absence<'a> {
+    let kind = resource.address.kind;
+    if capability.read == Readability::Unreadable {
+        return match input.ledger.attestations.get(&resource.address) {
+            Some(record) if record.until < input.now => {
+                Absence::Unknown(format!("{} recorded it at {}, which was believed until {}", record.by, record.at, record.until))
+            }
+            Some(record) => Absence::Attested(record),
+            None => Absence::NoRecord,
+        };
+    }
+    match input.live.collections.get(&kind).map(|c| &c.completeness) {
+        Some(Completeness::Complete) => Absence::Proven,
+        Some(Completeness::Incomplete { why }) => Absence::Unknown(why.clone()),
+        Some(Completeness::Unreadable) | None => Absence::Unknown(format!("the portal did not answer for {}", kind.def().nouns)),
+    }
+}
+
+/// Where it is instead, though it is not here: its portal-wide key is held elsewhere, or its pinned id is nobody's. `ours`: the ledger has it.
+pub(super) fn elsewhere(input: &Input<'_>, resource: &Resource, ours: bool) -> Option<Finding> {
+    if let Some(pinned) = resource.external_id() {
+        let why = format!("the manifest pins id {pinned}, and the portal shows no such {}", resource.def().noun);
+        return Some(Finding::AmbiguousIdentity { why });
+    }
+    let key = normalise_key(resource.natural_key());
+    match input.holders.get(&(resource.address.kind, key.clone()))? {
+        KeyHolder::Free => None,
+        KeyHolder::Held { tenant, id: _ } => {
+            let by = tenant.as_ref().map_or_else(|| "somebody we cannot see".to_owned(), |t| format!("tenant {t}"));
+            Some(if ours {
+                Finding::AmbiguousIdentity { why: format!("it is ours in the ledger, and {key} now belongs to {by}") }
+            } else {
+                Finding::KeyTaken { by }
+            })
+        }
+        KeyHolder::Unknown { why } => Some(Finding::ObservationIncomplete { why: why.clone() }),
+    }
+}

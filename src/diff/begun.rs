@@ -1,0 +1,74 @@
+//! What earlier runs began: their open intents. An intent stays open until its outcome has been *seen*, so it also tells of writes that the
+//! portal may not show yet, and of work orders that a technician has not confirmed.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Delta, Input, TenantDiff};
+use crate::model::ledger::Tombstone;
+use crate::model::{Intent, IntentAction, KindCapability, LiveObject, Performer, Resource};
+
+/// The open intent to make a resource: under its address, else under a former name.
+pub(super) fn creation<'a>(input: &Input<'a>, resource: &Resource) -> Option<&'a Intent> {
+    let here = &resource.address;
+    let same = |i: &&Intent| i.action == IntentAction::Create && i.address.tenant == here.tenant && i.address.kind == here.kind;
+    let mut open = input.ledger.intents.iter().filter(same);
+    open.clone().find(|i| i.address == *here).or_else(|| open.find(|i| resource.previously().contains(&i.address.name)))
+}
+
+/// A write of something that is ours, and that the portal may not show yet; in words what it may still hide.
+pub(super) fn not_shown_yet(input: &Input<'_>, address: &crate::model::Address, actions: &[IntentAction]) -> Option<String> {
+    let mut written = input.ledger.intents.iter().filter(|i| i.address == *address && actions.contains(&i.action));
+    let latest = written.find(|i| within_window(input, i.at))?;
+    Some(format!("it was written at {}, and the portal may take {} s to show it", latest.at, window(input).as_secs()))
+}
+
+/// A work order that is open: one at a time, and what differs when it is confirmed is planned then.
+pub(super) fn work_order(input: &Input<'_>, capability: &KindCapability, address: &crate::model::Address) -> Option<&'static str> {
+    // One that nobody marked was never given out: the run was killed before its call, which is made now.
+    input.ledger.intents.iter().filter(|i| i.address == *address && i.unknown).find_map(|i| match i.action {
+        IntentAction::Create if capability.create == Performer::Technician => Some("a technician makes it and records that"),
+        IntentAction::Update if capability.update == Performer::Technician => Some("a technician changes it and records that"),
+        IntentAction::Delete if capability.delete == Performer::Technician => Some("a technician takes it away and records that"),
+        IntentAction::Resend if capability.resend == Performer::Technician => {
+            Some("a technician sends the invitation again and records that")
+        }
+        IntentAction::Create | IntentAction::Update | IntentAction::Delete | IntentAction::Resend => None,
+    })
+}
+
+/// True if an object is what an intent set out to make. Where the portal shows neither marks nor calls, its key alone speaks.
+pub(super) fn made_by(input: &Input<'_>, intent: &Intent, object: &LiveObject) -> bool {
+    // What rode on another call was made by that one: its intent's id is the carrier's with a number behind it.
+    let carrier = intent.id.split('/').next();
+    let by_that_call = object.created_by.as_deref().is_none_or(|by| by == &*intent.id || Some(by) == carrier);
+    by_that_call && object.owner.as_deref().is_none_or(|owner| owner == input.installation)
+}
+
+/// True if an object was deleted so lately that the portal may still show it.
+pub(super) fn gone_lately(input: &Input<'_>, gone: &Tombstone) -> bool {
+    within_window(input, gone.at)
+}
+
+/// True while a write of that instant may not be shown. A portal without a window shows all at once, whatever the clocks say.
+pub(super) fn within_window(input: &Input<'_>, at: Timestamp) -> bool {
+    let window = window(input);
+    !window.is_zero() && input.now.duration_since(at) < window
+}
+
+/// The portal's consistency window.
+pub(super) fn window(input: &Input<'_>) -> SignedDuration {
+    SignedDuration::try_from(input.capabilities.consistency_window).unwrap_or(SignedDuration::MAX)
+}
+
+/// An intent that no delta takes up has been answered by this reading, unless it waits for somebody or the portal may not show it yet.
+pub(super) fn settle(input: &Input<'_>, out: &mut TenantDiff) {
+    let taken_up = |i: &Intent| out.deltas.iter().any(|d| d.resumes.as_ref() == Some(&i.id) || blocked_on(d, i));
+    let waits = |i: &Intent| out.waiting.iter().any(|w| w.address == i.address);
+    let answered = |i: &&Intent| !taken_up(i) && !waits(i) && !within_window(input, i.at) && input.live.is_complete(i.address.kind);
+    out.settled = input.ledger.intents.iter().filter(answered).map(|i| i.id.clone()).collect();
+}
+
+/// A delta that nothing can be done about keeps its intents open.
+fn blocked_on(delta: &Delta, intent: &Intent) -> bool {
+    delta.actions.is_empty() && delta.address == intent.address
+}
