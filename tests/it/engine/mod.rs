@@ -4,6 +4,7 @@
 //! faults and what must never leak.
 
 mod intents;
+mod laws;
 mod pipeline;
 mod scripted;
 mod stage;

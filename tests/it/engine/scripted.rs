@@ -21,7 +21,7 @@ use crate::support::Clock;
 use crate::support::fuse::Fuse;
 
 /// What a portal is like, beyond its capabilities.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Manners {
     /// Nothing can be read.
     pub(crate) down: Option<PortalError>,
@@ -31,6 +31,8 @@ pub(crate) struct Manners {
     pub(crate) pending: BTreeSet<Kind>,
     /// Creations of these kinds are work orders: nothing happens until a test does it.
     pub(crate) by_hand: BTreeSet<Kind>,
+    /// Lists from its end.
+    pub(crate) reversed: bool,
     /// Shows which call made an object.
     pub(crate) shows_created_by: bool,
     /// Keeps marks of ownership.
@@ -181,16 +183,27 @@ impl Scripted {
 
     /// The same with every field, references by key: what two runs must agree on.
     pub(crate) fn picture(&self) -> Vec<String> {
+        self.picture_of(|_| true)
+    }
+
+    /// The same of some objects.
+    pub(crate) fn picture_of(&self, which: impl Fn(&LiveObject) -> bool) -> Vec<String> {
         let state = self.state();
         let keys: BTreeMap<_, _> = state.things.iter().filter_map(|t| t.now()).map(|o| (o.id.clone(), o.key.clone())).collect();
-        let there = state.things.iter().filter_map(|t| Some((t, t.now()?)));
+        let there = state.things.iter().filter_map(|t| Some((t, t.now()?))).filter(|(_, o)| which(o));
         let mut lines: Vec<_> = there
             .map(|(t, o)| {
-                let mut json = o.fields.to_json(o.def()).to_string();
-                for (id, key) in &keys {
-                    json = json.replace(&format!("\"{id}\""), &format!("\"@{key}\""));
+                let by_key = |id: &Value| match id.as_text().and_then(|id| keys.get(id)) {
+                    Some(key) => Value::text(format!("@{key}")),
+                    None => id.clone(),
+                };
+                let mut fields = Fields::new();
+                for (id, value) in o.fields.iter() {
+                    let mut named: Vec<_> = value.as_list().unwrap_or_default().iter().map(by_key).collect();
+                    named.sort();
+                    fields.set(id, if value.as_list().is_some() { Value::List(named) } else { by_key(value) });
                 }
-                format!("{} {} {} {:?} {json}", t.tenant, o.def().slug, o.key, o.state)
+                format!("{} {} {} {:?} {}", t.tenant, o.def().slug, o.key, o.state, fields.to_json(o.def()))
             })
             .collect();
         lines.sort();
@@ -529,6 +542,9 @@ impl Observe for Scripted {
             for (kind, capability) in &self.capabilities.kinds {
                 let things = state.things.iter().filter(|t| t.tenant == key.name);
                 let mut objects: Vec<_> = things.filter_map(|t| t.shown(now, window)).filter(|o| o.kind == *kind).cloned().collect();
+                if manners.reversed {
+                    objects.reverse();
+                }
                 let collection = match (capability.read, manners.partial.get(kind)) {
                     (Readability::Unreadable, _) => Collection { completeness: Completeness::Unreadable, objects: Vec::new() },
                     (Readability::Listed, Some(why)) => {
