@@ -72,7 +72,8 @@ impl Fleet {
 }
 
 fn customer() -> impl Strategy<Value = Customer> {
-    let person = (0..2u8, btree_set(0..3u8, 0..3), any::<bool>()).prop_map(|(first_name, roles, admin)| Person { first_name, roles, admin });
+    let person =
+        (0..2u8, btree_set(0..3u8, 0..3), any::<bool>()).prop_map(|(first_name, roles, admin)| Person { first_name, roles, admin });
     let parts = (0..2u8, btree_map(0..3u8, 0..2u8, 0..3), btree_map(0..4u8, person, 0..4), btree_set(0..3u8, 0..3));
     parts.prop_map(|(name, roles, users, gateways)| Customer { name, roles, users, gateways })
 }

@@ -25,6 +25,8 @@ use crate::support::fuse::Fuse;
 pub(crate) struct Manners {
     /// Nothing can be read.
     pub(crate) down: Option<PortalError>,
+    /// It goes down after it was read so many times more.
+    pub(crate) down_after_reads: Option<usize>,
     /// Only the first half of these kinds is listed, for a reason.
     pub(crate) partial: BTreeMap<Kind, String>,
     /// Creations of these kinds are answered *pending*, and shown so until [`Scripted::finish`].
@@ -71,7 +73,6 @@ pub(crate) enum Fault {
 /// One thing in the portal, with all that it ever was.
 struct Stored {
     tenant: TenantName,
-    address: Option<Address>,
     versions: Vec<(Timestamp, Option<LiveObject>)>,
 }
 
@@ -93,7 +94,6 @@ struct State {
     made_by: BTreeMap<Box<str>, Result<Done, CallError>>,
     log: Vec<String>,
     requests: usize,
-    reads: usize,
     faults: BTreeMap<usize, Fault>,
     invitations: BTreeMap<String, u32>,
     received: Vec<String>,
@@ -145,11 +145,6 @@ impl Scripted {
     /// The calls that reached it since the last time somebody asked, in order.
     pub(crate) fn took(&self) -> Vec<String> {
         std::mem::take(&mut self.state().log)
-    }
-
-    /// How often it was read.
-    pub(crate) fn reads(&self) -> usize {
-        self.state().reads
     }
 
     /// How many invitations went to an address.
@@ -230,11 +225,7 @@ impl Scripted {
         let mut state = self.state();
         let id = state.new_id();
         // It has always been there: no window hides it.
-        state.things.push(Stored {
-            tenant: tenant.clone(),
-            address: None,
-            versions: vec![(Timestamp::UNIX_EPOCH, Some(object(id.clone())))],
-        });
+        state.things.push(Stored { tenant: tenant.clone(), versions: vec![(Timestamp::UNIX_EPOCH, Some(object(id.clone())))] });
         id
     }
 
@@ -481,8 +472,8 @@ impl Writer<'_> {
             created_by: self.manners.shows_created_by.then(|| intent.into()),
             portals_own: false,
         };
-        let (tenant, address) = (call.address.tenant.clone(), Some(call.address.clone()));
-        self.state.things.push(Stored { tenant, address, versions: vec![(self.now, Some(object))] });
+        let tenant = call.address.tenant.clone();
+        self.state.things.push(Stored { tenant, versions: vec![(self.now, Some(object))] });
         id
     }
 
@@ -534,9 +525,13 @@ impl Observe for Scripted {
         if let Some(error) = manners.down {
             return Err(error);
         }
+        match manners.down_after_reads {
+            Some(0) => return Err(PortalError::Unavailable("it went away".to_owned())),
+            Some(n) => self.behave(|m| m.down_after_reads = Some(n - 1)),
+            None => {}
+        }
         let (now, window) = (self.clock.now(), self.capabilities.consistency_window);
-        let mut state = self.state();
-        state.reads += 1;
+        let state = self.state();
         let show = |key: &TenantKey| {
             let mut live = LiveTenant::default();
             for (kind, capability) in &self.capabilities.kinds {
