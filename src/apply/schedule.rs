@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::outcome::{Outcome, OutcomeResult};
-use crate::model::{Address, FieldId, PortalName};
-use crate::plan::{Change, Unit};
+use crate::model::{Address, FieldId, PortalName, TenantName};
+use crate::plan::{Action, Change, Unit};
 
 /// A change in its unit, with what rides on its call.
 #[derive(Clone)]
@@ -29,6 +29,9 @@ pub(super) struct Schedule<'a> {
     dependents: Vec<Vec<usize>>,
     ready: BTreeMap<PortalName, BTreeSet<usize>>,
     unmet: Vec<(usize, Address)>,
+    /// By tenant: how many changes that delete nothing have not ended, and the deletions that wait for them.
+    makers: BTreeMap<(PortalName, TenantName), usize>,
+    deletions: BTreeMap<(PortalName, TenantName), Vec<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,10 +55,17 @@ impl<'a> Schedule<'a> {
             dependents: vec![Vec::new(); tasks.len()],
             ready: BTreeMap::new(),
             unmet: Vec::new(),
+            makers: BTreeMap::new(),
+            deletions: BTreeMap::new(),
             tasks: Vec::new(),
         };
         let mut carried = Vec::new();
         for task in &tasks {
+            if deletes(task) {
+                schedule.deletions.entry(tenant(task)).or_default().push(task.at);
+            } else {
+                *schedule.makers.entry(tenant(task)).or_insert(0) += 1;
+            }
             let carrier = task.change.carried_by.as_ref().and_then(|a| index.get(&(&task.unit.portal, a)));
             if let Some(carrier) = carrier {
                 carried.push((*carrier, task.at));
@@ -123,9 +133,7 @@ impl<'a> Schedule<'a> {
         let mut skipped = Vec::new();
         let mut ended = vec![at];
         while let Some(at) = ended.pop() {
-            if let Some(state) = self.state.get_mut(at) {
-                *state = State::Ended;
-            }
+            self.has_ended(at);
             for dependent in self.dependents.get_mut(at).map(std::mem::take).unwrap_or_default() {
                 if self.state.get(dependent) != Some(&State::Waiting) {
                     continue;
@@ -159,13 +167,29 @@ impl<'a> Schedule<'a> {
         }
         let riders = task.carried.iter().filter(|_| !task.completes);
         let all: Vec<_> = std::iter::once(&task).chain(riders).collect();
-        for task in &all {
-            if let Some(state) = self.state.get_mut(task.at) {
-                *state = State::Ended;
-            }
-        }
+        all.iter().for_each(|task| self.has_ended(task.at));
         let why = format!("{needed} was not done");
         all.into_iter().map(|t| (t.at, outcome(t, unless_made(t, OutcomeResult::Skipped { why: why.clone() })))).collect()
+    }
+
+    fn has_ended(&mut self, at: usize) {
+        let (Some(task), Some(state)) = (self.tasks.get(at), self.state.get_mut(at)) else { return };
+        let before = std::mem::replace(state, State::Ended);
+        if before == State::Ended || deletes(task) {
+            return;
+        }
+        let tenant = tenant(task);
+        let left = self.makers.entry(tenant.clone()).or_insert(1);
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.deletions.get(&tenant).cloned().unwrap_or_default().into_iter().for_each(|at| self.wake(at));
+        }
+    }
+
+    /// True for a deletion while its tenant still has something to make or change: who goes must not leave before who comes is there.
+    fn too_early(&self, at: usize) -> bool {
+        let deletion = self.tasks.get(at).filter(|t| deletes(t));
+        deletion.is_some_and(|t| self.makers.get(&tenant(t)).is_some_and(|left| *left > 0))
     }
 
     fn wake(&mut self, at: usize) {
@@ -173,6 +197,7 @@ impl<'a> Schedule<'a> {
         if self.waits_for.get(at) == Some(&0)
             && self.state.get(at) == Some(&State::Waiting)
             && !rides
+            && !self.too_early(at)
             && let Some(task) = self.tasks.get(at)
         {
             self.ready.entry(task.unit.portal.clone()).or_default().insert(at);
@@ -186,6 +211,14 @@ impl<'a> Schedule<'a> {
             carrier.carried.push(task);
         }
     }
+}
+
+fn deletes(task: &Task<'_>) -> bool {
+    task.change.action() == Some(Action::Delete)
+}
+
+fn tenant(task: &Task<'_>) -> (PortalName, TenantName) {
+    (task.unit.portal.clone(), task.unit.tenant.clone())
 }
 
 /// The fields of a change that refer to something.

@@ -22,6 +22,7 @@ pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Res
     let before = out.deltas.len();
     let case = Case { input, identity, resource, capability };
     match (identity.disputes(resource, row), row) {
+        (Some(_), Some(row)) if case.made_anew(row).is_some() => case.take_over_made_anew(row, delta, out),
         (Some(dispute), _) => case.stuck(delta, dispute, out),
         (None, Some(row)) => case.ours(row, delta, out),
         (None, None) => case.not_ours(delta, out),
@@ -69,6 +70,23 @@ impl Case<'_, '_> {
             Absence::Attested(record) => self.attested(record, Some(row), delta, out),
             Absence::NoRecord => self.unseen(row, delta, out),
         }
+    }
+
+    /// The object that an interrupted run made in place of one that was gone: the ledger still has the old id.
+    fn made_anew(&self, row: &LedgerRow) -> Option<(&Intent, &LiveObject)> {
+        let kind = self.resource.address.kind;
+        let intent = begun::creation(self.input, self.resource)?;
+        let key = normalise_key(self.resource.natural_key());
+        let [object] = self.identity.with_key(kind, &key) else { return None };
+        let old_is_gone = self.input.live.is_complete(kind) && row.id.as_deref().is_none_or(|id| self.identity.object(kind, id).is_none());
+        let ours = *row.owner == *self.input.installation && self.resource.external_id().is_none();
+        (old_is_gone && ours && begun::made_by(self.input, intent, object)).then_some((intent, *object))
+    }
+
+    fn take_over_made_anew(&self, row: &LedgerRow, mut delta: Delta, out: &mut TenantDiff) {
+        let Some((intent, object)) = self.made_anew(row) else { return };
+        delta.resumes = Some(intent.id.clone());
+        self.adopt(object, Origin::Created, "an interrupted run made it anew; it is taken over as ours", delta, out);
     }
 
     /// It is ours, and the portal shows that it is not there.

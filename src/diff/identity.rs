@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{Finding, Input, TenantDiff, Unmanaged, begun, declared_resources};
 use crate::model::kind::Placement;
 use crate::model::live::normalise_key;
-use crate::model::{Address, FieldType, Fields, Kind, LedgerRow, LiveObject, Name, Resource, Value};
+use crate::model::{Address, FieldType, Fields, IntentAction, Kind, LedgerRow, LiveObject, Name, Resource, Value};
 
 /// The live objects of a tenant, found by id and by natural key.
 pub struct Identity<'a> {
@@ -20,6 +20,7 @@ pub struct Identity<'a> {
     /// Declared resources by their former names.
     renamed: HashMap<(Kind, &'a Name), &'a Resource>,
     organizations: &'a BTreeMap<Box<str>, crate::model::TenantName>,
+    input: Input<'a>,
 }
 
 impl<'a> Identity<'a> {
@@ -43,6 +44,7 @@ impl<'a> Identity<'a> {
             ledger: &input.ledger.rows,
             declared: declared_resources(input).map(|r| &r.address).collect(),
             organizations: input.organizations,
+            input: *input,
         }
     }
 
@@ -138,7 +140,7 @@ impl<'a> Identity<'a> {
     }
 
     fn name_of<'b>(&'b self, kind: Kind, id: &'b str) -> &'b str {
-        if let Some(row) = self.rows_by_id.get(&(kind, id)) {
+        if let Some(row) = self.rows_by_id.get(&(kind, id)).filter(|row| !self.is_gone(row)) {
             return row.address.name.as_str();
         }
         if kind.def().placement == Placement::Tenant
@@ -148,6 +150,13 @@ impl<'a> Identity<'a> {
         }
         let Some(object) = self.object(kind, id) else { return id };
         self.names.get(&(kind, object.key.clone())).map_or(&object.key, |name| name.as_str())
+    }
+
+    /// True if a row's object is proven gone: what still refers to its id refers to nothing, even if one of that name is made anew.
+    fn is_gone(&self, row: &LedgerRow) -> bool {
+        let (input, kind) = (&self.input, row.address.kind);
+        let shown = row.id.as_deref().is_some_and(|id| self.object(kind, id).is_some());
+        !shown && input.live.is_complete(kind) && begun::not_shown_yet(input, &row.address, &[IntentAction::Create]).is_none()
     }
 
     /// What the portal has that neither the manifests nor the ledger know.

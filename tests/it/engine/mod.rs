@@ -3,7 +3,9 @@
 //! `pipeline` is the golden case, `truth_table` the design's section 4 row by row, `intents` interrupted runs, `laws` random states, `apply` order,
 //! faults and what must never leak.
 
+mod apply;
 mod intents;
+mod laws;
 mod pipeline;
 mod scripted;
 mod stage;

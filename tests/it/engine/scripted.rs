@@ -21,16 +21,20 @@ use crate::support::Clock;
 use crate::support::fuse::Fuse;
 
 /// What a portal is like, beyond its capabilities.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Manners {
     /// Nothing can be read.
     pub(crate) down: Option<PortalError>,
+    /// It goes down after it was read so many times more.
+    pub(crate) down_after_reads: Option<usize>,
     /// Only the first half of these kinds is listed, for a reason.
     pub(crate) partial: BTreeMap<Kind, String>,
     /// Creations of these kinds are answered *pending*, and shown so until [`Scripted::finish`].
     pub(crate) pending: BTreeSet<Kind>,
     /// Creations of these kinds are work orders: nothing happens until a test does it.
     pub(crate) by_hand: BTreeSet<Kind>,
+    /// Lists from its end.
+    pub(crate) reversed: bool,
     /// Shows which call made an object.
     pub(crate) shows_created_by: bool,
     /// Keeps marks of ownership.
@@ -69,7 +73,6 @@ pub(crate) enum Fault {
 /// One thing in the portal, with all that it ever was.
 struct Stored {
     tenant: TenantName,
-    address: Option<Address>,
     versions: Vec<(Timestamp, Option<LiveObject>)>,
 }
 
@@ -91,7 +94,6 @@ struct State {
     made_by: BTreeMap<Box<str>, Result<Done, CallError>>,
     log: Vec<String>,
     requests: usize,
-    reads: usize,
     faults: BTreeMap<usize, Fault>,
     invitations: BTreeMap<String, u32>,
     received: Vec<String>,
@@ -145,11 +147,6 @@ impl Scripted {
         std::mem::take(&mut self.state().log)
     }
 
-    /// How often it was read.
-    pub(crate) fn reads(&self) -> usize {
-        self.state().reads
-    }
-
     /// How many invitations went to an address.
     pub(crate) fn invitations(&self, email: &str) -> u32 {
         self.state().invitations.get(email).copied().unwrap_or(0)
@@ -181,16 +178,27 @@ impl Scripted {
 
     /// The same with every field, references by key: what two runs must agree on.
     pub(crate) fn picture(&self) -> Vec<String> {
+        self.picture_of(|_| true)
+    }
+
+    /// The same of some objects.
+    pub(crate) fn picture_of(&self, which: impl Fn(&LiveObject) -> bool) -> Vec<String> {
         let state = self.state();
         let keys: BTreeMap<_, _> = state.things.iter().filter_map(|t| t.now()).map(|o| (o.id.clone(), o.key.clone())).collect();
-        let there = state.things.iter().filter_map(|t| Some((t, t.now()?)));
+        let there = state.things.iter().filter_map(|t| Some((t, t.now()?))).filter(|(_, o)| which(o));
         let mut lines: Vec<_> = there
             .map(|(t, o)| {
-                let mut json = o.fields.to_json(o.def()).to_string();
-                for (id, key) in &keys {
-                    json = json.replace(&format!("\"{id}\""), &format!("\"@{key}\""));
+                let by_key = |id: &Value| match id.as_text().and_then(|id| keys.get(id)) {
+                    Some(key) => Value::text(format!("@{key}")),
+                    None => id.clone(),
+                };
+                let mut fields = Fields::new();
+                for (id, value) in o.fields.iter() {
+                    let mut named: Vec<_> = value.as_list().unwrap_or_default().iter().map(by_key).collect();
+                    named.sort();
+                    fields.set(id, if value.as_list().is_some() { Value::List(named) } else { by_key(value) });
                 }
-                format!("{} {} {} {:?} {json}", t.tenant, o.def().slug, o.key, o.state)
+                format!("{} {} {} {:?} {}", t.tenant, o.def().slug, o.key, o.state, fields.to_json(o.def()))
             })
             .collect();
         lines.sort();
@@ -217,11 +225,7 @@ impl Scripted {
         let mut state = self.state();
         let id = state.new_id();
         // It has always been there: no window hides it.
-        state.things.push(Stored {
-            tenant: tenant.clone(),
-            address: None,
-            versions: vec![(Timestamp::UNIX_EPOCH, Some(object(id.clone())))],
-        });
+        state.things.push(Stored { tenant: tenant.clone(), versions: vec![(Timestamp::UNIX_EPOCH, Some(object(id.clone())))] });
         id
     }
 
@@ -468,8 +472,8 @@ impl Writer<'_> {
             created_by: self.manners.shows_created_by.then(|| intent.into()),
             portals_own: false,
         };
-        let (tenant, address) = (call.address.tenant.clone(), Some(call.address.clone()));
-        self.state.things.push(Stored { tenant, address, versions: vec![(self.now, Some(object))] });
+        let tenant = call.address.tenant.clone();
+        self.state.things.push(Stored { tenant, versions: vec![(self.now, Some(object))] });
         id
     }
 
@@ -521,14 +525,21 @@ impl Observe for Scripted {
         if let Some(error) = manners.down {
             return Err(error);
         }
+        match manners.down_after_reads {
+            Some(0) => return Err(PortalError::Unavailable("it went away".to_owned())),
+            Some(n) => self.behave(|m| m.down_after_reads = Some(n - 1)),
+            None => {}
+        }
         let (now, window) = (self.clock.now(), self.capabilities.consistency_window);
-        let mut state = self.state();
-        state.reads += 1;
+        let state = self.state();
         let show = |key: &TenantKey| {
             let mut live = LiveTenant::default();
             for (kind, capability) in &self.capabilities.kinds {
                 let things = state.things.iter().filter(|t| t.tenant == key.name);
                 let mut objects: Vec<_> = things.filter_map(|t| t.shown(now, window)).filter(|o| o.kind == *kind).cloned().collect();
+                if manners.reversed {
+                    objects.reverse();
+                }
                 let collection = match (capability.read, manners.partial.get(kind)) {
                     (Readability::Unreadable, _) => Collection { completeness: Completeness::Unreadable, objects: Vec::new() },
                     (Readability::Listed, Some(why)) => {

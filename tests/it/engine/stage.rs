@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tenantry::model::{Capabilities, Desired, PortalSpec};
-use tenantry::plan::{Body, Finding};
+use tenantry::plan::Body;
 
 use super::scripted::{Manners, Scripted, capable};
 use crate::support::bench::{Applied, Bench, changes};
@@ -80,11 +80,6 @@ pub(super) fn retained(body: &Body, at: &str) -> Option<String> {
 /// What an address waits for.
 pub(super) fn waits_for(body: &Body, at: &str) -> Option<String> {
     body.units.iter().flat_map(|u| &u.waiting).find(|w| w.address == address(at)).map(|w| w.waits_for.clone())
-}
-
-/// What was noticed about an address.
-pub(super) fn findings(body: &Body, at: &str) -> Vec<Finding> {
-    body.units.iter().flat_map(|u| &u.changes).filter(|c| c.address == address(at)).flat_map(|c| c.findings.clone()).collect()
 }
 
 /// What nobody declared, by key.

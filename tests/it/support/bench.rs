@@ -32,6 +32,8 @@ pub(crate) struct Bench {
     pub(crate) approvals: Approvals,
     pub(crate) tighten: Tighten,
     pub(crate) stop: Stop,
+    /// Somebody asks to stop as soon as this has begun.
+    pub(crate) stop_when_started: Option<Address>,
     pub(crate) backoff: Duration,
     /// What `apply` said while it went on: `started ADDRESS`, `ended ADDRESS`.
     pub(crate) events: Mutex<Vec<String>>,
@@ -61,6 +63,7 @@ impl Bench {
             approvals: Approvals::default(),
             tighten: Tighten::default(),
             stop: Stop::default(),
+            stop_when_started: None,
             backoff: Duration::from_millis(1),
             events: Mutex::default(),
             ids: AtomicU64::new(0),
@@ -98,7 +101,12 @@ impl Bench {
         let new_id = || self.new_id();
         let watch = |event: Event<'_>| {
             let line = match event {
-                Event::Started(_, address) => format!("started {address}"),
+                Event::Started(_, address) => {
+                    if self.stop_when_started.as_ref() == Some(address) {
+                        self.stop.request();
+                    }
+                    format!("started {address}")
+                }
                 Event::Ended(outcome) => format!("ended {}", outcome.address),
             };
             self.events.lock().unwrap().push(line);
