@@ -28,7 +28,7 @@ async fn what_others_refer_to_comes_first_and_deletions_last_and_in_reverse() {
     let second = desired([org("acme"), role("acme", "new"), user("acme", "bob").with("roles", vec!["new"])]);
     let calls = ["create acme/role/new", "create acme/user/bob", "delete acme/user/ann", "delete acme/group/crew", "delete acme/role/old"];
     let applied = stage.done(&second, &calls).await;
-    assert_eq!(applied.report.final_plan_empty, Some(true));
+    assert!(applied.report.final_plan_empty);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_failed_change_skips_its_dependents_and_nothing_else() {
     assert_eq!(applied.outcomes(), expected);
     assert_eq!(stage.bench.ledger.open_intents(), 0);
     let again = stage.bench.apply(&wanted).await;
-    assert_eq!((changes(&again.plan).len(), again.report.final_plan_empty), (2, Some(true)));
+    assert_eq!((changes(&again.plan).len(), again.report.final_plan_empty), (2, true));
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_share_waits_for_the_organizations_it_names() {
     let stage = stage();
     let calls = ["create acme/organization/acme", "create beta/organization/beta", "create msp/integration/aws"];
     let applied = stage.done(&wanted, &calls).await;
-    assert_eq!(applied.report.final_plan_empty, Some(true));
+    assert!(applied.report.final_plan_empty);
     let fewer = desired([org("acme"), org("beta"), shared("aws", &["beta"])]);
     stage.check_plan(&stage.plan(&fewer).await, &["msp/integration/aws update,unshare"]);
 }
@@ -110,7 +110,7 @@ async fn what_rides_on_a_call_gets_its_references_once_they_exist() {
     let stage = Stage::new(capabilities.clone(), Manners::default());
     let calls = ["create acme/organization/acme + acme/user/zoe", "create acme/role/ops", "create acme/user/bob", "update acme/user/zoe"];
     let applied = stage.done(&wanted, &calls).await;
-    assert_eq!((applied.outcome("acme/user/zoe"), applied.report.final_plan_empty), ("done".to_owned(), Some(true)));
+    assert_eq!((applied.outcome("acme/user/zoe"), applied.report.final_plan_empty), ("done".to_owned(), true));
     // Where the role fails she was made all the same, and the next run gives it to her.
     let stage = Stage::new(capabilities, Manners::default());
     stage.portal.fault(1, Fault::Refused);
@@ -118,7 +118,7 @@ async fn what_rides_on_a_call_gets_its_references_once_they_exist() {
     assert_eq!(applied.outcome("acme/user/zoe"), "differs: roles");
     let again = stage.bench.apply(&wanted).await;
     assert_eq!(changes(&again.plan), ["acme/role/ops create", "acme/user/zoe update"]);
-    assert_eq!((again.plan.units[0].drift.len(), again.report.final_plan_empty), (0, Some(true)));
+    assert_eq!((again.plan.units[0].drift.len(), again.report.final_plan_empty), (0, true));
 }
 
 /// One organization whose first call ends so; how long the run took, and what became of it.
@@ -170,7 +170,7 @@ async fn a_driver_that_panics_or_says_nothing_is_a_lost_answer() {
     let (_, outcome, stage) = with_fault(Fault::NoAnswer).await;
     assert_eq!(outcome, "uncertain: the driver gave no answer");
     let again = stage.bench.apply(&desired([org("acme")])).await;
-    assert_eq!((again.report.final_plan_empty, stage.portal.has().len()), (Some(true), 1));
+    assert_eq!((again.report.final_plan_empty, stage.portal.has().len()), (true, 1));
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn what_cannot_be_found_out_stays_uncertain() {
     let applied = stage.bench.apply(&desired([org("acme"), role("acme", "ops")])).await;
     assert_eq!(applied.outcome("acme/organization/acme"), "uncertain: connection reset");
     assert_eq!(applied.outcome("acme/role/ops"), "skipped: acme/organization/acme was not done");
-    assert_eq!(applied.report.final_plan_empty, Some(false));
+    assert!(!applied.report.final_plan_empty);
     assert!(stage.bench.ledger.of("main", "acme").intents[0].unknown);
 }
 
@@ -211,7 +211,7 @@ async fn a_stop_finishes_what_is_under_way_and_starts_nothing() {
     let applied = stage.bench.apply(&desired([org("acme"), org("beta"), role("acme", "ops")])).await;
     let expected = ["acme/organization/acme done", "acme/role/ops cancelled", "beta/organization/beta cancelled"];
     assert_eq!(applied.outcomes(), expected);
-    assert_eq!((applied.report.final_plan_empty, stage.bench.ledger.open_intents()), (None, 0));
+    assert_eq!((applied.report.final_plan_empty, stage.bench.ledger.open_intents()), (false, 0));
     assert_eq!(stage.portal.took(), ["create acme/organization/acme"]);
 }
 
@@ -241,7 +241,7 @@ async fn a_lost_lock_stops_everything_before_the_next_call() {
     let applied = stage.bench.carry_out(&wanted, plan, &lock).await;
     assert_eq!(stage.portal.took(), [""; 0], "no intent, no call");
     assert!(applied.report.stopped.as_deref().unwrap().contains("no longer held"));
-    assert_eq!(applied.report.final_plan_empty, None);
+    assert!(!applied.report.final_plan_empty);
     let lost =
         "failed: the ledger cannot be written: the lock LockId(\"lock1\") is no longer held: its lease ran out, or somebody broke it";
     assert_eq!(applied.outcome("acme/organization/acme"), lost);
@@ -256,7 +256,7 @@ async fn what_the_portal_shows_otherwise_than_written_is_said() {
     let stage = Stage::new(capable(), Manners { reads_back: true, stubborn, ..Manners::default() });
     let applied = stage.done(&desired([org("acme")]), &["create acme/organization/acme"]).await;
     assert_eq!(applied.outcome("acme/organization/acme"), "differs: displayName");
-    assert_eq!(applied.report.final_plan_empty, Some(false));
+    assert!(!applied.report.final_plan_empty);
 }
 
 const CANARY: &str = "canary-7f3a";
@@ -268,7 +268,7 @@ async fn a_secret_reaches_the_call_and_nothing_else() {
     stage.bench.secrets.set("KEY", CANARY);
     let applied = stage.done(&wanted(), &["create acme/organization/acme"]).await;
     assert_eq!(stage.portal.received(), [format!("secrets key {CANARY}")]);
-    assert_eq!(applied.report.final_plan_empty, Some(true));
+    assert!(applied.report.final_plan_empty);
     let planned = format!("{:?}", stage.bench.plan(&wanted()).await.plan);
     let said = format!("{:?} {:?} {:?}", applied.plan, applied.report, stage.bench.events.lock().unwrap());
     for text in [stage.bench.ledger.dump(), planned, said, stage.portal.picture().concat()] {
