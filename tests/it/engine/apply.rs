@@ -242,8 +242,7 @@ async fn a_lost_lock_stops_everything_before_the_next_call() {
     assert_eq!(stage.portal.took(), [""; 0], "no intent, no call");
     assert!(applied.report.stopped.as_deref().unwrap().contains("no longer held"));
     assert!(!applied.report.final_plan_empty);
-    let lost =
-        "failed: the ledger cannot be written: the lock LockId(\"lock1\") is no longer held: its lease ran out, or somebody broke it";
+    let lost = "failed: the ledger cannot be written: the lock lock1 is no longer held: its lease ran out, or somebody broke it";
     assert_eq!(applied.outcome("acme/organization/acme"), lost);
     assert_eq!(applied.outcome("acme/role/ops"), "skipped: acme/organization/acme was not done");
     assert_eq!(applied.report.outcomes.len(), 3, "every change has an outcome");
