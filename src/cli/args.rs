@@ -190,44 +190,9 @@ pub struct ValidateArgs {
     pub output: Format,
 }
 
-/// `plan`.
-#[derive(Debug, Args)]
-pub struct PlanCommand {
-    /// Where things are.
-    #[command(flatten)]
-    pub places: Places,
-    /// What is selected.
-    #[command(flatten)]
-    pub select: Select,
-    /// Limits.
-    #[command(flatten)]
-    pub limits: LimitArgs,
-    /// How it is shown.
-    #[command(flatten)]
-    pub show: Show,
-    /// How it ends.
-    #[command(flatten)]
-    pub automation: Automation,
-    /// Save the plan for `apply FILE`
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Plan to take away all that is ours and selected
-    #[arg(long)]
-    pub destroy: bool,
-    /// The plan of the base branch, as `--json-into` wrote it: what was out of step already is said apart
-    #[arg(long, value_name = "FILE")]
-    pub base: Option<PathBuf>,
-    /// Name that tells this comment from those of other roots in one pull request
-    #[arg(long, value_name = "ROOT", default_value = "default")]
-    pub comment: String,
-}
-
-/// `apply`.
-#[derive(Debug, Args)]
-pub struct ApplyCommand {
-    /// A plan that `plan --out` saved; takes no planning flags
-    #[arg(conflicts_with_all = ["file", "target", "exclude", "tenant", "kind", "portal", "changed_since", "destroy"])]
-    pub plan: Option<PathBuf>,
+/// What `plan` and `apply` take alike.
+#[derive(Debug, Clone, Args)]
+pub struct Planning {
     /// Where things are.
     #[command(flatten)]
     pub places: Places,
@@ -246,6 +211,34 @@ pub struct ApplyCommand {
     /// Take away all that is ours and selected
     #[arg(long)]
     pub destroy: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanCommand {
+    /// What `apply` takes, too.
+    #[command(flatten)]
+    pub planning: Planning,
+    /// Save the plan for `apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The plan of the base branch, as `--json-into` wrote it: what was out of step already is said apart
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+    /// Name that tells this comment from those of other roots in one pull request
+    #[arg(long, value_name = "ROOT", default_value = "default")]
+    pub comment: String,
+}
+
+/// `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyCommand {
+    /// A plan that `plan --out` saved; takes no planning flags
+    #[arg(conflicts_with_all = ["file", "target", "exclude", "tenant", "kind", "portal", "changed_since", "destroy"])]
+    pub plan: Option<PathBuf>,
+    /// What `plan` takes, too.
+    #[command(flatten)]
+    pub planning: Planning,
     /// Do not ask; guards still refuse
     #[arg(long)]
     pub auto_approve: bool,

@@ -20,6 +20,9 @@ use crate::model::{Capabilities, Desired, Digest, Kind, Name, PortalName, Portal
 use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
 use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
 
+/// Portals open for writing, with the most requests at once.
+pub(crate) type Writers = BTreeMap<PortalName, (Arc<dyn Execute>, usize)>;
+
 /// Manifests loaded and portals opened.
 pub(crate) struct Session {
     /// What is declared.
@@ -103,12 +106,7 @@ impl Session {
     ///
     /// # Errors
     /// When one of them does not let us.
-    pub(crate) fn writers(
-        &self,
-        face: &Face<'_>,
-        scope: &Scope,
-        parallelism: Option<u16>,
-    ) -> Result<BTreeMap<PortalName, (Arc<dyn Execute>, usize)>, Failure> {
+    pub(crate) fn writers(&self, face: &Face<'_>, scope: &Scope, parallelism: Option<u16>) -> Result<Writers, Failure> {
         let mut writers = BTreeMap::new();
         for served in self.portals.iter().filter(|s| scope.portal(&s.spec.name)) {
             let opened = self.context(&served.spec).and_then(|context| face.drivers.open_writer(&context));

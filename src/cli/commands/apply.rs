@@ -39,7 +39,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
         ));
     }
     let stop = Arc::new(Stops::default());
-    stop.listen(args.automation.timeout);
+    stop.listen(args.planning.automation.timeout);
     let (session, scope, purpose, saved) = prepare(face, args)?;
     let ledger = session.ledger_for_writing().await?;
     let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
@@ -65,7 +65,7 @@ struct Locked<'a> {
 
 async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result<Exit, Failure> {
     let key = at.session.key_for_writing(at.ledger).await?;
-    let planned = plan::plan(&at.session, at.ledger, &at.scope, at.purpose, key.as_ref(), &args.limits).await?;
+    let planned = plan::plan(&at.session, at.ledger, &at.scope, at.purpose, key.as_ref(), &args.planning.limits).await?;
     let document = document(&planned.plan);
     if let Some(saved) = &at.saved {
         let differences = stale(&document, saved);
@@ -78,7 +78,7 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
             .help("plan again with `plan --out`, and read it"));
         }
     }
-    show(face, &args.show, &document, "default", None)?;
+    show(face, &args.planning.show, &document, "default", None)?;
     face.output.diagnostics(&at.session.warnings);
     let mut exits: Vec<_> = planned.unreachable.iter().map(|(_, error)| exit_of(error)).collect();
     let Some((approved, approval)) = approve(face, args, planned, &document)? else {
@@ -138,12 +138,12 @@ async fn carry_out(
     approval: String,
     key: Option<&MacKey>,
 ) -> Result<RunReport, Failure> {
-    let writers = at.session.writers(face, &at.scope, args.automation.parallelism)?;
+    let writers = at.session.writers(face, &at.scope, args.planning.automation.parallelism)?;
     let identity = at.ledger.identity().await?;
     let mac = mac_with(key);
     let run = Run { who: Holder::current("apply").who, ticket: args.ticket.clone(), approval };
     let changes = approved.released().map(|u| u.changes.len() as u64).sum();
-    let watch = Watch::new(&face.output, args.show.json, changes);
+    let watch = Watch::new(&face.output, args.planning.show.json, changes);
     let world = World {
         portals: &writers,
         ledger: at.ledger,
@@ -177,9 +177,9 @@ async fn carry_out(
 
 fn print(face: &Face<'_>, args: &ApplyCommand, report: &RunReport) {
     use crate::cli::args::Format;
-    if args.show.json {
+    if args.planning.show.json {
         face.output.data(&report::stream::apply_summary(report, Timestamp::now()));
-    } else if args.show.output == Format::Json {
+    } else if args.planning.show.output == Format::Json {
         face.output.data(&report::outcome::json(report));
     } else {
         face.output.data(&report::outcome::text(report, &face.output.data));
@@ -212,10 +212,10 @@ fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
     if let Some(file) = &args.plan {
         return prepare_saved(face, args, file);
     }
-    let scope = plan::scope(&args.select, &args.places)?;
-    let session = Session::open(face, &args.places, &scope)?;
+    let scope = plan::scope(&args.planning.select, &args.planning.places)?;
+    let session = Session::open(face, &args.planning.places, &scope)?;
     plan::check_selected(&session, &scope)?;
-    let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Converge };
+    let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     Ok((session, scope, purpose, None))
 }
 
@@ -240,7 +240,7 @@ fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Pr
         excludes: globs("excludes")?,
     };
     let destroy = selection.get("destroy").and_then(serde_json::Value::as_bool).unwrap_or(false);
-    let mut places = args.places.clone();
+    let mut places = args.planning.places.clone();
     places.state_dir = places.state_dir.or_else(|| selection.get("state_dir").and_then(serde_json::Value::as_str).map(Into::into));
     let session = Session::of_saved(face, &places, desired)?;
     Ok((session, scope, if destroy { Purpose::Destroy } else { Purpose::Converge }, Some(document)))
@@ -256,7 +256,7 @@ async fn lock(
     stop: &Stops,
 ) -> Result<LockId, Failure> {
     let holder = Holder::current("apply");
-    let deadline = std::time::Instant::now() + Duration::from_secs(args.automation.lock_timeout);
+    let deadline = std::time::Instant::now() + Duration::from_secs(args.planning.automation.lock_timeout);
     let mut said = false;
     loop {
         match engine::lock(ledger, &session.desired, &session.portals, scope, &holder, Timestamp::now(), LEASE).await {

@@ -22,21 +22,21 @@ use crate::secrets::MacKey;
 
 /// Runs `plan`.
 pub(super) async fn run(face: &Face<'_>, args: &PlanCommand) -> Result<Exit, Failure> {
-    let scope = scope(&args.select, &args.places)?;
-    let session = Session::open(face, &args.places, &scope)?;
+    let scope = scope(&args.planning.select, &args.planning.places)?;
+    let session = Session::open(face, &args.planning.places, &scope)?;
     check_selected(&session, &scope)?;
     let ledger = session.ledger().await?;
-    let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Converge };
+    let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     let key = session.key_for_looking(ledger.as_ref()).await?;
-    let planned = plan(&session, ledger.as_ref(), &scope, purpose, key.as_ref(), &args.limits).await?;
+    let planned = plan(&session, ledger.as_ref(), &scope, purpose, key.as_ref(), &args.planning.limits).await?;
     let document = document(&planned.plan);
     let base = args.base.as_deref().map(read_document).transpose()?;
     if let Some(file) = &args.out {
         save(file, &document, &session, args, &scope)?;
     }
-    show(face, &args.show, &document, &args.comment, base.as_ref())?;
+    show(face, &args.planning.show, &document, &args.comment, base.as_ref())?;
     face.output.diagnostics(&session.warnings);
-    Ok(Exit::first(exits(&planned, &document, &args.automation)))
+    Ok(Exit::first(exits(&planned, &document, &args.planning.automation)))
 }
 
 /// A judged plan, and the portals that are missing from it.
@@ -158,7 +158,7 @@ fn save(file: &Path, document: &PlanDocument, session: &Session, args: &PlanComm
     saved.desired = Some(write_desired(&session.desired, |tenant| scope.tenant(tenant)));
     saved.selection = Some(serde_json::json!({
         "portals": scope.portals, "tenants": texts(&scope.tenants), "kinds": scope.kinds, "targets": texts(&scope.targets),
-        "excludes": texts(&scope.excludes), "destroy": args.destroy, "state_dir": session::state_dir(&args.places),
+        "excludes": texts(&scope.excludes), "destroy": args.planning.destroy, "state_dir": session::state_dir(&args.planning.places),
     }));
     write(file, &saved.to_json())
 }

@@ -71,7 +71,7 @@ async fn finish(stage: &Stage, why: &str) -> End {
     for run in 0..4 {
         let applied = stage.bench.apply(&after()).await;
         stage.bench.clock.forward(2 * WINDOW);
-        if applied.report.final_plan_empty == true && stage.bench.ledger.open_intents() == 0 {
+        if applied.report.final_plan_empty && stage.bench.ledger.open_intents() == 0 {
             break;
         }
         assert!(run < 3, "{why}: still not done: {:?} {:?}", changes(&applied.plan), applied.outcomes());

@@ -482,7 +482,12 @@ async fn a_former_name_that_is_declared_again_is_nobodys_former_name() {
 #[tokio::test]
 async fn an_immutable_field_is_a_replacement_under_the_same_address() {
     let (field, _) = Kind::Group.def().field_named("description").unwrap();
-    let stage = Stage::new(with(Kind::Group, |c| drop(c.fields.insert(field, FieldSupport::Immutable))), Manners::default());
+    let stage = Stage::new(
+        with(Kind::Group, |c| {
+            c.fields.insert(field, FieldSupport::Immutable);
+        }),
+        Manners::default(),
+    );
     let ops = |text: &str| desired([acme(), group("acme", "ops").with("description", text)]);
     let stage = stage.given(&ops("old")).await;
     stage.check_plan(&stage.plan(&ops("new")).await, &["acme/group/ops replace"]);
@@ -493,7 +498,12 @@ async fn an_immutable_field_is_a_replacement_under_the_same_address() {
 /// A group whose immutable field is declared otherwise, in a stage prepared by the test: refused, nothing called.
 async fn check_no_replacement(prepare: impl FnOnce(&Stage), code: &str) {
     let (field, _) = Kind::Group.def().field_named("description").unwrap();
-    let stage = Stage::new(with(Kind::Group, |c| drop(c.fields.insert(field, FieldSupport::Immutable))), Manners::default());
+    let stage = Stage::new(
+        with(Kind::Group, |c| {
+            c.fields.insert(field, FieldSupport::Immutable);
+        }),
+        Manners::default(),
+    );
     let ops = |text: &str| desired([acme(), group("acme", "ops").with("description", text), group("acme", "zed")]);
     let stage = stage.given(&ops("old")).await;
     prepare(&stage);
