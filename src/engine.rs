@@ -20,7 +20,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::diff::Purpose;
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId};
 use crate::model::{Desired, PortalName, PortalSpec, TenantName};
-use crate::plan::{Approved, Body, Finding, Inputs, Mode, Plan, Unchecked, Unit, link};
+use crate::plan::{Approved, Body, Change, Finding, Inputs, Mode, Plan, Unchecked, Unit, link};
 use crate::portal::{Observe, PortalError};
 use crate::secrets::SecretReader;
 
@@ -136,9 +136,16 @@ pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -
     let mut report = apply::run(plan, world).await;
     if report.stopped.is_none() && !world.stop.requested() {
         let planned = self::plan(again).await.ok();
-        report.final_plan_empty = planned.map(|p| p.unreachable.is_empty() && p.plan.body.units.iter().all(|u| u.changes.is_empty()));
+        report.final_plan_empty =
+            planned.map(|p| p.unreachable.is_empty() && p.plan.body.units.iter().flat_map(|u| &u.changes).all(only_warned_of));
     }
     report
+}
+
+/// True for what nothing is done about, and what refuses nothing: it is left out, as the portal's document wants it.
+fn only_warned_of(change: &Change) -> bool {
+    let warns = |f: &Finding| matches!(f, Finding::Unsupported { refuses: false, .. } | Finding::Rule { refuses: false, .. });
+    change.actions.is_empty() && change.findings.iter().all(warns)
 }
 
 /// The tenants that a portal's plan is about: those declared for it and those that the ledger knows there.

@@ -36,6 +36,12 @@ fn with(kind: Kind, change: impl FnOnce(&mut KindCapability)) -> Capabilities {
     capabilities
 }
 
+/// Groups take their description at creation and never again.
+fn immutable_description() -> Capabilities {
+    let (field, _) = Kind::Group.def().field_named("description").unwrap();
+    with(Kind::Group, |c| c.fields.extend([(field, FieldSupport::Immutable)]))
+}
+
 fn technicians_do(kind: Kind) -> Capabilities {
     with(kind, |c| {
         c.read = Readability::Unreadable;
@@ -338,6 +344,11 @@ async fn what_was_adopted_is_kept_unless_released() {
 #[tokio::test]
 async fn what_pruning_is_off_for_is_kept() {
     check_kept(stage().spec(|s| s.delete_members = DeletionPolicy::Orphan).given(&both()).await, "deletion policy").await;
+    // What a resource says of itself goes before the portal's policy.
+    let stays = desired([acme(), ann().deleted(DeletionPolicy::Orphan)]);
+    let mut stage = stage().given(&stays).await;
+    stage.bench.purpose = Purpose::Destroy;
+    assert!(retained(&stage.plan(&stays).await, "acme/user/ann").unwrap().contains("deletion policy"));
 }
 
 #[tokio::test]
@@ -481,8 +492,7 @@ async fn a_former_name_that_is_declared_again_is_nobodys_former_name() {
 
 #[tokio::test]
 async fn an_immutable_field_is_a_replacement_under_the_same_address() {
-    let (field, _) = Kind::Group.def().field_named("description").unwrap();
-    let stage = Stage::new(with(Kind::Group, |c| drop(c.fields.insert(field, FieldSupport::Immutable))), Manners::default());
+    let stage = Stage::new(immutable_description(), Manners::default());
     let ops = |text: &str| desired([acme(), group("acme", "ops").with("description", text)]);
     let stage = stage.given(&ops("old")).await;
     stage.check_plan(&stage.plan(&ops("new")).await, &["acme/group/ops replace"]);
@@ -492,8 +502,7 @@ async fn an_immutable_field_is_a_replacement_under_the_same_address() {
 
 /// A group whose immutable field is declared otherwise, in a stage prepared by the test: refused, nothing called.
 async fn check_no_replacement(prepare: impl FnOnce(&Stage), code: &str) {
-    let (field, _) = Kind::Group.def().field_named("description").unwrap();
-    let stage = Stage::new(with(Kind::Group, |c| drop(c.fields.insert(field, FieldSupport::Immutable))), Manners::default());
+    let stage = Stage::new(immutable_description(), Manners::default());
     let ops = |text: &str| desired([acme(), group("acme", "ops").with("description", text), group("acme", "zed")]);
     let stage = stage.given(&ops("old")).await;
     prepare(&stage);
