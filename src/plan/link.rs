@@ -60,7 +60,7 @@ fn is_tenant(kind: Kind) -> bool {
 }
 
 /// Takes out what is not selected; what then depends on something that is not there any more says so.
-pub fn select(units: &mut Vec<Unit>, selected: &dyn Fn(&Address) -> bool) {
+pub fn select(units: &mut [Unit], selected: &dyn Fn(&Address) -> bool) {
     let mut dropped = BTreeSet::new();
     for unit in units.iter_mut() {
         unit.changes.retain(|c| {
