@@ -226,6 +226,20 @@ async fn the_wait_counts_from_the_last_call_and_not_from_the_first() {
     assert_eq!(stage.portal.has(), ["acme organization acme"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_wait_counts_from_the_last_call_of_a_killed_run_too() {
+    let stage = late();
+    let wanted = desired([org("acme")]);
+    stage.portal.fault(0, Fault::Retry(Some(Duration::from_secs(50))));
+    // The intent, its new time, and the second call.
+    assert!(!stage.bench.apply_killed_after(3, &wanted).await);
+    stage.bench.clock.forward(WINDOW - 1);
+    assert_eq!(stage.bench.apply(&wanted).await.outcomes(), ["acme/organization/acme held: G018"]);
+    stage.bench.clock.forward(1);
+    stage.bench.apply(&wanted).await;
+    assert_eq!(stage.portal.has(), ["acme organization acme"]);
+}
+
 #[tokio::test]
 async fn a_work_order_is_given_however_often_the_run_is_killed() {
     let mut capabilities = capable();

@@ -407,7 +407,11 @@ impl Execute for Scripted {
             let lost = || CallError::Uncertain("connection reset".to_owned());
             let answer = match fault {
                 None => self.fuse.effect(|| self.one(call)).await,
-                Some(Fault::Retry(after)) => Err(CallError::Retry { message: "busy".to_owned(), after }),
+                Some(Fault::Retry(after)) => {
+                    // The test's clock does not run by itself: the time that the caller will wait has passed.
+                    self.clock.forward(after.unwrap_or_default().as_secs() as i64);
+                    Err(CallError::Retry { message: "busy".to_owned(), after })
+                }
                 Some(Fault::UncertainBefore) => Err(lost()),
                 Some(Fault::UncertainAfter) => self.fuse.effect(|| self.one(call)).await.and_then(|_| Err(lost())),
                 Some(Fault::Refused) => Err(CallError::Refused("no".to_owned())),
