@@ -269,6 +269,15 @@ async fn a_row_and_proven_absent_and_declared_is_made_again_and_shown_as_drift()
 }
 
 #[tokio::test]
+async fn what_referred_to_something_that_is_made_again_refers_to_the_new_one() {
+    let wanted = desired([acme(), role("acme", "ops"), ann().with("roles", vec!["ops"])]);
+    let stage = stage().given(&wanted).await;
+    stage.portal.delete("acme", Kind::Role, "ops");
+    let applied = stage.done(&wanted, &["create acme/role/ops", "update acme/user/ann"]).await;
+    assert_eq!(applied.report.final_plan_empty, Some(true));
+}
+
+#[tokio::test]
 async fn a_row_and_present_under_another_tenant_is_an_identity_mismatch() {
     let capabilities = with(Kind::Domain, |c| c.key_scope = KeyScope::Portal);
     let domain = || resource("acme/domain/acme-example").with("domain", "acme.example");
