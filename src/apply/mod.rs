@@ -4,8 +4,8 @@
 //! the same: intents are committed, calls are made, outcomes are committed. A process killed between any two of these leaves an open intent, and
 //! the next run looks for the object before it calls again. Never plans, never judges, never prints.
 //!
-//! Reading order: here, [`schedule`] (what may run now), [`batch`] (one batch of calls), [`call`] (one change as a call), [`record`] (what the
-//! ledger is told), [`uncertain`] (finding out what a lost answer said).
+//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `call` (one change as a call), `record` (what the
+//! ledger is told), `uncertain` (finding out what a lost answer said).
 
 mod batch;
 mod call;

@@ -1,5 +1,5 @@
 //! One declared resource: the rows of the truth table (design, section 4) in which something is declared. Here is what happens where its object
-//! is not there; [`present`](super::present) has the rest.
+//! is not there; `present` has the rest.
 
 use super::absence::{self, Absence};
 use super::identity::Identity;
