@@ -3,7 +3,7 @@
 //! Comes in: the desired state, open portals, an open ledger, and *now*, all from a face. Goes out: a plan for the guards, or what became of an
 //! approved one. Never parses, prints, asks or reads the environment.
 //!
-//! One run: [`lock`] → [`plan`] → `guard::judge` → (a person) → `guard::approve` → [`apply`] → [`unlock`](Ledger::unlock).
+//! One run: [`lock`] → [`plan`] → `guard::judge` → (a person) → `guard::approve` → [`apply()`] → [`unlock`](Ledger::unlock).
 
 pub mod read;
 pub mod scope;
