@@ -3,7 +3,7 @@
 //! Comes in: the desired state, open portals, an open ledger, and *now*, all from a face. Goes out: a plan for the guards, or what became of an
 //! approved one. Never parses, prints, asks or reads the environment.
 //!
-//! One run: [`lock`] → [`plan`] → `guard::judge` → (a person) → `guard::approve` → [`apply`] → [`unlock`](Ledger::unlock).
+//! One run: [`lock`] → [`plan`] → `guard::judge` → (a person) → `guard::approve` → [`apply()`] → [`unlock`](Ledger::unlock).
 
 pub mod import;
 pub mod offline;
@@ -20,10 +20,9 @@ pub use scope::{Pattern, Scope};
 
 use crate::apply::{self, Mac, RunReport, World};
 use crate::diagnostic::{Diagnostic, codes};
-
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId};
 use crate::model::{Desired, PortalName, PortalSpec, TenantName};
-use crate::plan::{Approved, Body, Finding, Inputs, Mode, Plan, Unchecked, Unit, link};
+use crate::plan::{Approved, Body, Change, Finding, Inputs, Mode, Plan, Unchecked, Unit, link};
 use crate::portal::{Observe, PortalError};
 use crate::secrets::SecretReader;
 
@@ -141,10 +140,17 @@ pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -
         && !world.stop.requested()
         && let Ok(planned) = self::plan(again).await
     {
-        report.remaining = planned.plan.body.units.iter().flat_map(|u| &u.changes).map(|c| c.address.clone()).collect();
+        let left = planned.plan.body.units.iter().flat_map(|u| &u.changes).filter(|c| !only_warned_of(c));
+        report.remaining = left.map(|c| c.address.clone()).collect();
         report.final_plan_empty = planned.unreachable.is_empty() && report.remaining.is_empty();
     }
     report
+}
+
+/// True for what nothing is done about, and what refuses nothing: it is left out, as the portal's document wants it.
+fn only_warned_of(change: &Change) -> bool {
+    let warns = |f: &Finding| matches!(f, Finding::Unsupported { refuses: false, .. } | Finding::Rule { refuses: false, .. });
+    change.actions.is_empty() && change.findings.iter().all(warns)
 }
 
 /// The tenants that a portal's plan is about: those declared for it and those that the ledger knows there.

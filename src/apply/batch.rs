@@ -227,10 +227,15 @@ async fn began_again<'a>(context: &Context<'_>, portal: &PortalName, driver: &dy
     context.world.ledger.commit(context.world.lock, again).await.is_ok()
 }
 
-/// A driver that panics has done who knows what: its calls are uncertain, and the process goes on.
+/// One answer for each call, whatever the driver does: if it panics or leaves answers out, it has done who knows what.
 async fn guarded(driver: &dyn Execute, batch: &[Call]) -> Vec<Result<Done, CallError>> {
     let answers = std::panic::AssertUnwindSafe(driver.perform(batch)).catch_unwind().await;
-    answers.unwrap_or_else(|_| vec![Err(CallError::Uncertain("the driver failed in the middle of the call".to_owned())); batch.len()])
+    let (mut answers, why) = match answers {
+        Ok(answers) => (answers, "the driver gave no answer"),
+        Err(_) => (Vec::new(), "the driver failed in the middle of the call"),
+    };
+    answers.resize_with(batch.len(), || Err(CallError::Uncertain(why.to_owned())));
+    answers
 }
 
 /// Half to the whole of a pause that doubles each time, so that many runs do not come back together.

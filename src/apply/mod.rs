@@ -4,8 +4,8 @@
 //! the same: intents are committed, calls are made, outcomes are committed. A process killed between any two of these leaves an open intent, and
 //! the next run looks for the object before it calls again. Never plans, never judges, never prints.
 //!
-//! Reading order: here, [`schedule`] (what may run now), [`batch`] (one batch of calls), [`call`] (one change as a call), [`record`] (what the
-//! ledger is told), [`uncertain`] (finding out what a lost answer said).
+//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `call` (one change as a call), `record` (what the
+//! ledger is told), `uncertain` (finding out what a lost answer said).
 
 mod batch;
 mod call;
@@ -116,7 +116,7 @@ pub enum Event<'a> {
     Ended(&'a Outcome),
 }
 
-/// Applies an approved plan. Afterwards every change has an outcome.
+/// Applies an approved plan. Afterwards every change has an outcome, but for those of which a guard only warns and nothing is done.
 pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
     let mut report = RunReport {
         plan_digest: plan.body.digest.clone(),
@@ -128,6 +128,9 @@ pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
     };
     let free: Vec<&Unit> = plan.released().collect();
     for outcome in plan.body.units.iter().filter(|u| plan.body.held(u)).flat_map(|u| outcomes_of_held(u, &plan.body)) {
+        finish(world, &mut report, outcome);
+    }
+    for outcome in free.iter().flat_map(|u| outcomes_of_refused(u)) {
         finish(world, &mut report, outcome);
     }
     let knowledge = match Knowledge::read(&free, world).await {
@@ -221,6 +224,17 @@ fn outcomes_of_held<'a>(unit: &'a Unit, body: &'a crate::plan::Body) -> impl Ite
         address: change.address.clone(),
         actions: change.actions.clone(),
         result: OutcomeResult::Held { codes: codes.clone() },
+        duration_ms: 0,
+    })
+}
+
+/// A refusal that was passed leaves nothing to do where nothing can be done.
+fn outcomes_of_refused<'a>(unit: &'a Unit) -> impl Iterator<Item = Outcome> + 'a {
+    unit.changes.iter().filter(|c| c.actions.is_empty() && !c.blocked_by.is_empty()).map(|change| Outcome {
+        portal: unit.portal.clone(),
+        address: change.address.clone(),
+        actions: Vec::new(),
+        result: OutcomeResult::Held { codes: change.blocked_by.iter().map(|r| r.code.clone()).collect() },
         duration_ms: 0,
     })
 }

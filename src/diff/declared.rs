@@ -1,14 +1,14 @@
-//! One declared resource: the rows of the truth table (design, section 4) in which something is declared.
+//! One declared resource: the rows of the truth table (design, section 4) in which something is declared. Here is what happens where its object
+//! is not there; `present` has the rest.
 
 use super::absence::{self, Absence};
-use super::fields::Compared;
 use super::identity::Identity;
 use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, TenantDiff, Waiting, begun, fields};
 use crate::model::kind::Sense;
 use crate::model::ledger::Attestation;
 use crate::model::live::normalise_key;
-use crate::model::portal_spec::{AdoptionPolicy, Unsupported};
-use crate::model::{Fields, Intent, IntentAction, KindCapability, LedgerRow, LiveObject, ObjectState, Origin, Performer, Resource, Value};
+use crate::model::portal_spec::Unsupported;
+use crate::model::{Fields, Intent, IntentAction, KindCapability, LedgerRow, LiveObject, ObjectState, Origin, Performer, Resource};
 
 /// Compares one declared resource and records what comes of it.
 pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Resource, out: &mut TenantDiff) {
@@ -33,15 +33,12 @@ pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Res
     }
 }
 
-/// Every call whose effect a portal may show late.
-const EVERY_WRITE: [IntentAction; 3] = [IntentAction::Create, IntentAction::Update, IntentAction::Resend];
-
 /// One resource and all that is known about it.
-struct Case<'a, 'b> {
-    input: &'b Input<'a>,
-    identity: &'b Identity<'a>,
-    resource: &'b Resource,
-    capability: &'b KindCapability,
+pub(super) struct Case<'a, 'b> {
+    pub(super) input: &'b Input<'a>,
+    pub(super) identity: &'b Identity<'a>,
+    pub(super) resource: &'b Resource,
+    pub(super) capability: &'b KindCapability,
 }
 
 impl Case<'_, '_> {
@@ -142,145 +139,6 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The object is there and it is ours (or about to be).
-    fn present(&self, object: &LiveObject, row: Option<&LedgerRow>, mut delta: Delta, out: &mut TenantDiff) {
-        delta.id = Some(object.id.clone()).filter(|id| !id.is_empty());
-        if object.state == ObjectState::Pending {
-            return self.unfinished("the portal has not finished making it", false, out);
-        }
-        let compared = fields::compare(self.input, self.identity, self.capability, self.resource, Some(object), row);
-        if self.written_lately(&compared, object)
-            && let Some(why) = begun::not_shown_yet(self.input, &self.resource.address, &EVERY_WRITE)
-        {
-            return out.waiting.push(waiting(self.resource, &why, false));
-        }
-        if !compared.drifted.is_empty() {
-            let fields = compared.drifted.clone();
-            out.drift.push(Drift { address: self.resource.address.clone(), what: DriftKind::Changed, fields });
-        }
-        if self.input.purpose == Purpose::Look {
-            return;
-        }
-        if object.state == ObjectState::Invited {
-            out.awaiting_acceptance += 1;
-        }
-        if compared.replace {
-            delta.findings.extend(self.forbids_replacement(row, &delta));
-        }
-        self.differs(compared, Some(object), delta, out);
-    }
-
-    /// True if all that differs was applied already: a portal that shows its writes late would look just so.
-    fn written_lately(&self, compared: &Compared, object: &LiveObject) -> bool {
-        let all_drift = compared.changes.iter().all(|c| c.cause == Cause::Drift) && compared.findings.is_empty();
-        all_drift && (!compared.changes.is_empty() || object.state == ObjectState::InvitationExpired)
-    }
-
-    /// What forbids to delete it and make it anew.
-    fn forbids_replacement(&self, row: Option<&LedgerRow>, delta: &Delta) -> Option<Finding> {
-        let kind = self.resource.address.kind;
-        let adopted = row.map_or(delta.actions.contains(&Action::Adopt), |r| r.origin == Origin::Adopted && !r.released);
-        if row.is_some_and(|r| r.protected) && delta.protect != Some(false) {
-            Some(Finding::Protected)
-        } else if adopted {
-            let why = "the portal can change it only by deleting it and making it anew, and we did not make it".to_owned();
-            Some(Finding::AdoptionRefused { why })
-        } else if self.capability.read == crate::model::Readability::Listed && !self.input.live.is_complete(kind) {
-            let why = format!("the listing of {} is incomplete, and it would be deleted and made anew", kind.def().nouns);
-            Some(Finding::ObservationIncomplete { why })
-        } else {
-            None
-        }
-    }
-
-    /// Turns a comparison into what is done about it.
-    fn differs(&self, compared: Compared, object: Option<&LiveObject>, mut delta: Delta, out: &mut TenantDiff) {
-        delta.findings.extend(compared.findings);
-        if !compared.changes.is_empty() {
-            delta.cause = fields::common_cause(&compared.changes);
-            delta.reason = fields::reason(delta.cause).to_owned();
-            delta.actions.extend(fields::actions(self.resource.def(), &compared.changes, compared.replace));
-            delta.fields = compared.changes;
-        }
-        if let Some(object) = object {
-            self.resend(object, &mut delta, out);
-        }
-        if delta.previous.is_some() {
-            delta.actions.push(Action::Move);
-        }
-        if let Some(protect) = delta.protect {
-            delta.actions.push(if protect { Action::Protect } else { Action::Unprotect });
-        }
-        if delta.actions.iter().all(|a| a.ledger_only()) && delta.reason.is_empty() {
-            delta.reason = "only the ledger changes".to_owned();
-        }
-        if !delta.actions.is_empty() || !delta.findings.is_empty() {
-            delta.before = object.map(|o| self.identity.named_fields(o));
-            out.deltas.push(delta);
-        }
-    }
-
-    /// An expired invitation: sent again if the manifest says so, else reported.
-    fn resend(&self, object: &LiveObject, delta: &mut Delta, out: &mut TenantDiff) {
-        if object.state != ObjectState::InvitationExpired {
-            return;
-        }
-        let wanted = self
-            .resource
-            .def()
-            .with_sense(Sense::ResendWhenExpired)
-            .any(|(id, _)| self.resource.fields.get(id).is_some_and(Value::is_true));
-        if wanted {
-            if delta.actions.is_empty() {
-                delta.cause = Cause::Expiry;
-                delta.reason = "its invitation has expired".to_owned();
-            }
-            delta.actions.push(Action::Resend);
-        } else {
-            out.waiting.push(waiting(
-                self.resource,
-                "its invitation has expired; set invitation.resendWhenExpired to send it again",
-                false,
-            ));
-        }
-    }
-
-    /// It exists and is not ours: adopted as the policy says.
-    fn candidate(&self, object: &LiveObject, mut delta: Delta, out: &mut TenantDiff) {
-        if let Some(finding) = self.foreign_mark(object) {
-            return self.stuck(delta, finding, out);
-        }
-        if object.owner.is_some() {
-            return self.adopt(object, Origin::Created, "the portal has it marked as ours", delta, out);
-        }
-        let compared = fields::compare(self.input, self.identity, self.capability, self.resource, Some(object), None);
-        let identical = compared.changes.iter().all(|c| c.sensitive);
-        let policy = self.resource.meta.as_ref().and_then(|m| m.adoption).unwrap_or(self.input.portal.adoption);
-        let refused = match policy {
-            AdoptionPolicy::Always | AdoptionPolicy::IfUnowned => None,
-            AdoptionPolicy::IfIdentical if identical => None,
-            AdoptionPolicy::IfIdentical => Some("it exists already and differs; the policy adopts only what is identical"),
-            AdoptionPolicy::Refuse => Some("it exists already and is not ours; the policy adopts nothing"),
-        };
-        // What is refused carries what would be done, so that a person who passes the guard knows what they pass.
-        delta.findings.extend(refused.map(|why| Finding::AdoptionRefused { why: why.to_owned() }));
-        let reason = if identical { "it exists already just as declared and is taken over" } else { "it exists already and is taken over" };
-        self.adopt(object, Origin::Adopted, reason, delta, out);
-    }
-
-    fn adopt(&self, object: &LiveObject, origin: Origin, reason: &str, mut delta: Delta, out: &mut TenantDiff) {
-        delta.actions.push(match origin {
-            Origin::Adopted => Action::Adopt,
-            Origin::Created => Action::Recover,
-        });
-        let before = out.deltas.len();
-        reason.clone_into(&mut delta.reason);
-        self.present(object, None, delta, out);
-        if let Some(delta) = out.deltas.get_mut(before) {
-            reason.clone_into(&mut delta.reason);
-        }
-    }
-
     /// It is not there and an earlier run set out to make it.
     fn resume_create(&self, intent: &Intent, mut delta: Delta, out: &mut TenantDiff) {
         if let Some(order) = begun::work_order(self.input, self.capability, &self.resource.address) {
@@ -363,17 +221,12 @@ impl Case<'_, '_> {
     }
 
     /// It is not there before something has happened; what needs it waits too.
-    fn unfinished(&self, waits_for: &str, technician: bool, out: &mut TenantDiff) {
+    pub(super) fn unfinished(&self, waits_for: &str, technician: bool, out: &mut TenantDiff) {
         out.unfinished.insert(self.resource.address.clone());
         out.waiting.push(waiting(self.resource, waits_for, technician));
     }
 
-    fn foreign_mark(&self, object: &LiveObject) -> Option<Finding> {
-        let owner = object.owner.as_deref().filter(|owner| *owner != self.input.installation)?;
-        Some(Finding::ForeignOwner { owner: owner.to_owned() })
-    }
-
-    fn stuck(&self, mut delta: Delta, finding: Finding, out: &mut TenantDiff) {
+    pub(super) fn stuck(&self, mut delta: Delta, finding: Finding, out: &mut TenantDiff) {
         delta.findings.push(finding);
         out.deltas.push(delta);
     }
@@ -413,6 +266,6 @@ fn blank(resource: &Resource) -> Delta {
     }
 }
 
-fn waiting(resource: &Resource, waits_for: &str, technician: bool) -> Waiting {
+pub(super) fn waiting(resource: &Resource, waits_for: &str, technician: bool) -> Waiting {
     Waiting { address: resource.address.clone(), waits_for: waits_for.to_owned(), technician }
 }

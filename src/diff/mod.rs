@@ -3,8 +3,8 @@
 //! Comes in: an [`Input`], all of it values. Goes out: a [`TenantDiff`]. Names no kind and no portal: what differs between them is in
 //! [`Capabilities`] and in the kinds' tables. Never guesses: what is not proven becomes a [`Finding`].
 //!
-//! Reading order: here, then [`identity`] (which object is which resource), [`declared`] (one declared resource), [`absence`] (what speaks for its not being there), [`fields`] (one
-//! object's fields), [`undeclared`] (what is ours and no longer declared), [`begun`] (what earlier runs left open), [`wait`] (what cannot be
+//! Reading order: here, then `identity` (which object is which resource), `declared` and `present` (one declared resource), `absence` (what speaks for its not being there), `fields` (one
+//! object's fields), `undeclared` (what is ours and no longer declared), `begun` (what earlier runs left open), `wait` (what cannot be
 //! done before something else is finished).
 
 mod absence;
@@ -12,6 +12,7 @@ mod begun;
 mod declared;
 mod fields;
 mod identity;
+mod present;
 mod types;
 mod undeclared;
 mod wait;

@@ -171,6 +171,21 @@ async fn what_may_not_be_shown_yet_waits_and_is_never_made_twice() {
 }
 
 #[tokio::test]
+async fn what_a_lost_call_made_is_not_forgotten_while_it_is_not_declared() {
+    let stage = late();
+    let wanted = desired([org("acme"), role("acme", "ops")]);
+    stage.bench.apply(&desired([org("acme")])).await;
+    stage.bench.clock.forward(2 * WINDOW);
+    stage.portal.fault(0, Fault::UncertainAfter);
+    stage.bench.apply(&wanted).await;
+    stage.bench.apply(&desired([org("acme")])).await;
+    stage.bench.clock.forward(2 * WINDOW);
+    let applied = stage.bench.apply(&wanted).await;
+    assert_eq!(changes(&applied.plan), ["acme/role/ops recover"]);
+    assert_eq!(stage.portal.has(), ["acme organization acme", "acme role ops"]);
+}
+
+#[tokio::test]
 async fn what_was_done_and_is_not_shown_yet_is_neither_drift_nor_done_again() {
     let stage = late();
     let named = |name: &str| desired([org("acme"), user("acme", "ann").with("firstName", name)]);
@@ -204,6 +219,20 @@ async fn the_wait_counts_from_the_last_call_and_not_from_the_first() {
     // The second attempt takes the intent up, is lost after its effect, and is waited for as long.
     stage.portal.fault(0, Fault::UncertainAfter);
     stage.bench.apply(&wanted).await;
+    stage.bench.clock.forward(WINDOW - 1);
+    assert_eq!(stage.bench.apply(&wanted).await.outcomes(), ["acme/organization/acme held: G018"]);
+    stage.bench.clock.forward(1);
+    stage.bench.apply(&wanted).await;
+    assert_eq!(stage.portal.has(), ["acme organization acme"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_counts_from_the_last_call_of_a_killed_run_too() {
+    let stage = late();
+    let wanted = desired([org("acme")]);
+    stage.portal.fault(0, Fault::Retry(Some(Duration::from_secs(50))));
+    // The intent, its new time, and the second call.
+    assert!(!stage.bench.apply_killed_after(3, &wanted).await);
     stage.bench.clock.forward(WINDOW - 1);
     assert_eq!(stage.bench.apply(&wanted).await.outcomes(), ["acme/organization/acme held: G018"]);
     stage.bench.clock.forward(1);

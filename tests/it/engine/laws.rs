@@ -228,6 +228,42 @@ proptest! {
         })?;
     }
 
+    /// The same on a portal that shows its writes a minute late: nothing is made twice because it was not seen.
+    #[test]
+    fn a_portal_that_is_late_never_gets_anything_twice(
+        portal in portal(), first in fleet(), hands in meddling(), second in fleet(), kills in vec((1..30usize, 0..90i64), 0..3),
+    ) {
+        case(async {
+            let portal = (Capabilities { consistency_window: Duration::from_secs(60), ..portal.0 }, portal.1);
+            let ready = async || {
+                let stage = approving(meddled(&portal, &first, &[]).await);
+                stage.bench.clock.forward(100);
+                meddle(&stage.portal, &hands);
+                stage.bench.clock.forward(100);
+                stage
+            };
+            let (unbroken, stage) = (ready().await, ready().await);
+            for (k, pause) in kills {
+                stage.bench.apply_killed_after(k, &second.desired()).await;
+                stage.bench.clock.forward(pause);
+            }
+            for stage in [&unbroken, &stage] {
+                for _ in 0..4 {
+                    stage.bench.apply(&second.desired()).await;
+                    stage.bench.clock.forward(100);
+                }
+                let last = stage.bench.apply(&second.desired()).await;
+                prop_assert_eq!(changes(&last.plan), Vec::<String>::new());
+                // A tenant that is not declared is not read, so what was begun there stays open.
+                let open = second.desired().tenants.keys().map(|t| stage.bench.ledger.of("main", t.as_str()).intents.len()).sum::<usize>();
+                prop_assert_eq!(open, 0);
+            }
+            prop_assert_eq!(stage.portal.picture(), unbroken.portal.picture());
+            prop_assert_eq!(stage.portal.all_invitations(), unbroken.portal.all_invitations());
+            Ok(())
+        })?;
+    }
+
     /// Whatever goes wrong with single requests, running again converges and makes nothing twice.
     #[test]
     fn faults_anywhere_converge(

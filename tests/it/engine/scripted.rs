@@ -3,14 +3,14 @@
 //! A test says what it is like ([`Manners`], `Capabilities`) and which requests go wrong ([`Fault`]). It keeps the truth and shows of it only
 //! what such a portal would show. Every write that reaches it is recorded, so that a test can end in "and nothing else was called".
 
+mod writer;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
-use tenantry::diff::created_only;
 use tenantry::model::kind::{Bearing, Placement, Sense};
 use tenantry::model::live::{KeyHolder, normalise_key};
 use tenantry::model::rule::{Conduct, Effect, Subject, Violation};
@@ -19,6 +19,7 @@ use tenantry::portal::*;
 
 use crate::support::Clock;
 use crate::support::fuse::Fuse;
+use writer::Writer;
 
 /// What a portal is like, beyond its capabilities.
 #[derive(Debug, Clone, Default)]
@@ -318,197 +319,6 @@ impl State {
     }
 }
 
-/// One call at work on the truth.
-struct Writer<'a> {
-    portal: &'a Scripted,
-    manners: &'a Manners,
-    state: &'a mut State,
-    now: Timestamp,
-}
-
-impl Writer<'_> {
-    fn perform(&mut self, call: &Call) -> Result<Done, CallError> {
-        self.demand(call)?;
-        if self.manners.by_hand.contains(&call.address.kind) {
-            self.state.work_orders.insert(call.address.clone());
-            return Ok(Done::Pending { waits_for: format!("a technician to {} it", word(call.action)) });
-        }
-        self.receive(call);
-        match call.action {
-            IntentAction::Create => {
-                let id = self.create(call, &call.intent, None);
-                let carried: Vec<_> = call.carries.iter().map(|c| Some(self.create(c, &call.intent, Some(&id)))).collect();
-                if self.manners.pending.contains(&call.address.kind) {
-                    return Ok(Done::Pending { waits_for: "the portal to finish it".to_owned() });
-                }
-                Ok(Done::Now { object: self.read_back(&id), id: Some(id), carried })
-            }
-            IntentAction::Update => {
-                let id = self.target(call)?;
-                self.update(call, &id);
-                Ok(Done::Now { object: self.read_back(&id), id: Some(id), carried: Vec::new() })
-            }
-            IntentAction::Delete => {
-                let id = self.target(call)?;
-                self.change(&id, |_| None);
-                Ok(Done::Now { id: None, object: None, carried: Vec::new() })
-            }
-            IntentAction::Resend => {
-                let id = self.target(call)?;
-                *self.state.invitations.entry(call.key.to_string()).or_insert(0) += 1;
-                self.change(&id, |o| Some(LiveObject { state: ObjectState::Invited, ..o }));
-                Ok(Done::Now { id: Some(id), object: None, carried: Vec::new() })
-            }
-        }
-    }
-
-    /// What no portal stands for: a member without its tenant, a reference to nothing, a key taken, somebody left behind.
-    fn demand(&self, call: &Call) -> Result<(), CallError> {
-        let refuse = |why: String| Err(CallError::Refused(why));
-        let Address { tenant, kind, .. } = &call.address;
-        let in_tenant = matches!(kind.def().placement, Placement::Member { .. }) && !tenant.is_msp();
-        let tenant_id = call.tenant_id.as_deref();
-        let home = |id: &str| self.state.objects().any(|(t, o)| t.tenant == *tenant && o.kind == Kind::Organization && *o.id == *id);
-        if in_tenant && !tenant_id.is_some_and(home) {
-            return refuse(format!("{tenant} is no tenant here: {tenant_id:?}"));
-        }
-        let org_pending =
-            self.state.objects().any(|(t, o)| t.tenant == *tenant && o.kind == Kind::Organization && o.state == ObjectState::Pending);
-        if in_tenant && org_pending {
-            return refuse(format!("{tenant} is not finished"));
-        }
-        for (id, value) in call.desired.iter() {
-            let Some(to) = kind.def().field(id).ty.refers_to() else { continue };
-            let capability = self.portal.capabilities.kind(to).unwrap();
-            let known = |id: &str| {
-                capability.read == Readability::Unreadable || capability.builtin.contains(id) || self.state.exists(tenant, to, id)
-            };
-            let items = value.as_list().map_or_else(|| vec![value.clone()], <[Value]>::to_vec);
-            if let Some(unknown) = items.iter().filter_map(Value::as_text).find(|id| !known(id)) {
-                return refuse(format!("there is no {to} {unknown}"));
-            }
-        }
-        match call.action {
-            IntentAction::Create => std::iter::once(call).chain(&call.carries).try_for_each(|c| self.free(c)),
-            IntentAction::Delete => self.unused(call),
-            IntentAction::Update | IntentAction::Resend => Ok(()),
-        }
-    }
-
-    /// A portal-wide key is refused when taken; another one is taken twice, as many portals do.
-    fn free(&self, call: &Call) -> Result<(), CallError> {
-        let portal_wide = self.portal.capabilities.kind(call.address.kind).unwrap().key_scope == KeyScope::Portal;
-        let taken = self.state.objects().any(|(_, o)| o.kind == call.address.kind && o.key == call.key);
-        if portal_wide && taken { Err(CallError::Refused(format!("{} is taken", call.key))) } else { Ok(()) }
-    }
-
-    fn unused(&self, call: &Call) -> Result<(), CallError> {
-        let id = Value::text(call.object.as_deref().unwrap_or_default());
-        let refers = |o: &LiveObject| {
-            let refers = |field: FieldId, v: &Value| {
-                let to = o.def().field(field).ty.refers_to();
-                to == Some(call.address.kind) && (*v == id || v.as_list().is_some_and(|l| l.contains(&id)))
-            };
-            o.fields.iter().any(|(field, v)| refers(field, v))
-        };
-        if let Some((_, by)) = self.state.objects().find(|(_, o)| refers(o)) {
-            return Err(CallError::Refused(format!("{} is used by {} {}", call.address, by.kind, by.key)));
-        }
-        let tenant = &call.address.tenant;
-        let left = self.state.objects().find(|(t, o)| t.tenant == *tenant && o.kind != Kind::Organization && !o.portals_own);
-        match left {
-            Some((_, o)) if call.address.kind == Kind::Organization => Err(CallError::Refused(format!("{} {} is left", o.kind, o.key))),
-            _ => Ok(()),
-        }
-    }
-
-    fn receive(&mut self, call: &Call) {
-        for call in std::iter::once(call).chain(&call.carries) {
-            let def = call.address.kind.def();
-            let lines = call.secrets.iter().map(|(field, key, s)| format!("{} {key} {}", def.field(*field).path, s.expose_secret()));
-            self.state.received.extend(lines);
-            for field in call.changed.iter().filter(|id| def.field(**id).ty.is_secret()) {
-                assert!(call.secrets.iter().any(|(id, ..)| id == field), "a secret that changed comes with the call");
-            }
-        }
-    }
-
-    /// The fields that it keeps of a call, for all or only these.
-    fn kept(&self, call: &Call, only: Option<&[FieldId]>) -> Fields {
-        let (kind, def) = (call.address.kind, call.address.kind.def());
-        let mut fields = Fields::new();
-        for (id, value) in call.desired.iter().filter(|(id, _)| only.is_none_or(|o| o.contains(id))) {
-            let support = self.portal.capabilities.kind(kind).unwrap().field(id);
-            assert_ne!(support, FieldSupport::Unsupported, "{} has no {}", call.address, def.field(id).path);
-            let shown = matches!(support, FieldSupport::Full | FieldSupport::Immutable);
-            if shown && !def.field(id).ty.is_secret() && !created_only(def.field(id).sense) {
-                fields.set(id, self.manners.stubborn.get(&(kind, id)).unwrap_or(value).clone());
-            }
-        }
-        fields
-    }
-
-    fn create(&mut self, call: &Call, intent: &str, home: Option<&str>) -> Box<str> {
-        let id = self.state.new_id();
-        let kind = call.address.kind;
-        let emails = kind.def().bearing == Bearing::Access && self.manners.invites;
-        if emails {
-            *self.state.invitations.entry(call.key.to_string()).or_insert(0) += 1;
-        }
-        let state = if self.manners.pending.contains(&kind) && home.is_none() {
-            ObjectState::Pending
-        } else if emails {
-            ObjectState::Invited
-        } else {
-            ObjectState::Active
-        };
-        let object = LiveObject {
-            kind,
-            id: id.clone(),
-            key: call.key.clone(),
-            fields: self.kept(call, None),
-            state,
-            owner: self.manners.keeps_marks.then(|| call.owner.clone()),
-            created_by: self.manners.shows_created_by.then(|| intent.into()),
-            portals_own: false,
-        };
-        let tenant = call.address.tenant.clone();
-        self.state.things.push(Stored { tenant, versions: vec![(self.now, Some(object))] });
-        id
-    }
-
-    fn update(&mut self, call: &Call, id: &str) {
-        let kept = self.kept(call, Some(&call.changed));
-        let capability = self.portal.capabilities.kind(call.address.kind).unwrap();
-        for field in &call.changed {
-            assert_ne!(capability.field(*field), FieldSupport::Immutable, "{} changes what cannot be changed", call.address);
-        }
-        let key = call.key.clone();
-        self.change(id, |mut o| {
-            kept.iter().for_each(|(id, value)| o.fields.set(id, value.clone()));
-            Some(LiveObject { key, ..o })
-        });
-    }
-
-    fn target(&self, call: &Call) -> Result<Box<str>, CallError> {
-        let id = call.object.clone().ok_or_else(|| CallError::Refused("no id".to_owned()))?;
-        let there = self.state.objects().any(|(t, o)| t.tenant == call.address.tenant && o.kind == call.address.kind && o.id == id);
-        if there { Ok(id) } else { Err(CallError::Refused(format!("there is no {} {id}", call.address.kind))) }
-    }
-
-    fn change(&mut self, id: &str, change: impl FnOnce(LiveObject) -> Option<LiveObject>) {
-        let now = self.now;
-        let thing = self.state.things.iter_mut().find(|t| t.now().is_some_and(|o| *o.id == *id)).unwrap();
-        let changed = change(thing.now().unwrap().clone());
-        thing.versions.push((now, changed));
-    }
-
-    fn read_back(&self, id: &str) -> Option<Box<LiveObject>> {
-        let object = self.state.objects().find(|(_, o)| *o.id == *id).map(|(_, o)| Box::new(o.clone()));
-        object.filter(|_| self.manners.reads_back)
-    }
-}
-
 #[async_trait]
 impl Observe for Scripted {
     fn capabilities(&self) -> &Capabilities {
@@ -597,7 +407,11 @@ impl Execute for Scripted {
             let lost = || CallError::Uncertain("connection reset".to_owned());
             let answer = match fault {
                 None => self.fuse.effect(|| self.one(call)).await,
-                Some(Fault::Retry(after)) => Err(CallError::Retry { message: "busy".to_owned(), after }),
+                Some(Fault::Retry(after)) => {
+                    // The test's clock does not run by itself: the time that the caller will wait has passed.
+                    self.clock.forward(after.unwrap_or_default().as_secs() as i64);
+                    Err(CallError::Retry { message: "busy".to_owned(), after })
+                }
                 Some(Fault::UncertainBefore) => Err(lost()),
                 Some(Fault::UncertainAfter) => self.fuse.effect(|| self.one(call)).await.and_then(|_| Err(lost())),
                 Some(Fault::Refused) => Err(CallError::Refused("no".to_owned())),

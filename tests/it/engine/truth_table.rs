@@ -1,5 +1,8 @@
 //! The truth table of the design, section 4: one test a row, named after it, and the conditions of its longest row one by one.
 
+mod deleted;
+mod identity;
+
 use jiff::SignedDuration;
 use serde_json::json;
 use tenantry::diff::Purpose;
@@ -34,6 +37,12 @@ fn with(kind: Kind, change: impl FnOnce(&mut KindCapability)) -> Capabilities {
     let mut capabilities = capable();
     change(capabilities.kinds.get_mut(&kind).unwrap());
     capabilities
+}
+
+/// Groups take their description at creation and never again.
+fn immutable_description() -> Capabilities {
+    let (field, _) = Kind::Group.def().field_named("description").unwrap();
+    with(Kind::Group, |c| c.fields.extend([(field, FieldSupport::Immutable)]))
 }
 
 fn technicians_do(kind: Kind) -> Capabilities {
@@ -260,6 +269,15 @@ async fn a_row_and_proven_absent_and_declared_is_made_again_and_shown_as_drift()
 }
 
 #[tokio::test]
+async fn what_referred_to_something_that_is_made_again_refers_to_the_new_one() {
+    let wanted = desired([acme(), role("acme", "ops"), ann().with("roles", vec!["ops"])]);
+    let stage = stage().given(&wanted).await;
+    stage.portal.delete("acme", Kind::Role, "ops");
+    let applied = stage.done(&wanted, &["create acme/role/ops", "update acme/user/ann"]).await;
+    assert!(applied.report.final_plan_empty);
+}
+
+#[tokio::test]
 async fn a_row_and_present_under_another_tenant_is_an_identity_mismatch() {
     let capabilities = with(Kind::Domain, |c| c.key_scope = KeyScope::Portal);
     let domain = || resource("acme/domain/acme-example").with("domain", "acme.example");
@@ -288,107 +306,6 @@ async fn a_portal_wide_key_is_made_only_where_it_is_proven_free() {
     }
     says(KeyHolder::Free);
     stage.done(&wanted, &["create acme/domain/acme-example"]).await;
-}
-
-#[tokio::test]
-async fn a_row_and_present_and_not_declared_is_deleted_if_all_holds() {
-    let stage = stage().given(&both()).await;
-    stage.check_plan(&stage.plan(&desired([acme()])).await, &["acme/user/ann delete"]);
-    let applied = stage.done(&desired([acme()]), &["delete acme/user/ann"]).await;
-    assert!(applied.report.final_plan_empty);
-    assert_eq!(stage.bench.ledger.of("main", "acme").tombstones[0].address, address("acme/user/ann"));
-}
-
-/// Ann is ours and no longer declared, and something speaks against deleting her: she stays, and the plan says why.
-async fn check_kept(stage: Stage, why: &str) {
-    let body = stage.plan(&desired([acme()])).await;
-    stage.check_plan(&body, &[]);
-    let said = retained(&body, "acme/user/ann").unwrap_or_default();
-    assert!(said.contains(why), "{said:?} says {why:?}");
-    stage.done(&desired([acme()]), &[]).await;
-}
-
-#[tokio::test]
-async fn what_another_installation_owns_is_kept() {
-    let stage = stage().given(&both()).await;
-    stage.bench.ledger.edit_row("main", "acme/user/ann", |row| row.owner = "them".into());
-    check_kept(stage, "another installation owns it").await;
-}
-
-#[tokio::test]
-async fn what_another_installation_marked_since_is_kept_and_not_changed() {
-    let stage = stage().given(&both()).await;
-    stage.portal.alter("acme", Kind::User, "ann@acme.example", |o| Some(LiveObject { owner: Some("them".into()), ..o }));
-    let wanted = desired([acme(), ann().with("firstName", "Ann")]);
-    assert_eq!(codes(&stage.plan(&wanted).await, "acme/user/ann"), ["G010"]);
-    check_kept(stage, "another installation").await;
-}
-
-#[tokio::test]
-async fn what_was_adopted_is_kept_unless_released() {
-    let stage = stage().spec(|s| s.adoption = AdoptionPolicy::Always).given(&desired([acme()])).await;
-    stage.portal.put(&ann());
-    let stage = stage.given(&both()).await;
-    stage.bench.ledger.edit_row("main", "acme/user/ann", |row| row.released = true);
-    stage.check_plan(&stage.plan(&desired([acme()])).await, &["acme/user/ann delete"]);
-    stage.bench.ledger.edit_row("main", "acme/user/ann", |row| row.released = false);
-    check_kept(stage, "adopted").await;
-}
-
-#[tokio::test]
-async fn what_pruning_is_off_for_is_kept() {
-    check_kept(stage().spec(|s| s.delete_members = DeletionPolicy::Orphan).given(&both()).await, "deletion policy").await;
-}
-
-#[tokio::test]
-async fn what_a_short_list_shows_or_does_not_show_is_kept() {
-    let stage = stage().given(&desired([acme(), ann(), user("acme", "bob")])).await;
-    stage.portal.behave(|m| drop(m.partial.insert(Kind::User, "page 2 timed out".to_owned())));
-    let body = stage.plan(&desired([acme()])).await;
-    stage.check_plan(&body, &[]);
-    for at in ["acme/user/ann", "acme/user/bob"] {
-        assert!(retained(&body, at).unwrap().contains("page 2 timed out"));
-    }
-}
-
-#[tokio::test]
-async fn what_is_the_portals_own_is_kept() {
-    let stage = stage().given(&both()).await;
-    stage.portal.alter("acme", Kind::User, "ann@acme.example", |o| Some(LiveObject { portals_own: true, ..o }));
-    check_kept(stage, "portal's own").await;
-}
-
-#[tokio::test]
-async fn protection_outlasts_its_declaration_and_is_released_only_by_saying_so() {
-    let stage = stage().given(&desired([acme(), ann().protect(true)])).await;
-    assert_eq!(codes(&stage.plan(&desired([acme()])).await, "acme/user/ann"), ["G009"]);
-    stage.done(&desired([acme()]), &[]).await;
-    let stage = stage.given(&both()).await;
-    assert_eq!(codes(&stage.plan(&desired([acme()])).await, "acme/user/ann"), ["G009"], "silence releases nothing");
-    stage.check_plan(&stage.plan(&desired([acme(), ann().protect(false)])).await, &["acme/user/ann unprotect"]);
-    let stage = stage.given(&desired([acme(), ann().protect(false)])).await;
-    stage.done(&desired([acme()]), &["delete acme/user/ann"]).await;
-}
-
-#[tokio::test]
-async fn a_protected_tenant_is_not_destroyed() {
-    let mut stage = stage().spec(|s| s.delete_organizations = DeletionPolicy::Delete).given(&desired([acme().protect(true)])).await;
-    stage.bench.purpose = Purpose::Destroy;
-    let body = stage.plan(&desired([acme()])).await;
-    assert_eq!(body.mode, Mode::Destroy);
-    assert!(codes(&body, "acme/organization/acme").contains(&"G009".to_owned()));
-}
-
-#[tokio::test]
-async fn beyond_the_limits_nothing_is_deleted_unless_approved() {
-    let six = || (0..6).map(|n| user("acme", &format!("u{n}")));
-    let mut stage = stage().given(&desired(six().chain([acme()]))).await;
-    let applied = stage.done(&desired([acme()]), &[]).await;
-    assert!(applied.outcome("acme/user/u0").starts_with("held: G001"));
-    stage.bench.approvals.digests.push(applied.plan.units[0].digest.clone());
-    let applied = stage.bench.apply(&desired([acme()])).await;
-    assert!(applied.report.final_plan_empty);
-    assert_eq!(stage.portal.took().len(), 6);
 }
 
 #[tokio::test]
@@ -457,101 +374,6 @@ async fn destroying_takes_away_all_that_is_ours_members_first() {
     stage.done(&both(), &["delete acme/user/ann", "delete acme/organization/acme"]).await;
     assert_eq!(stage.portal.has(), ["other organization other"]);
     assert!(stage.bench.ledger.rows().is_empty());
-}
-
-#[tokio::test]
-async fn a_new_name_moves_the_row_and_makes_nothing() {
-    let stage = stage().given(&both()).await;
-    let renamed = || user("acme", "anna").with("email", "ann@acme.example").formerly("ann");
-    let applied = stage.done(&desired([acme(), renamed()]), &[]).await;
-    assert_eq!(changes(&applied.plan), ["acme/user/anna move"]);
-    assert_eq!(applied.plan.units[0].changes[0].previous, Some(address("acme/user/ann")));
-    assert!(applied.report.final_plan_empty);
-    let rows: Vec<_> = stage.bench.ledger.rows().into_iter().map(|r| r.address.to_string()).collect();
-    assert_eq!(rows, ["acme/organization/acme", "acme/user/anna"]);
-    // Without `previously` it would have been one who goes and one who comes under the same key.
-}
-
-#[tokio::test]
-async fn a_former_name_that_is_declared_again_is_nobodys_former_name() {
-    let stage = stage().given(&both()).await;
-    let wanted = desired([acme(), ann(), user("acme", "bob").formerly("ann")]);
-    stage.check_plan(&stage.plan(&wanted).await, &["acme/user/bob create"]);
-}
-
-#[tokio::test]
-async fn an_immutable_field_is_a_replacement_under_the_same_address() {
-    let (field, _) = Kind::Group.def().field_named("description").unwrap();
-    let stage = Stage::new(
-        with(Kind::Group, |c| {
-            c.fields.insert(field, FieldSupport::Immutable);
-        }),
-        Manners::default(),
-    );
-    let ops = |text: &str| desired([acme(), group("acme", "ops").with("description", text)]);
-    let stage = stage.given(&ops("old")).await;
-    stage.check_plan(&stage.plan(&ops("new")).await, &["acme/group/ops replace"]);
-    let applied = stage.done(&ops("new"), &["delete acme/group/ops", "create acme/group/ops"]).await;
-    assert!(applied.report.final_plan_empty);
-}
-
-/// A group whose immutable field is declared otherwise, in a stage prepared by the test: refused, nothing called.
-async fn check_no_replacement(prepare: impl FnOnce(&Stage), code: &str) {
-    let (field, _) = Kind::Group.def().field_named("description").unwrap();
-    let stage = Stage::new(
-        with(Kind::Group, |c| {
-            c.fields.insert(field, FieldSupport::Immutable);
-        }),
-        Manners::default(),
-    );
-    let ops = |text: &str| desired([acme(), group("acme", "ops").with("description", text), group("acme", "zed")]);
-    let stage = stage.given(&ops("old")).await;
-    prepare(&stage);
-    assert_eq!(codes(&stage.plan(&ops("new")).await, "acme/group/ops"), [code]);
-    stage.done(&ops("new"), &[]).await;
-}
-
-#[tokio::test]
-async fn a_replacement_deletes_so_protection_adoption_and_a_short_list_forbid_it() {
-    check_no_replacement(|s| s.bench.ledger.edit_row("main", "acme/group/ops", |r| r.protected = true), "G009").await;
-    check_no_replacement(|s| s.bench.ledger.edit_row("main", "acme/group/ops", |r| r.origin = Origin::Adopted), "G017").await;
-    check_no_replacement(|s| s.portal.behave(|m| drop(m.partial.insert(Kind::Group, "cut short".to_owned()))), "G011").await;
-}
-
-#[tokio::test]
-async fn a_pinned_id_that_disagrees_with_the_ledger_or_the_key_is_an_error() {
-    let stage = stage().given(&desired([acme(), ann(), user("acme", "bob")])).await;
-    let bob = stage.portal.id("acme", Kind::User, "bob@acme.example");
-    let wanted = desired([acme(), ann().pinned(&bob), user("acme", "bob")]);
-    assert_eq!(codes(&stage.plan(&wanted).await, "acme/user/ann"), ["G012"]);
-    stage.portal.put(&user("acme", "cyd"));
-    let wanted = desired([acme(), ann(), user("acme", "bob"), user("acme", "cyd").pinned("p999").adopted(AdoptionPolicy::Always)]);
-    assert_eq!(codes(&stage.plan(&wanted).await, "acme/user/cyd"), ["G012"]);
-    stage.done(&wanted, &[]).await;
-}
-
-#[tokio::test]
-async fn a_pinned_id_that_is_not_there_is_not_made() {
-    let stage = stage().given(&desired([acme()])).await;
-    let wanted = desired([acme(), ann().pinned("p999")]);
-    assert_eq!(codes(&stage.plan(&wanted).await, "acme/user/ann"), ["G012"]);
-    stage.done(&wanted, &[]).await;
-}
-
-#[tokio::test]
-async fn two_objects_with_the_key_are_ambiguous() {
-    let stage = stage().spec(|s| s.adoption = AdoptionPolicy::Always).given(&desired([acme()])).await;
-    stage.portal.put(&ann());
-    stage.portal.put(&ann());
-    assert_eq!(codes(&stage.plan(&both()).await, "acme/user/ann"), ["G012"]);
-}
-
-#[tokio::test]
-async fn made_anew_by_hand_under_the_same_key_is_an_error_and_no_guess() {
-    let stage = stage().given(&both()).await;
-    stage.portal.delete("acme", Kind::User, "ann@acme.example");
-    stage.portal.put(&ann());
-    assert_eq!(codes(&stage.plan(&both()).await, "acme/user/ann"), ["G012"]);
 }
 
 #[tokio::test]

@@ -27,11 +27,6 @@ impl Fuse {
         self.blows_after.store(k, Ordering::SeqCst);
     }
 
-    /// How many effects there were since.
-    pub(crate) fn effects(&self) -> usize {
-        self.done.load(Ordering::SeqCst)
-    }
-
     /// Has one effect, unless the process is dead already.
     pub(crate) async fn effect<T>(&self, effect: impl FnOnce() -> T) -> T {
         self.alive().await;

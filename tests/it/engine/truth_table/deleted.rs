@@ -1,0 +1,109 @@
+//! The longest row: ours, present and no longer declared. Deleted only if everything holds; each condition has its test.
+
+use super::*;
+
+#[tokio::test]
+async fn a_row_and_present_and_not_declared_is_deleted_if_all_holds() {
+    let stage = stage().given(&both()).await;
+    stage.check_plan(&stage.plan(&desired([acme()])).await, &["acme/user/ann delete"]);
+    let applied = stage.done(&desired([acme()]), &["delete acme/user/ann"]).await;
+    assert_eq!(applied.report.final_plan_empty, Some(true));
+    assert_eq!(stage.bench.ledger.of("main", "acme").tombstones[0].address, address("acme/user/ann"));
+}
+
+/// Ann is ours and no longer declared, and something speaks against deleting her: she stays, and the plan says why.
+async fn check_kept(stage: Stage, why: &str) {
+    let body = stage.plan(&desired([acme()])).await;
+    stage.check_plan(&body, &[]);
+    let said = retained(&body, "acme/user/ann").unwrap_or_default();
+    assert!(said.contains(why), "{said:?} says {why:?}");
+    stage.done(&desired([acme()]), &[]).await;
+}
+
+#[tokio::test]
+async fn what_another_installation_owns_is_kept() {
+    let stage = stage().given(&both()).await;
+    stage.bench.ledger.edit_row("main", "acme/user/ann", |row| row.owner = "them".into());
+    check_kept(stage, "another installation owns it").await;
+}
+
+#[tokio::test]
+async fn what_another_installation_marked_since_is_kept_and_not_changed() {
+    let stage = stage().given(&both()).await;
+    stage.portal.alter("acme", Kind::User, "ann@acme.example", |o| Some(LiveObject { owner: Some("them".into()), ..o }));
+    let wanted = desired([acme(), ann().with("firstName", "Ann")]);
+    assert_eq!(codes(&stage.plan(&wanted).await, "acme/user/ann"), ["G010"]);
+    check_kept(stage, "another installation").await;
+}
+
+#[tokio::test]
+async fn what_was_adopted_is_kept_unless_released() {
+    let stage = stage().spec(|s| s.adoption = AdoptionPolicy::Always).given(&desired([acme()])).await;
+    stage.portal.put(&ann());
+    let stage = stage.given(&both()).await;
+    stage.bench.ledger.edit_row("main", "acme/user/ann", |row| row.released = true);
+    stage.check_plan(&stage.plan(&desired([acme()])).await, &["acme/user/ann delete"]);
+    stage.bench.ledger.edit_row("main", "acme/user/ann", |row| row.released = false);
+    check_kept(stage, "adopted").await;
+}
+
+#[tokio::test]
+async fn what_pruning_is_off_for_is_kept() {
+    check_kept(stage().spec(|s| s.delete_members = DeletionPolicy::Orphan).given(&both()).await, "deletion policy").await;
+    // What a resource says of itself goes before the portal's policy.
+    let stays = desired([acme(), ann().deleted(DeletionPolicy::Orphan)]);
+    let mut stage = stage().given(&stays).await;
+    stage.bench.purpose = Purpose::Destroy;
+    assert!(retained(&stage.plan(&stays).await, "acme/user/ann").unwrap().contains("deletion policy"));
+}
+
+#[tokio::test]
+async fn what_a_short_list_shows_or_does_not_show_is_kept() {
+    let stage = stage().given(&desired([acme(), ann(), user("acme", "bob")])).await;
+    stage.portal.behave(|m| drop(m.partial.insert(Kind::User, "page 2 timed out".to_owned())));
+    let body = stage.plan(&desired([acme()])).await;
+    stage.check_plan(&body, &[]);
+    for at in ["acme/user/ann", "acme/user/bob"] {
+        assert!(retained(&body, at).unwrap().contains("page 2 timed out"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_the_portals_own_is_kept() {
+    let stage = stage().given(&both()).await;
+    stage.portal.alter("acme", Kind::User, "ann@acme.example", |o| Some(LiveObject { portals_own: true, ..o }));
+    check_kept(stage, "portal's own").await;
+}
+
+#[tokio::test]
+async fn protection_outlasts_its_declaration_and_is_released_only_by_saying_so() {
+    let stage = stage().given(&desired([acme(), ann().protect(true)])).await;
+    assert_eq!(codes(&stage.plan(&desired([acme()])).await, "acme/user/ann"), ["G009"]);
+    stage.done(&desired([acme()]), &[]).await;
+    let stage = stage.given(&both()).await;
+    assert_eq!(codes(&stage.plan(&desired([acme()])).await, "acme/user/ann"), ["G009"], "silence releases nothing");
+    stage.check_plan(&stage.plan(&desired([acme(), ann().protect(false)])).await, &["acme/user/ann unprotect"]);
+    let stage = stage.given(&desired([acme(), ann().protect(false)])).await;
+    stage.done(&desired([acme()]), &["delete acme/user/ann"]).await;
+}
+
+#[tokio::test]
+async fn a_protected_tenant_is_not_destroyed() {
+    let mut stage = stage().spec(|s| s.delete_organizations = DeletionPolicy::Delete).given(&desired([acme().protect(true)])).await;
+    stage.bench.purpose = Purpose::Destroy;
+    let body = stage.plan(&desired([acme()])).await;
+    assert_eq!(body.mode, Mode::Destroy);
+    assert!(codes(&body, "acme/organization/acme").contains(&"G009".to_owned()));
+}
+
+#[tokio::test]
+async fn beyond_the_limits_nothing_is_deleted_unless_approved() {
+    let six = || (0..6).map(|n| user("acme", &format!("u{n}")));
+    let mut stage = stage().given(&desired(six().chain([acme()]))).await;
+    let applied = stage.done(&desired([acme()]), &[]).await;
+    assert!(applied.outcome("acme/user/u0").starts_with("held: G001"));
+    stage.bench.approvals.digests.push(applied.plan.units[0].digest.clone());
+    let applied = stage.bench.apply(&desired([acme()])).await;
+    assert_eq!(applied.report.final_plan_empty, Some(true));
+    assert_eq!(stage.portal.took().len(), 6);
+}
