@@ -226,7 +226,7 @@ pub const fn effect_words(effect: Effect) -> &'static str {
 
 fn waiting_words(waits_for: &str, technician: bool) -> String {
     let who = if technician { " (a technician)" } else { "" };
-    format!("waits for {}{who}", sentence(waits_for))
+    format!("waits: {}{who}", sentence(waits_for))
 }
 
 /// A text of others: visible, and not longer than a sentence.
