@@ -81,6 +81,7 @@ fn ended(output: &Output, failure: &Failure) -> Exit {
     if !failure.message.is_empty() {
         output.error(&format!("error: {}", crate::report::escape::visible(&failure.message)));
     }
+    failure.items.iter().for_each(|item| output.error(&format!("  {}", crate::report::escape::visible(item))));
     if !failure.help.is_empty() {
         output.error(&format!("  help: {}", failure.help));
     }

@@ -114,8 +114,7 @@ type Pick = fn(&OutcomeResult) -> Option<String>;
 /// The sections of the text, the most urgent first. What is simply done is only counted.
 const SECTIONS: &[(Tone, &str, Pick)] = &[
     (Tone::Alarm, "Failed:", |r| match r {
-        OutcomeResult::Failed { message, denied: false } => Some(message.clone()),
-        OutcomeResult::Failed { message, denied: true } => Some(format!("access denied: {message}")),
+        OutcomeResult::Failed { message, denied: _ } => Some(message.clone()),
         _ => None,
     }),
     (Tone::Alarm, "Uncertain, the next run looks first:", |r| match r {

@@ -82,12 +82,9 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     if let Some(saved) = &at.saved {
         let differences = stale(&document, saved);
         if !differences.is_empty() {
-            let list = differences.iter().map(|d| format!("\n  {d}")).collect::<String>();
-            return Err(Failure::new(
-                Exit::Stale,
-                format!("the saved plan is stale; nothing was changed. What would be done now is not in it:{list}"),
-            )
-            .help("plan again with `plan --out`, and read it"));
+            let message = "the saved plan is stale; nothing was changed. What would be done now is not in it:";
+            let help = "plan again with `plan --out`, and read it";
+            return Err(Failure { items: differences, ..Failure::new(Exit::Stale, message).help(help) });
         }
     }
     tell(face, args, &document)?;

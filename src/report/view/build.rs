@@ -96,7 +96,9 @@ fn notes(change: &ResourceChange, whole: bool) -> Vec<String> {
     if let Some(previous) = &change.previous_address {
         notes.push(format!("was {previous}"));
     }
+    // A reason says more than its cause.
     match change.cause {
+        _ if !change.action_reason.is_empty() => {}
         Cause::Manifest => {}
         Cause::Drift => notes.push("was changed in the portal".to_owned()),
         Cause::Both => notes.push("was changed in the portal and in the manifest".to_owned()),
