@@ -56,7 +56,7 @@ pub enum Command {
     Apply(ApplyCommand),
     /// Show what differs from what was last applied
     Drift(DriftArgs),
-    /// Write manifests for what a portal has and adopt it into the ledger on the next apply
+    /// Write manifests for what a portal has, and record it as adopted
     Import(ImportArgs),
     /// Show a saved plan, or what is declared and recorded of a tenant
     Show(ShowArgs),
@@ -185,9 +185,9 @@ pub struct ValidateArgs {
     /// Where things are.
     #[command(flatten)]
     pub places: Places,
-    /// `text` or `json`
-    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    pub output: Format,
+    /// Format of the result
+    #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
+    pub output: Data,
 }
 
 /// What `plan` and `apply` take alike.
@@ -309,9 +309,9 @@ pub struct AccessArgs {
     /// Read the portals too: who has access now, and who has only been invited
     #[arg(long)]
     pub live: bool,
-    /// `text` or `json`
-    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    pub output: Format,
+    /// Format of the result
+    #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
+    pub output: Data,
 }
 
 /// `capabilities`.
@@ -320,9 +320,9 @@ pub struct CapabilitiesArgs {
     /// The profile: a name or a path
     #[arg(default_value = "embedded")]
     pub profile: String,
-    /// `text` or `json`
-    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    pub output: Format,
+    /// Format of the result
+    #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
+    pub output: Data,
 }
 
 /// `profile`.
@@ -371,7 +371,16 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
-/// Formats.
+/// Formats of what is for people and programs alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Data {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Formats of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.

@@ -13,6 +13,8 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// One line for a person; empty if the diagnostics say it all.
     pub(crate) message: String,
+    /// What the message speaks of, one a line.
+    pub(crate) items: Vec<String>,
     /// What to do; may be empty.
     pub(crate) help: String,
     /// Problems with places.
@@ -22,7 +24,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// With a message.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: String::new(), diagnostics: Vec::new() }
+        Self { exit, message: message.into(), items: Vec::new(), help: String::new(), diagnostics: Vec::new() }
     }
 
     /// Says what to do.
@@ -38,7 +40,7 @@ impl Failure {
 
     /// Problems that speak for themselves.
     pub(crate) fn of_diagnostics(exit: Exit, diagnostics: Vec<Diagnostic>) -> Self {
-        Self { exit, message: String::new(), help: String::new(), diagnostics }
+        Self { exit, message: String::new(), items: Vec::new(), help: String::new(), diagnostics }
     }
 }
 

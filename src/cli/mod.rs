@@ -78,11 +78,10 @@ fn said_by_clap(output: &Output, error: &clap::Error) -> Exit {
 
 fn ended(output: &Output, failure: &Failure) -> Exit {
     output.diagnostics(&failure.diagnostics);
-    if failure.message.is_empty() {
-        output.error(&crate::report::diagnostics::tally(&failure.diagnostics));
-    } else {
+    if !failure.message.is_empty() {
         output.error(&format!("error: {}", crate::report::escape::visible(&failure.message)));
     }
+    failure.items.iter().for_each(|item| output.error(&format!("  {}", crate::report::escape::visible(item))));
     if !failure.help.is_empty() {
         output.error(&format!("  help: {}", failure.help));
     }

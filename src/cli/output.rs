@@ -52,6 +52,11 @@ impl Output {
     }
 }
 
+/// `1 lock`, `2 locks`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 fn write_whole(out: &mut impl Write, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     if !text.ends_with('\n') && !text.is_empty() {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Command};
 use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
 
 /// Prefix of all our variables.
 const PREFIX: &str = "TENANTRY_";
@@ -60,12 +61,19 @@ impl Settings {
         };
         let mac_key = text("TENANTRY_MAC_KEY").or_else(|| or_file("TENANTRY_MAC_KEY"));
         let ledger = or_file("TENANTRY_LEDGER");
+        let format = text("TENANTRY_LOG_FORMAT");
+        if format.as_ref().is_some_and(|v| !["text", "json"].contains(&v.as_str())) {
+            wrong.push("TENANTRY_LOG_FORMAT is neither `text` nor `json`".to_owned());
+        }
+        if let Some(error) = text("TENANTRY_LOG").and_then(|v| EnvFilter::try_new(v).err()) {
+            wrong.push(format!("TENANTRY_LOG names no log levels: {error}; write one such as `info`, or `tenantry=debug`"));
+        }
         let settings = Self {
             no_color: text("NO_COLOR").is_some(),
             ci: text("CI").is_some_and(|v| v != "false" && v != "0"),
             terminal: std::io::stdin().is_terminal(),
             log: text("TENANTRY_LOG").or_else(|| text("RUST_LOG")),
-            log_json: text("TENANTRY_LOG_FORMAT").is_some_and(|v| v == "json"),
+            log_json: format.is_some_and(|v| v == "json"),
             mac_key: mac_key.map(SecretString::from),
             ledger,
         };

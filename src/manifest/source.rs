@@ -161,7 +161,9 @@ impl Walk {
             let inner = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
             self.folder(root, path, &inner, &real, depth + 1);
         } else if metadata.is_file() {
-            self.file(root, path, below, real, metadata.len());
+            if !is_own_plan(path) {
+                self.file(root, path, below, real, metadata.len());
+            }
         } else {
             self.unreadable(path, "it is no regular file");
         }
@@ -203,6 +205,20 @@ impl Walk {
         let text = format!("{} cannot be read: {why}", display(path));
         self.diagnostics.push(Diagnostic::error(codes::UNREADABLE_FILE, text));
     }
+}
+
+/// True for a plan that was saved among the manifests: what the program wrote there itself is no manifest. Only its beginning is read.
+fn is_own_plan(path: &Path) -> bool {
+    const BEGINNING: u64 = 256;
+    if path.extension().is_none_or(|e| e != "json") {
+        return false;
+    }
+    let mut beginning = Vec::new();
+    if fs::File::open(path).and_then(|f| f.take(BEGINNING).read_to_end(&mut beginning)).is_err() {
+        return false;
+    }
+    let beginning = String::from_utf8_lossy(&beginning);
+    beginning.trim_start().starts_with('{') && ["\"format_version\"", "\"plan_digest\""].iter().all(|key| beginning.contains(key))
 }
 
 /// A path as it is shown: as typed, without a leading `./`.

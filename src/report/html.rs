@@ -88,7 +88,7 @@ fn tenant(out: &mut String, tenant: &TenantView) {
         tenant.drift.iter().for_each(|d| change(out, d));
     }
     let waiting = tenant.waiting.iter().map(|(address, words)| format!("{address} {words}"));
-    let retained = tenant.retained.iter().map(|(address, why)| format!("{address} is no longer declared and stays: {why}"));
+    let retained = tenant.retained.iter().map(|(address, why)| format!("{address} stays: {why}"));
     let unmanaged = tenant.unmanaged.iter().map(|(what, names)| format!("unmanaged and never touched: {what}: {}", names.join(", ")));
     for aside in waiting.chain(retained).chain(unmanaged) {
         let _ = writeln!(out, "<p class=\"dim\">{}</p>", html(&aside));

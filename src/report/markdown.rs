@@ -151,7 +151,7 @@ fn tenant(tenant: &TenantView, heading: String) -> Vec<String> {
         lines.push(format!("# and {} said above, for several tenants", tenant.shared));
     }
     lines.extend(tenant.waiting.iter().map(|(address, words)| format!("# {address} {words}")));
-    lines.extend(tenant.retained.iter().map(|(address, why)| format!("# {address} is no longer declared and stays: {why}")));
+    lines.extend(tenant.retained.iter().map(|(address, why)| format!("# {address} stays: {why}")));
     lines.extend(tenant.unmanaged.iter().map(|(what, names)| format!("# unmanaged and never touched: {what}: {}", names.join(", "))));
     if lines.is_empty() { Vec::new() } else { details(&heading, "diff", &lines) }
 }

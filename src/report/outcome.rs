@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::escape::{cut, visible};
 use super::style::{Style, Tone};
 use crate::apply::outcome::{Outcome, OutcomeResult, RunReport};
+use crate::model::Address;
 
 /// Outcomes of one sort that are named, unless everything was asked for.
 const NAMED: usize = 20;
@@ -86,10 +87,13 @@ pub fn text(report: &RunReport, style: &Style) -> String {
         }
         out.push('\n');
     }
-    if !report.remaining.is_empty() {
+    // What failed, was held or waits is out of step for a reason that stands above.
+    let explained = |address: &&Address| report.outcomes.iter().any(|o| o.address == **address && o.result != OutcomeResult::Done);
+    let remaining: Vec<_> = report.remaining.iter().filter(|a| !explained(a)).collect();
+    if !remaining.is_empty() {
         out.push_str(&style.paint(Tone::Heading, "Still out of step afterwards, with no known reason:"));
         out.push('\n');
-        for address in &report.remaining {
+        for address in remaining {
             out.push_str(&format!("  {address}\n"));
         }
         out.push('\n');
@@ -110,8 +114,7 @@ type Pick = fn(&OutcomeResult) -> Option<String>;
 /// The sections of the text, the most urgent first. What is simply done is only counted.
 const SECTIONS: &[(Tone, &str, Pick)] = &[
     (Tone::Alarm, "Failed:", |r| match r {
-        OutcomeResult::Failed { message, denied: false } => Some(message.clone()),
-        OutcomeResult::Failed { message, denied: true } => Some(format!("access denied: {message}")),
+        OutcomeResult::Failed { message, denied: _ } => Some(message.clone()),
         _ => None,
     }),
     (Tone::Alarm, "Uncertain, the next run looks first:", |r| match r {

@@ -112,7 +112,7 @@ impl Page<'_> {
             self.line(2, Tone::Dim, &format!("{address} {words}"));
         }
         for (address, why) in &tenant.retained {
-            self.line(2, Tone::Dim, &format!("{address} is no longer declared and stays: {why}"));
+            self.line(2, Tone::Dim, &format!("{address} stays: {why}"));
         }
         for (what, names) in &tenant.unmanaged {
             let heading = format!("unmanaged and never touched: {what}: ");

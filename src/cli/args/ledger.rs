@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Format, Places};
+use super::{Data, Places};
 
 /// `ledger`.
 #[derive(Debug, Args)]
@@ -23,9 +23,9 @@ pub enum LedgerAction {
         /// Only these tenants, as globs; repeatable
         #[arg(long, value_name = "GLOB")]
         tenant: Vec<String>,
-        /// `text` or `json`
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-        output: Format,
+        /// Format of the result
+        #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
+        output: Data,
     },
     /// Show one row with its open intents, attestation and tombstones
     Show(RowArgs),
@@ -58,9 +58,9 @@ pub enum LedgerAction {
         /// How many records, newest first
         #[arg(long, default_value_t = 50)]
         limit: usize,
-        /// `text` or `json`
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-        output: Format,
+        /// Format of the result
+        #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
+        output: Data,
     },
 }
 

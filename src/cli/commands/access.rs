@@ -1,7 +1,7 @@
 //! `access`: who may enter which customer, by which grant. Only reads.
 
 use crate::cli::Face;
-use crate::cli::args::{AccessArgs, Format, Select};
+use crate::cli::args::{AccessArgs, Data, Select};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{self, Session};
@@ -31,6 +31,6 @@ pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Fail
     let views: Vec<_> = seen.iter().map(|(portal, tenant, live)| (portal, tenant, live)).collect();
     let mut report = AccessReport::new(&session.desired, &views);
     report.tenants.retain(|tenant, _| wanted.tenant(tenant));
-    face.output.data(&if args.output == Format::Json { access::json(&report) } else { access::text(&report, &face.output.data) });
+    face.output.data(&if args.output == Data::Json { access::json(&report) } else { access::text(&report, &face.output.data) });
     Ok(Exit::first(exits))
 }

@@ -9,15 +9,14 @@ use jiff::Timestamp;
 
 use super::plan::{self, JudgedPlan, document, show};
 use crate::apply::{Event, OutcomeResult, Run, RunReport, Stop, World};
-use crate::cli::args::ApplyCommand;
+use crate::cli::args::{ApplyCommand, Format};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{Session, mac_with};
 use crate::cli::watch::Watch;
 use crate::cli::{Face, ask};
-
 use crate::engine::{self, Pattern, Purpose, Scope, View};
-use crate::guard::{self, Approvals};
+use crate::guard::{self, Approvals, Unused};
 use crate::ledger::{Holder, Ledger, LedgerError, LockId};
 use crate::model::{Kind, PortalName};
 use crate::plan::document::{PlanDocument, SavedPlan, read_saved, stale};
@@ -38,6 +37,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
             "give --auto-approve, or --approve-digest with the digest of a plan that somebody read, or a plan saved with `plan --out`",
         ));
     }
+    check(args)?;
     let stop = Arc::new(Stops::default());
     stop.listen(args.planning.automation.timeout);
     let (session, scope, purpose, saved) = prepare(face, args)?;
@@ -52,6 +52,17 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     Ok(exit)
 }
 
+/// A slip of the hand is told before anything is read.
+fn check(args: &ApplyCommand) -> Result<(), Failure> {
+    if let Format::Html | Format::Gitlab = args.planning.show.output {
+        return Err(Failure::usage("apply says what it did as text, json or markdown").help("`plan -o` has the other formats"));
+    }
+    match args.allow.iter().find(|(code, _)| !guard::GUARDS.iter().any(|g| g.code == *code)) {
+        Some((code, _)) => Err(Failure::usage(Unused::Code(code.clone()).to_string())),
+        None => Ok(()),
+    }
+}
+
 /// What is at hand while the lock is held.
 struct Locked<'a> {
     session: Session,
@@ -64,33 +75,35 @@ struct Locked<'a> {
 }
 
 async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result<Exit, Failure> {
+    plan::check_selected(&args.planning.select, &at.session, &at.scope, at.ledger).await?;
     let key = at.session.key_for_writing(at.ledger).await?;
     let planned = plan::plan(&at.session, at.ledger, &at.scope, at.purpose, key.as_ref(), &args.planning.limits).await?;
     let document = document(&planned.plan);
     if let Some(saved) = &at.saved {
         let differences = stale(&document, saved);
         if !differences.is_empty() {
-            let list = differences.iter().map(|d| format!("\n  {d}")).collect::<String>();
-            return Err(Failure::new(
-                Exit::Stale,
-                format!("the saved plan is stale; nothing was changed. What would be done now is not in it:{list}"),
-            )
-            .help("plan again with `plan --out`, and read it"));
+            let message = "the saved plan is stale; nothing was changed. What would be done now is not in it:";
+            let help = "plan again with `plan --out`, and read it";
+            return Err(Failure { items: differences, ..Failure::new(Exit::Stale, message).help(help) });
         }
     }
-    show(face, &args.planning.show, &document, "default", None)?;
+    tell(face, args, &document)?;
     face.output.diagnostics(&at.session.warnings);
     let mut exits: Vec<_> = planned.unreachable.iter().map(|(_, error)| exit_of(error)).collect();
     let Some((approved, approval)) = approve(face, args, planned, &document)? else {
         return Ok(Exit::Refused);
     };
     if at.stop.stop.requested() {
+        face.output.error("The run was stopped before anything was begun: nothing was changed.");
         return Ok(at.stop.exit().unwrap_or(Exit::Cancelled));
     }
     if approved.body.refused().next().is_some() {
         exits.push(Exit::Refused);
     }
     if document.is_empty() && approved.body.units.iter().all(|u| u.settled.is_empty()) {
+        if args.planning.show.output == Format::Json && !args.planning.show.json {
+            face.output.data(&report::outcome::json(&nothing_done(&document, at.session.closed.is_empty() && exits.is_empty())));
+        }
         return Ok(Exit::first(exits));
     }
     let report = carry_out(face, args, at, &approved, approval, key.as_ref()).await?;
@@ -98,6 +111,29 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     exits.extend(at.stop.exit());
     exits.extend(exits_of(&report));
     Ok(Exit::first(exits))
+}
+
+/// Shows the plan. As JSON there is one document, the result; `--json-into` has the plan, and a person who is asked reads it as text.
+fn tell(face: &Face<'_>, args: &ApplyCommand, document: &PlanDocument) -> Result<(), Failure> {
+    if args.planning.show.output != Format::Json || args.planning.show.json {
+        return show(face, &args.planning.show, document, "default", None);
+    }
+    if let Some(file) = &args.planning.show.json_into {
+        plan::write(file, &document.to_json())?;
+    }
+    face.output.note(&report::text::plan(document, &face.output.notes));
+    Ok(())
+}
+
+fn nothing_done(document: &PlanDocument, in_step: bool) -> RunReport {
+    RunReport {
+        plan_digest: document.plan_digest.clone(),
+        timestamp: Timestamp::now(),
+        outcomes: Vec::new(),
+        final_plan_empty: in_step,
+        stopped: None,
+        remaining: Vec::new(),
+    }
 }
 
 /// The plan with what a person said about it; `None`: they said no, or may not say yes.
@@ -142,8 +178,7 @@ async fn carry_out(
     let identity = at.ledger.identity().await?;
     let mac = mac_with(key);
     let run = Run { who: Holder::current("apply").who, ticket: args.ticket.clone(), approval };
-    let changes = approved.released().map(|u| u.changes.len() as u64).sum();
-    let watch = Watch::new(&face.output, args.planning.show.json, changes);
+    let watch = Watch::new(&face.output, args.planning.show.json, approved);
     let world = World {
         portals: &writers,
         ledger: at.ledger,
@@ -176,14 +211,15 @@ async fn carry_out(
 }
 
 fn print(face: &Face<'_>, args: &ApplyCommand, report: &RunReport) {
-    use crate::cli::args::Format;
-    if args.planning.show.json {
-        face.output.data(&report::stream::apply_summary(report, Timestamp::now()));
-    } else if args.planning.show.output == Format::Json {
-        face.output.data(&report::outcome::json(report));
-    } else {
-        face.output.data(&report::outcome::text(report, &face.output.data));
-    }
+    let text = || report::outcome::text(report, &face.output.data);
+    // Indented text is code in Markdown whatever it says.
+    let indented = || text().lines().map(|line| format!("    {line}\n")).collect::<String>();
+    face.output.data(&match args.planning.show.output {
+        _ if args.planning.show.json => report::stream::apply_summary(report, Timestamp::now()),
+        Format::Json => report::outcome::json(report),
+        Format::Markdown => format!("\n{}", indented()),
+        Format::Text | Format::Html | Format::Gitlab => text(),
+    });
     if let Some(why) = &report.stopped {
         face.output.error(&format!("error: the run stopped before its end: {why}\n  help: run again; what was begun is found out first"));
     }
@@ -214,7 +250,7 @@ fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
     }
     let scope = plan::scope(&args.planning.select, &args.planning.places)?;
     let session = Session::open(face, &args.planning.places, &scope)?;
-    plan::check_selected(&session, &scope)?;
+    plan::check_portals(&session, &scope)?;
     let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     Ok((session, scope, purpose, None))
 }

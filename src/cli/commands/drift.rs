@@ -12,8 +12,9 @@ use crate::engine::Purpose;
 pub(super) async fn run(face: &Face<'_>, args: &DriftArgs) -> Result<Exit, Failure> {
     let scope = plan::scope(&args.select, &args.places)?;
     let session = Session::open(face, &args.places, &scope)?;
-    plan::check_selected(&session, &scope)?;
+    plan::check_portals(&session, &scope)?;
     let ledger = session.ledger().await?;
+    plan::check_selected(&args.select, &session, &scope, ledger.as_ref()).await?;
     let limits = LimitArgs { max_delete: None, min_admins: None };
     let planned = plan::plan(&session, ledger.as_ref(), &scope, Purpose::Look, None, &limits).await?;
     let document = plan::document(&planned.plan);

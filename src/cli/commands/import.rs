@@ -9,9 +9,10 @@ use jiff::Timestamp;
 
 use super::plan;
 use crate::cli::Face;
-use crate::cli::args::{ImportArgs, Select};
+use crate::cli::args::{ImportArgs, Places, Select};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
+use crate::cli::output::counted;
 use crate::cli::session::{self, Session};
 use crate::engine::import::{self, Imported};
 use crate::engine::{Scope, Served};
@@ -28,7 +29,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
     let wanted =
         session::scope(&Select { tenant: args.tenant.clone(), portal: args.portal.iter().cloned().collect(), ..Select::default() })?;
     let session = Session::open(face, &args.places, &Scope::default())?;
-    plan::check_selected(&session, &wanted)?;
+    plan::check_portals(&session, &wanted)?;
     let served = one_portal(&session, &wanted)?;
     let unread = |e: PortalError| Failure::new(exit_of(&e), format!("portal {} cannot be read: {e}", served.spec.name));
     let all = served.observe.tenants().await.map_err(unread)?;
@@ -52,13 +53,25 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
         }
         return Ok(Exit::Success);
     }
+    let written = imported.len();
     write_files(args, &imported)?;
     record(&session, &served.spec.name, imported).await?;
-    face.output.note(&format!(
-        "Written to {}; what the manifests declare is recorded as adopted. Read them, then run `tenantry plan`.",
-        args.into.display()
-    ));
+    let files = counted(written, "file");
+    face.output.note(&format!("Wrote {files} to {}; what they declare is recorded as adopted.", args.into.display()));
+    face.output.note(&format!("Now read them, then: {}", next(args)));
     Ok(Exit::Success)
+}
+
+/// The command line of a plan with nothing to do: the same portal and ledger, the new manifests.
+fn next(args: &ImportArgs) -> String {
+    let mut words = vec!["tenantry".to_owned(), "plan".to_owned(), "-f".to_owned(), args.into.display().to_string()];
+    let ImportArgs { places, .. } = args;
+    words.extend(places.portals.iter().flat_map(|dir| ["--portals".to_owned(), dir.display().to_string()]));
+    let there = Places { file: vec![args.into.clone()], ..places.clone() };
+    if session::state_dir(&there) != session::state_dir(places) || places.state_dir.is_some() {
+        words.extend(["--state-dir".to_owned(), session::state_dir(places).display().to_string()]);
+    }
+    words.join(" ")
 }
 
 fn one_portal<'a>(session: &'a Session, wanted: &Scope) -> Result<&'a Served, Failure> {

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::cli::Face;
-use crate::cli::args::InitArgs;
+use crate::cli::args::{InitArgs, Places};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::session;
 use crate::model::Name;
 
 /// Runs `init`.
@@ -17,7 +18,12 @@ pub(super) fn run(face: &Face<'_>, args: &InitArgs) -> Result<Exit, Failure> {
     std::fs::create_dir_all(&args.directory)
         .map_err(|e| Failure::new(Exit::Error, format!("{} cannot be made: {e}", args.directory.display())))?;
     place(face, &args.directory.join(format!("{name}.yaml")), &customer(&name))?;
-    place(face, &args.directory.join(".gitignore"), "# The ledger and the embedded portal of this machine.\n.tenantry/\n")?;
+    let places = Places { file: vec![args.directory.clone()], portals: None, state_dir: None, ledger: None };
+    place(
+        face,
+        &session::state_dir(&places).with_file_name(".gitignore"),
+        "# The ledger and the embedded portal of this machine.\n.tenantry/\n",
+    )?;
     face.output.note(&format!("Now read what it would do: tenantry plan -f {}", args.directory.display()));
     Ok(Exit::Success)
 }

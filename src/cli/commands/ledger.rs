@@ -1,16 +1,18 @@
 //! `ledger` and `unlock`: looking at and correcting the record of what is ours. Corrections take the tenant's lock like any run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::cli::Face;
-use crate::cli::args::{Format, LedgerAction, LedgerCommand, RowArgs, Select, UnlockArgs};
+use crate::cli::args::{Data, LedgerAction, LedgerCommand, RowArgs, Select, UnlockArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::output::counted;
 use crate::cli::session;
 use crate::engine::Scope;
-use crate::ledger::{AuditRecord, Holder, Ledger, LedgerLocation, LedgerRead, LockId, Write};
+use crate::ledger::{AuditRecord, Holder, Ledger, LedgerLocation, LedgerRead, Lock, LockId, Write};
 use crate::model::ledger::Tombstone;
 use crate::model::{Address, LedgerRow, LedgerState, Origin, PortalName};
 use crate::report::style::table;
@@ -56,11 +58,12 @@ pub(super) async fn unlock(face: &Face<'_>, args: &UnlockArgs) -> Result<Exit, F
         return Err(Failure::new(Exit::Error, format!("no lock has the id {}", args.id))
             .help("`tenantry ledger list` shows the locks that are held"));
     }
-    face.output.note(&format!("Broken: {broken} locks. Make sure that their holder has really stopped."));
+    let tenants = counted(broken, "tenant");
+    face.output.note(&format!("Broken: the lock {} on {tenants}. Make sure that its holder has really stopped.", args.id));
     Ok(Exit::Success)
 }
 
-async fn list(face: &Face<'_>, location: &LedgerLocation, scope: &Scope, output: Format) -> Result<Exit, Failure> {
+async fn list(face: &Face<'_>, location: &LedgerLocation, scope: &Scope, output: Data) -> Result<Exit, Failure> {
     let ledger = location.open_read_only().await?;
     let mut rows = vec![["PORTAL", "ADDRESS", "ID", "NATURAL KEY", "ORIGIN", "PROTECTED"].map(str::to_owned).to_vec()];
     let mut json = Vec::new();
@@ -73,7 +76,7 @@ async fn list(face: &Face<'_>, location: &LedgerLocation, scope: &Scope, output:
         }
     }
     let locks = ledger.locks().await?;
-    if output == Format::Json {
+    if output == Data::Json {
         let locks: Vec<_> = locks
             .iter()
             .map(|l| serde_json::json!({ "id": l.id, "portal": l.portal, "tenant": l.tenant, "holder": l.holder, "until": l.until }))
@@ -86,13 +89,21 @@ async fn list(face: &Face<'_>, location: &LedgerLocation, scope: &Scope, output:
     } else {
         face.output.data(&table(&rows, 0));
     }
-    for lock in locks {
-        face.output.note(&format!(
-            "locked: {} in {} by {} ({}) until {}, id {}",
-            lock.tenant, lock.portal, lock.holder.who, lock.holder.operation, lock.until, lock.id.0
-        ));
-    }
+    face.output.data(&held(&locks));
     Ok(Exit::Success)
+}
+
+/// The locks, one line each: a run holds one on all of its tenants.
+fn held(locks: &[Lock]) -> String {
+    let mut by_id: BTreeMap<&str, Vec<&Lock>> = BTreeMap::new();
+    locks.iter().for_each(|l| by_id.entry(&l.id.0).or_default().push(l));
+    let line = |(id, locks): (&str, Vec<&Lock>)| {
+        let first = locks.first()?;
+        let more = if locks.len() > 1 { format!(" and {}", counted(locks.len() - 1, "more tenant")) } else { String::new() };
+        let Lock { tenant, portal, holder, until, .. } = first;
+        Some(format!("locked: {tenant}{more} in portal {portal} by {} ({}) until {until}, id {id}\n", holder.who, holder.operation))
+    };
+    by_id.into_iter().filter_map(line).collect()
 }
 
 async fn show(face: &Face<'_>, location: &LedgerLocation, args: &RowArgs) -> Result<Exit, Failure> {
@@ -112,12 +123,17 @@ async fn show(face: &Face<'_>, location: &LedgerLocation, args: &RowArgs) -> Res
     Ok(Exit::Success)
 }
 
-async fn audit(face: &Face<'_>, location: &LedgerLocation, limit: usize, output: Format) -> Result<Exit, Failure> {
+async fn audit(face: &Face<'_>, location: &LedgerLocation, limit: usize, output: Data) -> Result<Exit, Failure> {
     let records = location.open_read_only().await?.audit(limit).await?;
-    if output == Format::Json {
+    if output == Data::Json {
         face.output.data(&pretty(&serde_json::json!(records)));
         return Ok(Exit::Success);
     }
+    if records.is_empty() {
+        face.output.note("The audit record is empty: nothing was changed yet.");
+        return Ok(Exit::Success);
+    }
+    let head = ["WHEN", "WHO", "TICKET", "ADDRESS", "REQUEST", "RESULT"].map(str::to_owned).to_vec();
     let line = |r: &AuditRecord| {
         vec![
             r.at.to_string(),
@@ -128,7 +144,7 @@ async fn audit(face: &Face<'_>, location: &LedgerLocation, limit: usize, output:
             r.result.clone(),
         ]
     };
-    face.output.data(&table(&records.iter().map(line).collect::<Vec<_>>(), 0));
+    face.output.data(&table(&std::iter::once(head).chain(records.iter().map(line)).collect::<Vec<_>>(), 0));
     Ok(Exit::Success)
 }
 
@@ -144,16 +160,35 @@ async fn correct(
     let (portal, state, address) = find(ledger.as_ref(), args).await?;
     let row = state.rows.get(&address).ok_or_else(|| Failure::new(Exit::Error, format!("the ledger has no row for {address}")))?;
     let done = write(row, &portal);
+    let done_words = in_words(&done);
     let mut units = vec![(portal.clone(), address.tenant.clone())];
     if let Write::Move(_, _, to) = &done
         && to.tenant != address.tenant
     {
         return Err(Failure::usage("a row moves within its tenant: in another tenant it would be another object"));
     }
+    if let Write::Move(_, _, to) = &done {
+        if to.kind != address.kind {
+            return Err(Failure::usage(format!("a row keeps its kind: {address} is a {}", address.kind.def().noun)));
+        }
+        if state.rows.contains_key(to) {
+            return Err(Failure::usage(format!("the ledger has a row for {to} already"))
+                .help("forget that row first, if its object is not to be ours any more"));
+        }
+    }
     units.dedup();
     under_lock(ledger.as_ref(), &units, verb, vec![done, noted(&portal, &address, verb)]).await?;
-    face.output.note(&format!("{address} in portal {portal}: {verb} recorded."));
+    face.output.note(&format!("{address} in portal {portal} {done_words}."));
     Ok(Exit::Success)
+}
+
+/// What a correction came to, for a person.
+fn in_words(write: &Write) -> String {
+    match write {
+        Write::Move(_, _, to) => format!("is {to} from now on"),
+        Write::Remove(..) => "is forgotten: the portal keeps it, and it is ours no more".to_owned(),
+        _ => "is released: it may be deleted once it is no longer declared".to_owned(),
+    }
 }
 
 async fn settle(face: &Face<'_>, location: &LedgerLocation, intent: &str, args: &RowArgs) -> Result<Exit, Failure> {

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 
-use crate::cli::args::{CapabilitiesArgs, Cli, CompletionsArgs, Format, ManArgs, ProfileAction, ProfileCommand, SchemaArgs, SchemaName};
+use crate::cli::args::{CapabilitiesArgs, Cli, CompletionsArgs, Data, ManArgs, ProfileAction, ProfileCommand, SchemaArgs, SchemaName};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{Face, settings};
@@ -59,7 +59,7 @@ pub(super) fn capabilities(face: &Face<'_>, args: &CapabilitiesArgs) -> Result<E
     let root = std::path::Path::new(".");
     let profile = load_profile(&args.profile, Some(root)).map_err(|d| Failure::of_diagnostics(Exit::Invalid, d))?;
     let kinds = &profile.capabilities().kinds;
-    if args.output == Format::Json {
+    if args.output == Data::Json {
         let json: serde_json::Map<_, _> = kinds.iter().map(|(kind, c)| (kind.def().name.to_owned(), as_json(*kind, c))).collect();
         face.output.data(&serde_json::to_string_pretty(&json).unwrap_or_default());
         return Ok(Exit::Success);
@@ -142,7 +142,10 @@ pub(super) fn man(face: &Face<'_>, args: &ManArgs) -> Result<Exit, Failure> {
         }
     };
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page).map_err(|e| Failure::new(Exit::Error, e.to_string()))?;
+    clap_mangen::Man::new(command)
+        .source(format!("tenantry {}", env!("CARGO_PKG_VERSION")))
+        .render(&mut page)
+        .map_err(|e| Failure::new(Exit::Error, e.to_string()))?;
     face.output.data(&String::from_utf8_lossy(&page));
     Ok(Exit::Success)
 }

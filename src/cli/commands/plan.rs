@@ -1,5 +1,6 @@
 //! `plan`: what would change. Opens everything for reading alone.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -9,11 +10,10 @@ use crate::cli::args::{Automation, Format, LimitArgs, PlanCommand, Select, Show}
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{self, Session, mac_with};
-
-use crate::engine::{self, Planned, Purpose, Scope, View};
+use crate::engine::{self, Pattern, Planned, Purpose, Scope, View};
 use crate::guard::{self, Policy, Tighten};
 use crate::ledger::LedgerRead;
-use crate::model::PortalName;
+use crate::model::{PortalName, TenantName};
 use crate::plan::document::{PlanDocument, write_desired};
 use crate::plan::{Inputs, Judged, Plan};
 use crate::portal::PortalError;
@@ -24,8 +24,9 @@ use crate::secrets::MacKey;
 pub(super) async fn run(face: &Face<'_>, args: &PlanCommand) -> Result<Exit, Failure> {
     let scope = scope(&args.planning.select, &args.planning.places)?;
     let session = Session::open(face, &args.planning.places, &scope)?;
-    check_selected(&session, &scope)?;
+    check_portals(&session, &scope)?;
     let ledger = session.ledger().await?;
+    check_selected(&args.planning.select, &session, &scope, ledger.as_ref()).await?;
     let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     let key = session.key_for_looking(ledger.as_ref()).await?;
     let planned = plan(&session, ledger.as_ref(), &scope, purpose, key.as_ref(), &args.planning.limits).await?;
@@ -139,8 +140,46 @@ pub(super) fn scope(select: &Select, places: &crate::cli::args::Places) -> Resul
     Ok(scope)
 }
 
-/// A selection that selects nothing is a slip of the hand, and "No changes" would be a lie about it.
-pub(super) fn check_selected(session: &Session, scope: &Scope) -> Result<(), Failure> {
+/// A selection that selects nothing is a slip of the hand, and "No changes" would be a lie about it. A name counts if it is declared or recorded.
+pub(super) async fn check_selected(select: &Select, session: &Session, scope: &Scope, ledger: &dyn LedgerRead) -> Result<(), Failure> {
+    let selects = |flag: &str, text: &str| {
+        Failure::usage(format!("--{flag} {text} selects nothing that is declared or in the ledger"))
+            .help("`tenantry ledger list` and the manifests have the names")
+    };
+    // What `--changed-since` leaves is no name that a person wrote.
+    if !select.tenant.is_empty() {
+        let recorded = ledger.tenants().await?;
+        let tenants: BTreeSet<&TenantName> = session.desired.tenants.keys().chain(recorded.iter().map(|(_, tenant)| tenant)).collect();
+        for text in &select.tenant {
+            let one = Scope { tenants: vec![Pattern::new(text).map_err(Failure::usage)?], ..Scope::default() };
+            if !tenants.iter().any(|t| one.tenant(t)) {
+                return Err(selects("tenant", text));
+            }
+        }
+    }
+    for (text, pattern) in select.target.iter().zip(&scope.targets) {
+        let one = Scope { targets: vec![pattern.clone()], ..Scope::default() };
+        let declared = session.desired.resources().any(|r| one.address(&r.address));
+        if !declared && !recorded(&one, ledger).await? {
+            return Err(selects("target", text));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the ledger has an address in a scope.
+async fn recorded(scope: &Scope, ledger: &dyn LedgerRead) -> Result<bool, Failure> {
+    for (portal, tenant) in ledger.tenants().await?.into_iter().filter(|(_, tenant)| scope.tenant(tenant)) {
+        let states = ledger.read(&portal, &[tenant]).await?;
+        if states.iter().flat_map(|s| s.rows.keys()).any(|a| scope.address(a)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The portals that are named exist.
+pub(super) fn check_portals(session: &Session, scope: &Scope) -> Result<(), Failure> {
     for portal in &scope.portals {
         if !session.portals.iter().any(|s| s.spec.name == *portal) && !session.closed.iter().any(|(name, _)| name == portal) {
             let known: Vec<_> = session.portals.iter().map(|s| s.spec.name.to_string()).collect();

@@ -1,9 +1,10 @@
 //! `validate`: what is wrong with manifests. Needs no portal, no ledger and no network.
 
 use crate::cli::Face;
-use crate::cli::args::{Format, ValidateArgs};
+use crate::cli::args::{Data, ValidateArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::output::counted;
 use crate::cli::session;
 use crate::engine::{Scope, offline};
 use crate::model::PortalSpec;
@@ -34,12 +35,13 @@ pub(super) fn run(face: &Face<'_>, args: &ValidateArgs) -> Result<Exit, Failure>
     };
     diagnostics.dedup();
     let wrong = diagnostics.iter().any(crate::diagnostic::Diagnostic::is_error);
-    if args.output == Format::Json {
+    if args.output == Data::Json {
         face.output.data(&report::diagnostics::json(&diagnostics));
     } else {
         face.output.diagnostics(&diagnostics);
-        let verdict = if wrong { report::diagnostics::tally(&diagnostics) } else { format!("Valid: {count} resources.") };
-        face.output.note(&verdict);
+        if !wrong {
+            face.output.note(&format!("Valid: {}.", counted(count, "resource")));
+        }
     }
     Ok(if wrong { Exit::Invalid } else { Exit::Success })
 }

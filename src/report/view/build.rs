@@ -96,7 +96,9 @@ fn notes(change: &ResourceChange, whole: bool) -> Vec<String> {
     if let Some(previous) = &change.previous_address {
         notes.push(format!("was {previous}"));
     }
+    // A reason says more than its cause.
     match change.cause {
+        _ if !change.action_reason.is_empty() => {}
         Cause::Manifest => {}
         Cause::Drift => notes.push("was changed in the portal".to_owned()),
         Cause::Both => notes.push("was changed in the portal and in the manifest".to_owned()),
@@ -226,7 +228,7 @@ pub const fn effect_words(effect: Effect) -> &'static str {
 
 fn waiting_words(waits_for: &str, technician: bool) -> String {
     let who = if technician { " (a technician)" } else { "" };
-    format!("waits for {}{who}", sentence(waits_for))
+    format!("waits: {}{who}", sentence(waits_for))
 }
 
 /// A text of others: visible, and not longer than a sentence.

@@ -51,7 +51,7 @@ pub struct TenantView {
     pub drift: Vec<ChangeView>,
     /// What waits: the resource, and for what.
     pub waiting: Vec<(String, String)>,
-    /// What is no longer declared and stays: the resource, and why.
+    /// What would be taken away and stays: the resource, and why.
     pub retained: Vec<(String, String)>,
     /// What is unmanaged: `3 users`, and their keys.
     pub unmanaged: Vec<(String, Vec<String>)>,

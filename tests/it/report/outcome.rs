@@ -35,7 +35,7 @@ fn what_failed_comes_first_and_what_is_done_is_counted() {
         OutcomeResult::Held { codes: vec!["G001".into()] },
         OutcomeResult::Uncertain { message: "the connection broke".into() },
         OutcomeResult::Failed { message: "e-mail taken\u{1b}[2J".into(), denied: false },
-        OutcomeResult::Failed { message: "403".into(), denied: true },
+        OutcomeResult::Failed { message: "access denied: 403".into(), denied: true },
         OutcomeResult::Cancelled,
     ]);
     report.final_plan_empty = false;

@@ -208,7 +208,7 @@ fn drift_what_waits_what_stays_and_what_is_unmanaged_stand_apart() {
         Drift { address: address("acme/user/carol"), what: DriftKind::Deleted, fields: Vec::new() },
     ];
     unit.waiting =
-        vec![Waiting { address: address("acme/user/dora"), waits_for: "the invitation to be accepted".into(), technician: false }];
+        vec![Waiting { address: address("acme/user/dora"), waits_for: "it is deferred until 2026-08-26".into(), technician: false }];
     unit.retained = vec![Retained { address: address("acme/group/ops"), why: "pruning is off for groups".into() }];
     unit.unmanaged = (0..9)
         .map(|n| Unmanaged {
@@ -224,8 +224,8 @@ acme (portal embedded)
     ~ changed organization/acme
       contact.phone: +49 999
     - deleted user/carol
-  acme/user/dora waits for the invitation to be accepted
-  acme/group/ops is no longer declared and stays: pruning is off for groups
+  acme/user/dora waits: it is deferred until 2026-08-26
+  acme/group/ops stays: pruning is off for groups
   unmanaged and never touched: 8 users: guest-0@acme.example, guest-1@acme.example,
     guest-2@acme.example, guest-3@acme.example, guest-4@acme.example, guest-5@acme.example,
     and 2 more

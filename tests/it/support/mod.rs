@@ -1,12 +1,13 @@
 //! What tests of several modules share. A test says in a few lines: these are declared, this is live, this is in the ledger, this is the plan.
 //!
 //! [`declared`] builds a desired state, [`ledger`] is the whole ledger port in memory, [`bench`] runs the stages on them, [`fuse`] kills a run
-//! after any effect.
+//! after any effect, [`program`] runs the program itself.
 
 pub(crate) mod bench;
 pub(crate) mod declared;
 pub(crate) mod fuse;
 pub(crate) mod ledger;
+pub(crate) mod program;
 
 use std::sync::Mutex;
 
