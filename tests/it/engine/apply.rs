@@ -176,12 +176,12 @@ async fn a_driver_that_panics_or_says_nothing_is_a_lost_answer() {
 }
 
 #[tokio::test]
-async fn what_is_approved_and_cannot_be_done_is_not_passed_over_in_silence() {
+async fn what_a_person_lets_us_adopt_is_adopted() {
     let mut stage = stage();
     stage.portal.put(&org("acme"));
     stage.bench.approvals.allow.push(("G017".to_owned(), "never mind".to_owned()));
     let applied = stage.done(&desired([org("acme")]), &[]).await;
-    assert_eq!((applied.outcomes(), applied.report.final_plan_empty), (vec!["acme/organization/acme held: G017".to_owned()], false));
+    assert_eq!((applied.outcomes(), applied.report.final_plan_empty), (vec!["acme/organization/acme done".to_owned()], true));
 }
 
 #[tokio::test]

@@ -278,7 +278,6 @@ acme (portal embedded): 1 to update, 1 to replace, 1 to adopt, 1 to forget, 1 to
       was acme/user/former
       the manifest changed
   @ resend user/u4 (u4@acme.example)  customers/acme.yaml:12
-      something ran out
       the manifest changed
   = protect user/u5 (u5@acme.example)  customers/acme.yaml:12
       the manifest changed
@@ -306,7 +305,6 @@ acme (portal embedded): 1 to update
   ~ update organization/acme  customers/acme.yaml:14
       contact.company: A -> B  (changed in the portal)
       contact.phone:   "1" -> "2"
-      was changed in the portal and in the manifest
       the manifest changed
 
 Plan: 0 to create, 1 to update, 0 to delete
