@@ -40,6 +40,9 @@ pub(crate) struct Session {
     state_dir: PathBuf,
 }
 
+/// Portals open for writing, each with how many requests it takes at once.
+pub(crate) type Writers = BTreeMap<PortalName, (Arc<dyn Execute>, usize)>;
+
 impl Session {
     /// Loads manifests and opens portals for reading.
     ///
@@ -103,12 +106,7 @@ impl Session {
     ///
     /// # Errors
     /// When one of them does not let us.
-    pub(crate) fn writers(
-        &self,
-        face: &Face<'_>,
-        scope: &Scope,
-        parallelism: Option<u16>,
-    ) -> Result<BTreeMap<PortalName, (Arc<dyn Execute>, usize)>, Failure> {
+    pub(crate) fn writers(&self, face: &Face<'_>, scope: &Scope, parallelism: Option<u16>) -> Result<Writers, Failure> {
         let mut writers = BTreeMap::new();
         for served in self.portals.iter().filter(|s| scope.portal(&s.spec.name)) {
             let opened = self.context(&served.spec).and_then(|context| face.drivers.open_writer(&context));
