@@ -20,9 +20,6 @@ use crate::model::{Capabilities, Desired, Digest, Kind, Name, PortalName, Portal
 use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
 use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
 
-/// Portals open for writing, with the most requests at once.
-pub(crate) type Writers = BTreeMap<PortalName, (Arc<dyn Execute>, usize)>;
-
 /// Manifests loaded and portals opened.
 pub(crate) struct Session {
     /// What is declared.
@@ -42,6 +39,9 @@ pub(crate) struct Session {
     profiles: BTreeMap<PortalName, Arc<Profile>>,
     state_dir: PathBuf,
 }
+
+/// Portals open for writing, each with how many requests it takes at once.
+pub(crate) type Writers = BTreeMap<PortalName, (Arc<dyn Execute>, usize)>;
 
 impl Session {
     /// Loads manifests and opens portals for reading.

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::plan::{self, JudgedPlan, document, show};
-use crate::apply::{Event, OutcomeResult, Run, RunReport, Stop, World};
+use crate::apply::{Event, OutcomeResult, Run, RunReport, World};
 use crate::cli::args::{ApplyCommand, Format};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{Session, mac_with};
+use crate::cli::stops::Stops;
 use crate::cli::watch::Watch;
 use crate::cli::{Face, ask};
 use crate::engine::{self, Pattern, Purpose, Scope, View};
@@ -39,12 +39,17 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     }
     check(args)?;
     let stop = Arc::new(Stops::default());
-    stop.listen(args.planning.automation.timeout);
+    stop.listen(args.planning.automation.timeout, face.output.clone());
     let (session, scope, purpose, saved) = prepare(face, args)?;
     let ledger = session.ledger_for_writing().await?;
     let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
     let renewing = renew(Arc::clone(&ledger), lock.clone(), Arc::clone(&stop));
-    let result = locked(face, args, &Locked { session, scope, purpose, saved, ledger: ledger.as_ref(), lock: &lock, stop: &stop }).await;
+    let at = Locked { session, scope, purpose, saved, ledger: ledger.as_ref(), lock: &lock, stop: &stop };
+    let result = tokio::select! {
+        result = locked(face, args, &at) => result,
+        () = stop.at_once.notified() => Err(Failure::new(Exit::Cancelled, "stopped at once: what became of the calls under way is not known")
+            .help("run again: what was begun is found out first")),
+    };
     renewing.abort();
     let unlocked = ledger.unlock(&lock).await;
     let exit = result?;
@@ -75,7 +80,9 @@ struct Locked<'a> {
 }
 
 async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result<Exit, Failure> {
-    plan::check_selected(&args.planning.select, &at.session, &at.scope, at.ledger).await?;
+    if at.saved.is_none() {
+        plan::check_selected(&args.planning.select, &at.session, &at.scope, at.ledger).await?;
+    }
     let key = at.session.key_for_writing(at.ledger).await?;
     let planned = plan::plan(&at.session, at.ledger, &at.scope, at.purpose, key.as_ref(), &args.planning.limits).await?;
     let document = document(&planned.plan);
@@ -320,57 +327,4 @@ fn renew(ledger: Arc<dyn Ledger>, lock: LockId, stop: Arc<Stops>) -> tokio::task
             }
         }
     })
-}
-
-/// Why a run is to stop.
-#[derive(Default)]
-struct Stops {
-    stop: Stop,
-    cancelled: AtomicBool,
-    timed_out: AtomicBool,
-}
-
-impl Stops {
-    /// Listens for Ctrl-C, for an end asked for by the system, and for the clock.
-    fn listen(self: &Arc<Self>, timeout: Option<u64>) {
-        let this = Arc::clone(self);
-        tokio::spawn(async move {
-            interrupted().await;
-            this.cancelled.store(true, Ordering::SeqCst);
-            this.stop.request();
-        });
-        if let Some(seconds) = timeout {
-            let this = Arc::clone(self);
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
-                this.timed_out.store(true, Ordering::SeqCst);
-                this.stop.request();
-            });
-        }
-    }
-
-    fn exit(&self) -> Option<Exit> {
-        if self.timed_out.load(Ordering::SeqCst) {
-            return Some(Exit::TimedOut);
-        }
-        self.cancelled.load(Ordering::SeqCst).then_some(Exit::Cancelled)
-    }
-}
-
-#[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut ended) = signal(SignalKind::terminate()) else {
-        let _waited = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = ended.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupted() {
-    let _waited = tokio::signal::ctrl_c().await;
 }
