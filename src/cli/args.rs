@@ -4,7 +4,7 @@ mod ledger;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use ledger::{LedgerAction, LedgerCommand, RowArgs, UnlockArgs};
 
@@ -20,6 +20,11 @@ pub struct Cli {
     /// How to talk.
     #[command(flatten)]
     pub talk: Talk,
+}
+
+/// The command line. What says where the ledger is may stand behind `ledger list` as well as before it.
+pub fn command() -> clap::Command {
+    Cli::command().mut_subcommand("ledger", |ledger| ledger.mut_args(|arg| arg.global(true)))
 }
 
 /// How to talk.
@@ -234,7 +239,6 @@ pub struct PlanCommand {
 #[derive(Debug, Args)]
 pub struct ApplyCommand {
     /// A plan that `plan --out` saved; takes no planning flags
-    #[arg(conflicts_with_all = ["file", "target", "exclude", "tenant", "kind", "portal", "changed_since", "destroy"])]
     pub plan: Option<PathBuf>,
     /// What `plan` takes, too.
     #[command(flatten)]

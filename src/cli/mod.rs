@@ -18,7 +18,8 @@ mod watch;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches};
 
 use crate::portal::Drivers;
 use args::Cli;
@@ -38,17 +39,18 @@ struct Face<'a> {
 
 /// Runs one command line to its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> u8 {
-    let command = settings::with_variables(Cli::command());
+    let command = settings::with_variables(args::command());
     let plain = Output::new(true, false, false);
     let settings = match Settings::read(&command) {
         Ok(settings) => settings,
         Err(error) => {
-            plain.error(&format!("error: {error}"));
+            error.0.iter().for_each(|line| plain.error(&format!("error: {line}")));
             return Exit::Usage.code();
         }
     };
-    let cli = match command.try_get_matches_from(arguments).and_then(|m| Cli::from_arg_matches(&m)) {
-        Ok(cli) => cli,
+    let parsed = command.try_get_matches_from(arguments).and_then(|m| Ok((Cli::from_arg_matches(&m)?, m)));
+    let (cli, matches) = match parsed {
+        Ok(both) => both,
         Err(error) => return said_by_clap(&plain, &error).code(),
     };
     let output = Output::new(cli.talk.no_color || settings.no_color, cli.talk.quiet, cli.talk.verbose > 0);
@@ -57,12 +59,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> 
     let face = Face { drivers, settings, output, interactive };
     let result = match writes(&cli.command).filter(|_| cli.talk.require_read_only) {
         Some(name) => Err(Failure::usage(format!("`{name}` could write, and --require-read-only forbids that"))),
-        None => commands::run(&face, cli.command),
+        None => beside_a_saved_plan(&matches).map_or_else(|| commands::run(&face, cli.command), Err),
     };
     match result {
         Ok(exit) => exit.code(),
         Err(failure) => ended(&face.output, &failure).code(),
     }
+}
+
+/// What a saved plan says already. Variables that say it too were meant for the commands that plan.
+const PLANNING: [&str; 8] = ["file", "target", "exclude", "tenant", "kind", "portal", "changed_since", "destroy"];
+
+fn beside_a_saved_plan(matches: &ArgMatches) -> Option<Failure> {
+    let apply = matches.subcommand_matches("apply").filter(|apply| apply.value_source("plan").is_some())?;
+    let given = PLANNING.iter().find(|flag| apply.value_source(flag) == Some(ValueSource::CommandLine))?;
+    Some(Failure::usage(format!("a saved plan says what is selected: take --{} away, or plan again", given.replace('_', "-"))))
 }
 
 /// Help and versions are data; all else that `clap` says is a wrong use. (By itself it would exit with 2, which means "changes planned".)

@@ -75,7 +75,9 @@ struct Locked<'a> {
 }
 
 async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result<Exit, Failure> {
-    plan::check_selected(&args.planning.select, &at.session, &at.scope, at.ledger).await?;
+    if at.saved.is_none() {
+        plan::check_selected(&args.planning.select, &at.session, &at.scope, at.ledger).await?;
+    }
     let key = at.session.key_for_writing(at.ledger).await?;
     let planned = plan::plan(&at.session, at.ledger, &at.scope, at.purpose, key.as_ref(), &args.planning.limits).await?;
     let document = document(&planned.plan);

@@ -33,6 +33,12 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
     let served = one_portal(&session, &wanted)?;
     let unread = |e: PortalError| Failure::new(exit_of(&e), format!("portal {} cannot be read: {e}", served.spec.name));
     let all = served.observe.tenants().await.map_err(unread)?;
+    for text in &args.tenant {
+        let one = session::scope(&Select { tenant: vec![text.clone()], ..Select::default() })?;
+        if !all.iter().any(|t| one.tenant(&t.name)) {
+            return Err(Failure::usage(format!("--tenant {text}: portal {} has no such tenant", served.spec.name)));
+        }
+    }
     let chosen: Vec<_> = all.iter().filter(|t| wanted.tenant(&t.name)).cloned().collect();
     let live = served.observe.read(&chosen).await.map_err(unread)?;
     let to_stdout = args.into == Path::new("-");
@@ -54,6 +60,10 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
         return Ok(Exit::Success);
     }
     let written = imported.len();
+    if written == 0 {
+        face.output.note("The portal has nothing that could be imported: nothing was written.");
+        return Ok(Exit::Success);
+    }
     write_files(args, &imported)?;
     record(&session, &served.spec.name, imported).await?;
     let files = counted(written, "file");

@@ -101,7 +101,7 @@ fn held(locks: &[Lock]) -> String {
         let first = locks.first()?;
         let more = if locks.len() > 1 { format!(" and {}", counted(locks.len() - 1, "more tenant")) } else { String::new() };
         let Lock { tenant, portal, holder, until, .. } = first;
-        Some(format!("locked: {tenant}{more} in portal {portal} by {} ({}) until {until}, id {id}\n", holder.who, holder.operation))
+        Some(format!("locked: {tenant}{more} in portal {portal} by {} ({}) until {until:.0}, id {id}\n", holder.who, holder.operation))
     };
     by_id.into_iter().filter_map(line).collect()
 }
@@ -136,7 +136,7 @@ async fn audit(face: &Face<'_>, location: &LedgerLocation, limit: usize, output:
     let head = ["WHEN", "WHO", "TICKET", "ADDRESS", "REQUEST", "RESULT"].map(str::to_owned).to_vec();
     let line = |r: &AuditRecord| {
         vec![
-            r.at.to_string(),
+            format!("{:.0}", r.at),
             r.who.clone(),
             r.ticket.clone().unwrap_or_default(),
             r.address.to_string(),

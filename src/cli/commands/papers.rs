@@ -1,8 +1,6 @@
 //! What the program says of itself: schemas, profiles, capabilities, completions, manual pages.
 
-use clap::CommandFactory;
-
-use crate::cli::args::{CapabilitiesArgs, Cli, CompletionsArgs, Data, ManArgs, ProfileAction, ProfileCommand, SchemaArgs, SchemaName};
+use crate::cli::args::{self, CapabilitiesArgs, CompletionsArgs, Data, ManArgs, ProfileAction, ProfileCommand, SchemaArgs, SchemaName};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{Face, settings};
@@ -126,14 +124,14 @@ const fn scope(scope: KeyScope) -> &'static str {
 /// `completions`.
 pub(super) fn completions(face: &Face<'_>, args: &CompletionsArgs) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "tenantry", &mut script);
+    clap_complete::generate(args.shell, &mut args::command(), "tenantry", &mut script);
     face.output.data(&String::from_utf8_lossy(&script));
     Ok(Exit::Success)
 }
 
 /// `man`.
 pub(super) fn man(face: &Face<'_>, args: &ManArgs) -> Result<Exit, Failure> {
-    let mut command = settings::with_variables(Cli::command());
+    let mut command = settings::with_variables(args::command());
     command.build();
     let command = match &args.command {
         None => command,

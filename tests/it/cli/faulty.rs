@@ -4,6 +4,7 @@
 //! | fault | what the portal does |
 //! |---|---|
 //! | `denied=GLOB`, `refused=GLOB`, `pending=GLOB`, `uncertain=GLOB` | answers so for calls about these addresses, with no effect |
+//! | `panic=GLOB` | panics in the first such call, with all that it knows of it in the message |
 //! | `unread=denied`, `unread=down` | cannot be read |
 //! | `slow=MS` | takes so long for every batch of calls, and says on standard error when one begins |
 //! | `kill=N` | ends the whole process by SIGKILL at effect N: effect 2n is just before the n-th call, 2n+1 just after it |
@@ -11,7 +12,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -73,6 +74,7 @@ struct Faults {
     slow: Duration,
     kill: Option<usize>,
     effects: AtomicUsize,
+    panicked: AtomicBool,
 }
 
 impl Faults {
@@ -92,6 +94,10 @@ impl Faults {
     fn answer(&self, call: &Call) -> Option<Result<Done, CallError>> {
         let address = call.address.to_string();
         let (fault, _) = self.answers.iter().find(|(_, glob)| glob.is_match(&address))?;
+        if fault == "panic" {
+            assert!(self.panicked.swap(true, Ordering::SeqCst), "in the middle of {call:?}");
+            return None;
+        }
         Some(match fault.as_str() {
             "denied" => Err(CallError::Denied("this key may not write".to_owned())),
             "refused" => Err(CallError::Refused("no seat is left".to_owned())),

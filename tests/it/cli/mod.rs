@@ -1,6 +1,10 @@
 //! Tests of the command line, on real processes in folders of their own: what is said, how it ends, and what survives a kill.
 
+mod environment;
 mod faulty;
+mod import;
 mod kill;
+mod saved_plan;
+mod secrets;
 mod transcript;
 mod transcripts;

@@ -538,11 +538,7 @@ fn code_64_a_wrong_use_says_what_is_right() {
     !   help: `plan -o` has the other formats
     exit 64
     $ tenantry apply plan.json --tenant acme
-    ! error: the argument '[PLAN]' cannot be used with '--tenant <GLOB>'
-    !
-    ! Usage: tenantry apply <PLAN>
-    !
-    ! For more information, try '--help'.
+    ! error: a saved plan says what is selected: take --tenant away, or plan again
     exit 64
     $ tenantry ledger show nope
     ! error: `nope` is not an address: write `<tenant>/<kind>/<name>`, as in `acme/user/alice`
