@@ -167,6 +167,11 @@ async fn correct(
     {
         return Err(Failure::usage("a row moves within its tenant: in another tenant it would be another object"));
     }
+    if row.origin == Origin::Created && matches!(done, Write::Put(..)) {
+        return Err(Failure::usage(format!(
+            "{address} was created by tenantry: it needs no release to be deleted once it is not declared"
+        )));
+    }
     if let Write::Move(_, _, to) = &done {
         if to.kind != address.kind {
             return Err(Failure::usage(format!("a row keeps its kind: {address} is a {}", address.kind.def().noun)));

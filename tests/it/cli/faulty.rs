@@ -41,11 +41,6 @@ pub(super) fn child(folder: &Path, faults: &str, args: &[&str]) -> Command {
     command
 }
 
-/// Runs a child to its end.
-pub(super) fn run(folder: &Path, faults: &str, args: &[&str]) -> Ran {
-    ran(Ran::of(child(folder, faults, args).output().expect("the child runs")))
-}
-
 /// Takes away what the harness wrote.
 pub(super) fn ran(mut ran: Ran) -> Ran {
     let (_, out) = ran.out.split_once(BEGINS).unwrap_or_else(|| panic!("the child never began: {ran:?}"));

@@ -126,7 +126,8 @@ fn a_destroying_plan_stays_one() {
 
 #[test]
 fn edited_actions_and_values_are_refused() {
-    let edits: [(&str, fn(&mut Value)); 4] = [
+    type Edit = fn(&mut Value);
+    let edits: [(&str, Edit); 4] = [
         ("an action", |p| p["tenants"][0]["resource_changes"][0]["change"]["actions"] = json!(["delete"])),
         ("a value", |p| p["tenants"][0]["resource_changes"][0]["change"]["after"]["displayName"] = json!("Evil")),
         ("an id", |p| p["tenants"][0]["resource_changes"][0]["remote_id"] = json!("0")),

@@ -104,6 +104,75 @@ fn code_0_a_plan_with_changes_and_a_record_of_what_is_ours() {
 }
 
 #[test]
+fn code_0_the_first_steps_of_a_newcomer() {
+    insta::assert_snapshot!(Shell::empty().transcript(&["init customers", "init customers", "validate -f customers", "ledger list"]), @r#"
+    $ tenantry init customers
+    ! wrote customers/acme.yaml
+    ! wrote .gitignore
+    ! Now read what it would do: tenantry plan -f customers
+    exit 0
+    $ tenantry init customers
+    ! left alone customers/acme.yaml, which exists
+    ! left alone .gitignore, which exists
+    ! Now read what it would do: tenantry plan -f customers
+    exit 0
+    $ tenantry validate -f customers
+    ! Valid: 4 resources.
+    exit 0
+    $ tenantry ledger list
+    ! The ledger has no rows: nothing is ours yet.
+    exit 0
+    "#);
+}
+
+#[test]
+fn code_0_an_apply_as_json_is_one_document_whether_or_not_there_was_something_to_do() {
+    let shell = Shell::small();
+    for done in [4, 0] {
+        let result: serde_json::Value =
+            serde_json::from_str(&shell.run("apply --auto-approve -o json").exits(0).out).expect("one document");
+        assert_eq!((&result["summary"]["done"], &result["final_plan_empty"]), (&done.into(), &true.into()), "{result}");
+    }
+    let view = shell.run("plan -o json --json-into view.json").exits(0).out;
+    assert_eq!(shell.read("view.json"), view);
+}
+
+#[test]
+fn code_0_a_stream_names_what_begins_by_what_it_is() {
+    let ran = Shell::small().run("apply --auto-approve --json").exits(0);
+    let lines: Vec<serde_json::Value> = ran.out.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let begun: Vec<_> = lines.iter().filter(|l| l["type"] == "apply_start").map(|l| l["hook"]["action"].as_str().unwrap()).collect();
+    assert_eq!(begun, ["create"; 4]);
+    assert_eq!(lines.first().map(|l| &l["type"]), Some(&"version".into()));
+    assert_eq!(lines.last().map(|l| &l["type"]), Some(&"change_summary".into()));
+}
+
+#[test]
+fn code_0_changed_since_selects_the_tenants_of_the_files_that_changed() {
+    let shell = Shell::small();
+    shell.write("beta.yaml", &shell.read("acme.yaml").replace("acme", "beta"));
+    let git = |args: &[&str]| {
+        let name = ["-c", "user.name=n", "-c", "user.email=e@x.example"];
+        let done = Command::new("git").args(name).args(args).current_dir(shell.path()).output().expect("git runs");
+        assert!(done.status.success(), "{done:?}");
+    };
+    shell.write(".gitignore", ".tenantry/\n");
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "first"]);
+    shell.run("apply --auto-approve -q").exits(0);
+    shell.edit("beta.yaml", "ACME Tools", "Beta");
+    shell.edit("acme.yaml", "ACME Tools", "Acme");
+    git(&["commit", "-qm", "acme", "acme.yaml"]);
+    let planned = |revision: &str| shell.run(&format!("plan -o gitlab --changed-since {revision}")).exits(0).out;
+    assert_eq!(planned("HEAD"), "{\"create\":0,\"update\":1,\"delete\":0}\n", "what is not committed yet counts");
+    assert_eq!(planned("HEAD~1"), "{\"create\":0,\"update\":2,\"delete\":0}\n");
+    git(&["commit", "-qam", "beta"]);
+    assert_eq!(planned("HEAD"), "{\"create\":0,\"update\":0,\"delete\":0}\n");
+    shell.run("plan --changed-since nowhere").exits(64);
+}
+
+#[test]
 fn code_1_an_error_without_a_code_of_its_own() {
     insta::assert_snapshot!(Shell::applied().transcript(&["unlock 0", "ledger show acme/user/zoe", "apply gone.json"]), @r#"
     $ tenantry unlock 0
@@ -337,7 +406,7 @@ fn interrupt(child: &Child) {
 #[test]
 fn code_8_ctrl_c_finishes_what_is_under_way_and_begins_nothing_new() {
     let shell = Shell::small();
-    let run = in_the_middle(&shell, 500);
+    let run = in_the_middle(&shell, 1500);
     interrupt(&run.0);
     let ran = ended(run);
     insta::assert_snapshot!(shown(&shell, &ran), @r#"
@@ -358,8 +427,8 @@ fn code_8_ctrl_c_finishes_what_is_under_way_and_begins_nothing_new() {
 
 #[test]
 fn code_9_out_of_time() {
-    let shell = Shell::small().faults("slow=1500");
-    let ran = shell.run("apply --auto-approve --timeout 1");
+    let shell = Shell::small().faults("slow=3000");
+    let ran = shell.run("apply --auto-approve --timeout 2");
     insta::assert_snapshot!(shown(&shell, &ran), @r#"
     sha256:DIGEST
     Not begun, the run was stopped:

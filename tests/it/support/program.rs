@@ -74,8 +74,3 @@ pub(crate) fn run_with(folder: &Path, args: &[&str], variables: &[(&str, &str)])
     let output = command(PROGRAM).args(args).current_dir(folder).envs(variables.iter().copied()).output();
     Ran::of(output.expect("the program runs"))
 }
-
-/// Runs the program in a folder.
-pub(crate) fn run(folder: &Path, args: &[&str]) -> Ran {
-    run_with(folder, args, &[])
-}
