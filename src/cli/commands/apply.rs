@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
 
 use super::plan::{self, JudgedPlan, document, show};
 use crate::apply::{Event, OutcomeResult, Run, RunReport, Stop, World};
 use crate::cli::args::{ApplyCommand, Format};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
+use crate::cli::output::Output;
 use crate::cli::session::{Session, mac_with};
 use crate::cli::watch::Watch;
 use crate::cli::{Face, ask};
@@ -39,12 +41,17 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     }
     check(args)?;
     let stop = Arc::new(Stops::default());
-    stop.listen(args.planning.automation.timeout);
+    stop.listen(args.planning.automation.timeout, face.output.clone());
     let (session, scope, purpose, saved) = prepare(face, args)?;
     let ledger = session.ledger_for_writing().await?;
     let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
     let renewing = renew(Arc::clone(&ledger), lock.clone(), Arc::clone(&stop));
-    let result = locked(face, args, &Locked { session, scope, purpose, saved, ledger: ledger.as_ref(), lock: &lock, stop: &stop }).await;
+    let at = Locked { session, scope, purpose, saved, ledger: ledger.as_ref(), lock: &lock, stop: &stop };
+    let result = tokio::select! {
+        result = locked(face, args, &at) => result,
+        () = stop.at_once.notified() => Err(Failure::new(Exit::Cancelled, "stopped at once: what became of the calls under way is not known")
+            .help("run again: what was begun is found out first")),
+    };
     renewing.abort();
     let unlocked = ledger.unlock(&lock).await;
     let exit = result?;
@@ -328,18 +335,26 @@ fn renew(ledger: Arc<dyn Ledger>, lock: LockId, stop: Arc<Stops>) -> tokio::task
 #[derive(Default)]
 struct Stops {
     stop: Stop,
+    at_once: Notify,
     cancelled: AtomicBool,
     timed_out: AtomicBool,
 }
 
 impl Stops {
-    /// Listens for Ctrl-C, for an end asked for by the system, and for the clock.
-    fn listen(self: &Arc<Self>, timeout: Option<u64>) {
+    /// Listens for Ctrl-C, for an end asked for by the system, and for the clock. Whoever asks twice does not wait for calls under way.
+    fn listen(self: &Arc<Self>, timeout: Option<u64>, output: Output) {
         let this = Arc::clone(self);
+        let mut interrupts = interrupts();
         tokio::spawn(async move {
-            interrupted().await;
+            if interrupts.recv().await.is_none() {
+                return;
+            }
             this.cancelled.store(true, Ordering::SeqCst);
             this.stop.request();
+            output.error("Stopping: calls under way finish and no new one begins. Ask again to stop at once.");
+            if interrupts.recv().await.is_some() {
+                this.at_once.notify_one();
+            }
         });
         if let Some(seconds) = timeout {
             let this = Arc::clone(self);
@@ -359,20 +374,44 @@ impl Stops {
     }
 }
 
+/// A message for each Ctrl-C and each end asked for by the system; none is lost between two looks.
+fn interrupts() -> mpsc::UnboundedReceiver<()> {
+    let (tell, told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let Ok(mut heard) = Signals::listen() else { return };
+        while heard.next().await.is_some() && tell.send(()).is_ok() {}
+    });
+    told
+}
+
 #[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut ended) = signal(SignalKind::terminate()) else {
-        let _waited = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = ended.recv() => {}
+struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    }
+
+    async fn next(&mut self) -> Option<()> {
+        tokio::select! {
+            heard = self.0.recv() => heard,
+            heard = self.1.recv() => heard,
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn interrupted() {
-    let _waited = tokio::signal::ctrl_c().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Option<()> {
+        tokio::signal::ctrl_c().await.ok()
+    }
 }

@@ -418,9 +418,25 @@ fn code_8_ctrl_c_finishes_what_is_under_way_and_begins_nothing_new() {
 
     Apply: 1 done, 3 not begun; not everything is in step yet
     --
+    Stopping: calls under way finish and no new one begins. Ask again to stop at once.
     done: create acme/organization/acme in embedded
     exit 8
     "#);
+    shell.run("apply --auto-approve").exits(0);
+    shell.run("plan --expect-no-changes").exits(0);
+}
+
+#[test]
+fn code_8_whoever_asks_twice_does_not_wait() {
+    let shell = Shell::small();
+    let (child, mut said) = in_the_middle(&shell, 60_000);
+    interrupt(&child);
+    let mut line = String::new();
+    said.read_line(&mut line).expect("its words");
+    assert!(line.starts_with("Stopping"), "{line}");
+    interrupt(&child);
+    let ran = ended((child, said)).exits(8);
+    assert!(ran.err.contains("run again: what was begun is found out first"), "{}", ran.err);
     shell.run("apply --auto-approve").exits(0);
     shell.run("plan --expect-no-changes").exits(0);
 }
