@@ -14,6 +14,7 @@ mod logging;
 mod output;
 mod session;
 mod settings;
+mod stops;
 mod watch;
 
 use std::ffi::OsString;
