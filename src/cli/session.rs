@@ -43,9 +43,6 @@ pub(crate) struct Session {
     state_dir: PathBuf,
 }
 
-/// Portals open for writing, each with how many requests it takes at once.
-pub(crate) type Writers = BTreeMap<PortalName, (Arc<dyn Execute>, usize)>;
-
 impl Session {
     /// Loads manifests and opens portals for reading.
     ///

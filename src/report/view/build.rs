@@ -96,13 +96,10 @@ fn notes(change: &ResourceChange, whole: bool) -> Vec<String> {
     if let Some(previous) = &change.previous_address {
         notes.push(format!("was {previous}"));
     }
-    // The engine's reason often is the cause in other words, and is not said twice.
-    let said = |words: &str| change.action_reason.contains(words);
+    // A reason says more than its cause.
     match change.cause {
+        _ if !change.action_reason.is_empty() => {}
         Cause::Manifest => {}
-        Cause::Drift | Cause::Both if said("in the portal") => {}
-        Cause::Baseline if said("a baseline") => {}
-        Cause::Expiry if said("expired") => {}
         Cause::Drift => notes.push("was changed in the portal".to_owned()),
         Cause::Both => notes.push("was changed in the portal and in the manifest".to_owned()),
         Cause::Baseline => notes.push("a baseline changed".to_owned()),
