@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diff::created_only;
 use crate::model::kind::Placement;
 use crate::model::{
-    Address, Capabilities, Digest, FieldSupport, Fields, Kind, LedgerRow, LiveObject, LiveTenant, Mark, Name, Origin, Resource, SourceId,
-    TenantName, Value,
+    Address, Capabilities, Digest, FieldSupport, Fields, Kind, LedgerRow, LedgerState, LiveObject, LiveTenant, Mark, Name, Origin,
+    Resource, SourceId, TenantName, Value,
 };
 
 /// One tenant as manifests and rows.
@@ -28,9 +28,10 @@ pub fn tenant(
     capabilities: &Capabilities,
     installation: &str,
     organizations: &BTreeMap<Box<str>, TenantName>,
+    ledger: &LedgerState,
 ) -> Imported {
     let mut out = Imported::default();
-    let names = names(tenant, live, organizations);
+    let names = names(tenant, live, organizations, ledger);
     for (kind, collection) in &live.collections {
         if collection.completeness != crate::model::Completeness::Complete {
             out.left_out.push(format!("{} of {tenant}: not read to their end", kind.def().nouns));
@@ -55,16 +56,19 @@ pub fn tenant(
 
 type Names = BTreeMap<(Kind, Box<str>), Name>;
 
-/// A name for every object: its natural key as a slug, numbered where two would be the same.
-fn names(tenant: &TenantName, live: &LiveTenant, organizations: &BTreeMap<Box<str>, TenantName>) -> Names {
+/// A name for every object: the one that the ledger has, else its natural key as a slug, numbered where two would be the same.
+fn names(tenant: &TenantName, live: &LiveTenant, organizations: &BTreeMap<Box<str>, TenantName>, ledger: &LedgerState) -> Names {
     let mut names = Names::new();
     let placed = |kind: Kind| kind.def().placement == Placement::Tenant;
     for kind in Kind::ALL.into_iter().filter(|k| placed(*k)) {
         names.extend(organizations.iter().map(|(id, name)| ((kind, id.clone()), name.clone())));
     }
     for (kind, collection) in &live.collections {
-        let mut taken = BTreeSet::new();
-        let mut objects: Vec<_> = collection.objects.iter().collect();
+        let rows = ledger.rows.values().filter(|r| r.address.kind == *kind);
+        let known: BTreeMap<&str, &Name> = rows.filter_map(|r| Some((r.id.as_deref()?, &r.address.name))).collect();
+        let mut taken: BTreeSet<Name> = known.values().map(|name| (*name).clone()).collect();
+        names.extend(known.into_iter().map(|(id, name)| ((*kind, id.into()), name.clone())));
+        let mut objects: Vec<_> = collection.objects.iter().filter(|o| !names.contains_key(&(*kind, o.id.clone()))).collect();
         objects.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
         for object in objects {
             let name = if placed(*kind) { tenant.clone() } else { free(&object.key, &taken) };

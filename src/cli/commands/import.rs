@@ -42,12 +42,19 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
     let chosen: Vec<_> = all.iter().filter(|t| wanted.tenant(&t.name)).cloned().collect();
     let live = served.observe.read(&chosen).await.map_err(unread)?;
     let to_stdout = args.into == Path::new("-");
-    let identity =
-        if to_stdout { session.ledger().await?.identity().await? } else { session.ledger_for_writing().await?.identity().await? };
+    // Written to, the ledger has an identity, which says whose marks are ours.
+    let identity = if to_stdout { None } else { Some(session.ledger_for_writing().await?.identity().await?) };
+    let ledger = session.ledger().await?;
+    let identity = match identity {
+        Some(identity) => identity,
+        None => ledger.identity().await?,
+    };
+    let names: Vec<_> = chosen.iter().map(|t| t.name.clone()).collect();
+    let states = ledger.read(&served.spec.name, &names).await?;
     let organizations: BTreeMap<Box<str>, TenantName> = all.iter().filter_map(|t| Some((t.id.clone()?, t.name.clone()))).collect();
     let mut imported = Vec::new();
-    for (key, live) in chosen.iter().zip(&live) {
-        let one = import::tenant(&key.name, live, served.observe.capabilities(), &identity.installation, &organizations);
+    for ((key, live), state) in chosen.iter().zip(&live).zip(&states) {
+        let one = import::tenant(&key.name, live, served.observe.capabilities(), &identity.installation, &organizations, state);
         one.left_out.iter().for_each(|why| face.output.note(&format!("left out: {why}")));
         imported.push((key, one));
     }

@@ -305,6 +305,7 @@ acme (portal embedded): 1 to update
   ~ update organization/acme  customers/acme.yaml:14
       contact.company: A -> B  (changed in the portal)
       contact.phone:   "1" -> "2"
+      was changed in the portal and in the manifest
       the manifest changed
 
 Plan: 0 to create, 1 to update, 0 to delete
