@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::lower::{API_VERSION, COMMON, DOMAIN_MAX, EMAIL_MAX, KEY_MAX, METADATA, URL_MAX};
+use super::lower::{API_VERSION, COMMON, DOMAIN_MAX, EMAIL_MAX, KEY_MAX, METADATA, URL_MAX, applies};
 use crate::model::kind::{FieldDef, FieldType, KindDef, Placement};
 use crate::model::{Kind, Name};
 
@@ -90,7 +90,7 @@ fn spec(def: &KindDef) -> Json {
         required.push("organization".into());
     }
     if def.placement != Placement::Configuration {
-        common(&mut properties);
+        common(&mut properties, def.placement);
     }
     if def.placement == Placement::Tenant {
         for child in Kind::ALL.iter().map(|k| k.def()) {
@@ -107,12 +107,12 @@ fn inline_entry(def: &KindDef) -> Json {
     let (mut properties, mut required) = fields(def.fields.iter().map(|f| (f.path, f)));
     properties.insert("name".to_owned(), name("The name in the address"));
     required.push("name".into());
-    common(&mut properties);
+    common(&mut properties, def.placement);
     object(properties, required)
 }
 
-fn common(properties: &mut Map<String, Json>) {
-    for (key, ty, doc) in &COMMON {
+fn common(properties: &mut Map<String, Json>, placement: Placement) {
+    for (key, ty, doc) in COMMON.iter().filter(|(key, ..)| applies(key, placement)) {
         let schema = match *key {
             "previously" => json!({ "type": "array", "items": name("") }),
             "externalId" => json!({ "type": "string", "minLength": 1, "maxLength": 500, "pattern": TEXT }),

@@ -33,5 +33,6 @@ codes! {
     NO_TARGET = "M037", "A notification rule has no target", "set `target.organization: true`, or name roles, groups or users";
     EXTERNAL_ID_CONFLICT = "M038", "Two pinned ids contradict each other", "pin each object of a portal by one resource";
     NO_MANIFESTS = "M039", "A folder has no manifests", "check the path; files end in .yaml, .yml or .json";
+    TENANT_RENAMED = "M040", "An organization names former names", "a tenant keeps its name, which its portals know it by: keep the name, and change `displayName` instead";
     MORE_PROBLEMS = "M099", "More problems than are shown", "correct the ones shown first";
 }

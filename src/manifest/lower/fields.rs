@@ -3,7 +3,7 @@
 
 use super::super::problem::{Place, a, nearest, shown};
 use super::super::tree::{Data, Entry};
-use super::member::{COMMON, MetaDraft};
+use super::member::{COMMON, MetaDraft, applies};
 use super::{Cx, Head, Pending, member, value};
 use crate::diagnostic::codes::manifest as codes;
 use crate::model::kind::{FieldType, KindDef, Placement};
@@ -104,7 +104,7 @@ impl Draft {
 
     fn entry(&mut self, cx: &mut Cx<'_, '_>, entry: &Entry<'_>) {
         let managed = self.def.placement != Placement::Configuration;
-        if !(managed && self.meta.take(cx, entry)) {
+        if !(managed && self.meta.take(cx, entry, self.def)) {
             self.field(cx, "", entry);
         }
     }
@@ -153,7 +153,9 @@ impl Draft {
         cx.problems.hide(entry.value.place);
         let at = |path: &'static str| path.strip_prefix(prefix).and_then(|p| p.split('.').next());
         let own = self.def.fields.iter().filter_map(|f| at(f.path));
-        let common = COMMON.iter().map(|(key, ..)| *key).filter(|_| prefix.is_empty() && self.def.placement != Placement::Configuration);
+        let placement = self.def.placement;
+        let managed = prefix.is_empty() && placement != Placement::Configuration;
+        let common = COMMON.iter().map(|(key, ..)| *key).filter(|key| managed && applies(key, placement));
         let inline = Kind::ALL.iter().filter_map(|k| match k.def().placement {
             Placement::Member { inline } if prefix.is_empty() && self.def.placement == Placement::Tenant => Some(inline),
             _ => None,

@@ -1,24 +1,31 @@
 //! Names, and the fields that every reconciled kind has beside its own: how the resource is managed.
 
-use super::super::problem::{Place, shown};
+use super::super::problem::{Place, a, shown};
 use super::super::tree::{Data, Entry};
 use super::{Cx, Head, value};
 use crate::diagnostic::codes::manifest as codes;
-use crate::model::kind::FieldType;
+use crate::model::kind::{FieldType, KindDef, Placement};
 use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy};
 use crate::model::{Meta, Name, Value};
 
 /// A field that every reconciled kind has: its key, its type and what it says.
 pub(crate) type Common = (&'static str, FieldType, &'static str);
 
+const PREVIOUSLY: &str = "previously";
+
 /// The fields that every reconciled kind has, beside `name` and `organization`.
 pub(crate) static COMMON: [Common; 5] = [
     ("externalId", FieldType::Text(500), "The portal's id of the object, pinned: this object and no other"),
-    ("previously", FieldType::List(&FieldType::Text(63)), "Former names, newest first"),
+    (PREVIOUSLY, FieldType::List(&FieldType::Text(63)), "Former names, newest first"),
     ("protected", FieldType::Bool, "True: never deleted, until it is set to false and applied"),
     ("deletionPolicy", FieldType::Enum(&["Orphan", "Delete"]), "What becomes of the object when it is no longer declared"),
     ("adoptionPolicy", FieldType::Enum(&["Refuse", "IfIdentical", "IfUnowned", "Always"]), "What becomes of an object that exists already"),
 ];
+
+/// True where the managing field has a meaning: a tenant is what its ledger, its locks and its portals are kept by, so it has no former names.
+pub(crate) fn applies(key: &str, placement: Placement) -> bool {
+    key != PREVIOUSLY || placement != Placement::Tenant
+}
 
 /// Lowers a name.
 pub(crate) fn name(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Option<Name> {
@@ -50,12 +57,17 @@ pub(crate) struct MetaDraft {
 
 impl MetaDraft {
     /// Takes one entry; `false`: it is not about managing.
-    pub(crate) fn take(&mut self, cx: &mut Cx<'_, '_>, entry: &Entry<'_>) -> bool {
+    pub(crate) fn take(&mut self, cx: &mut Cx<'_, '_>, entry: &Entry<'_>, def: &KindDef) -> bool {
         let Some((key, ty, _)) = COMMON.iter().find(|(key, ..)| *key == entry.key) else { return false };
+        if !applies(key, def.placement) {
+            let summary = format!("{} has no `{key}`: a tenant keeps its name", a(def.noun));
+            cx.problems.error(codes::TENANT_RENAMED, entry.key_place, summary);
+            return true;
+        }
         let Some(lowered) = value::entry(cx, ty, entry, key) else { return true };
         match (*key, lowered) {
             ("externalId", Value::Text(id)) => self.external_id(cx, id, entry.place()),
-            ("previously", Value::List(names)) => {
+            (PREVIOUSLY, Value::List(names)) => {
                 for text in names.iter().filter_map(Value::as_text) {
                     match Name::new(text) {
                         Ok(name) => self.meta.previously.push(name),

@@ -19,7 +19,7 @@ use crate::model::kind::Placement;
 use crate::model::{Address, FieldId, Kind, Mark, Name, Resource, SourceId, TenantName};
 
 pub(crate) use format::{DOMAIN_MAX, EMAIL_MAX, URL_MAX};
-pub(crate) use member::COMMON;
+pub(crate) use member::{COMMON, applies};
 pub(crate) use value::KEY_MAX;
 
 /// The only version of the manifests' form.

@@ -108,13 +108,18 @@ fn meta() -> impl Strategy<Value = Option<Box<Meta>>> {
 }
 
 fn resource(tenant: &'static str, kind: Kind, name: &'static str) -> impl Strategy<Value = Resource> {
-    (fields(kind), meta()).prop_map(move |(fields, meta)| Resource {
-        address: Address::new(Name::new(tenant).unwrap(), kind, Name::new(name).unwrap()),
-        fields,
-        marks: Box::default(),
-        source: SourceId(0),
-        mark: Mark::default(),
-        meta,
+    (fields(kind), meta()).prop_map(move |(fields, mut meta)| {
+        if kind.def().placement == Placement::Tenant {
+            meta.iter_mut().for_each(|m| m.previously.clear());
+        }
+        Resource {
+            address: Address::new(Name::new(tenant).unwrap(), kind, Name::new(name).unwrap()),
+            fields,
+            marks: Box::default(),
+            source: SourceId(0),
+            mark: Mark::default(),
+            meta,
+        }
     })
 }
 

@@ -137,7 +137,8 @@ fn types_ranges_and_formats() {
         ("doNotDisturb: [{days: [mon], from: '08:00'}]", "M018", "needs `to`"),
         ("notes: \"a\\u0007\"", "M017", "U+0007"),
         ("protected: 1", "M016", "true or false"),
-        ("previously: [Old]", "M013", "not a name"),
+        ("roles: [{name: a, previously: [Old]}]", "M013", "not a name"),
+        ("previously: [former]", "M040", "change `displayName` instead"),
         ("externalId: ''", "M017", "not empty"),
     ] {
         refused(&acme(spec), &[(code, part)]);
