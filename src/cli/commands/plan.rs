@@ -9,6 +9,7 @@ use crate::cli::Face;
 use crate::cli::args::{Automation, Format, LimitArgs, PlanCommand, Select, Show};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
+use crate::cli::selection::Selection;
 use crate::cli::session::{self, Session, mac_with};
 use crate::engine::{self, Pattern, Planned, Purpose, Scope, View};
 use crate::guard::{self, Policy, Tighten};
@@ -195,15 +196,8 @@ pub(super) fn check_portals(session: &Session, scope: &Scope) -> Result<(), Fail
 fn save(file: &Path, document: &PlanDocument, session: &Session, args: &PlanCommand, scope: &Scope) -> Result<(), Failure> {
     let mut saved = document.clone();
     saved.desired = Some(write_desired(&session.desired, |tenant| scope.tenant(tenant)));
-    saved.selection = Some(serde_json::json!({
-        "portals": scope.portals, "tenants": texts(&scope.tenants), "kinds": scope.kinds, "targets": texts(&scope.targets),
-        "excludes": texts(&scope.excludes), "destroy": args.planning.destroy, "state_dir": session::state_dir(&args.planning.places),
-    }));
+    saved.selection = Some(Selection::of(&args.planning, scope).to_json());
     write(file, &saved.to_json())
-}
-
-fn texts(patterns: &[engine::Pattern]) -> Vec<&str> {
-    patterns.iter().map(engine::Pattern::as_str).collect()
 }
 
 /// Writes a file whole or not at all.

@@ -4,3 +4,4 @@ mod faulty;
 mod kill;
 mod transcript;
 mod transcripts;
+mod trust;
