@@ -144,7 +144,10 @@ fn approve(
     document: &PlanDocument,
 ) -> Result<Option<(Plan<Approved>, String)>, Failure> {
     let approvals = Approvals { digests: args.approve_digest.clone(), allow: args.allow.clone() };
-    let approval = guard::approve(planned.plan, &approvals);
+    let by_digest = !args.approve_digest.is_empty();
+    // A digest alone is consent to what it is the digest of, and to nothing else.
+    let only = by_digest && !args.auto_approve && args.plan.is_none();
+    let approval = if only { guard::approve_by_digest(planned.plan, &approvals) } else { guard::approve(planned.plan, &approvals) };
     if let Some(unused) = approval.unused.first() {
         return Err(Failure::new(Exit::Refused, unused.to_string()));
     }
@@ -154,7 +157,6 @@ fn approve(
     how.extend(args.allow.iter().map(|(code, reason)| format!("{code}={reason}")));
     how.extend(args.auto_approve.then(|| "--auto-approve".to_owned()));
     let nothing = document.is_empty() || approval.plan.released().all(|u| u.changes.is_empty());
-    let by_digest = !args.approve_digest.is_empty();
     if nothing || args.auto_approve || by_digest || args.plan.is_some() {
         return Ok(Some((approval.plan, how.join(", "))));
     }

@@ -69,3 +69,45 @@ fn a_saved_plan_names_no_state_folder_outside_of_this_one() {
     let applied = shell.run("apply p.json").exits(0);
     assert!(applied.err.contains("State is kept in .tenantry"), "{}", applied.err);
 }
+
+#[test]
+fn a_state_folder_in_git_is_refused() {
+    let shell = Shell::applied();
+    let git = |line: &str| {
+        let ran = std::process::Command::new("git").args(line.split(' ')).current_dir(shell.path()).output().expect("git runs");
+        assert!(ran.status.success(), "{line}: {ran:?}");
+    };
+    git("init -q");
+    shell.run("plan").exits(0);
+    git("add -f .tenantry/ledger.db");
+    for line in ["plan", "apply --auto-approve", "show acme"] {
+        let refused = shell.run(line).exits(64);
+        assert!(refused.err.contains("git rm --cached .tenantry/ledger.db"), "{line}: {}", refused.err);
+    }
+    git("rm -q --cached .tenantry/ledger.db");
+    shell.run("plan").exits(0);
+}
+
+/// The digest of a tenant's part, or of the whole plan.
+fn digest(shell: &Shell, tenant: Option<&str>) -> String {
+    let plan: serde_json::Value = serde_json::from_str(&shell.run("plan -o json").out).expect("a plan");
+    let digest = match tenant {
+        None => &plan["plan_digest"],
+        Some(name) => &plan["tenants"].as_array().expect("tenants").iter().find(|t| t["tenant"] == name).expect("the tenant")["digest"],
+    };
+    digest.as_str().expect("a digest").to_owned()
+}
+
+#[test]
+fn a_tenants_digest_approves_that_tenant_alone() {
+    let shell = Shell::small();
+    shell.write("globex.yaml", &shell.read("acme.yaml").replace("acme", "globex"));
+    let acme = digest(&shell, Some("acme"));
+    let applied = shell.run(&format!("apply --no-input --approve-digest {acme}")).exits(5);
+    assert!(applied.out.contains("Apply: 4 done, 4 held back"), "{}", applied.out);
+    assert!(applied.out.contains("globex/organization/globex in portal embedded: not approved"), "{}", applied.out);
+    assert!(!applied.out.contains("no known reason"), "{}", applied.out);
+    let again = shell.run("plan").out;
+    assert!(!again.contains("acme (portal") && again.contains("globex (portal embedded): 4 to create"), "{again}");
+    shell.run(&format!("apply --no-input --approve-digest {}", digest(&shell, None))).exits(0);
+}
