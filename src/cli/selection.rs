@@ -116,11 +116,6 @@ impl Selection {
         }
         Ok(places)
     }
-
-    /// True if its portals came from a trusted root, so that customers wrote the rest.
-    pub(super) const fn is_of_customers(&self) -> bool {
-        self.trusted_root.is_some()
-    }
 }
 
 fn damaged(file: &Path) -> Failure {

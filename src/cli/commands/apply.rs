@@ -19,7 +19,7 @@ use crate::cli::{Face, ask};
 use crate::engine::{self, Purpose, Scope, View};
 use crate::guard::{self, Approvals, Unused};
 use crate::ledger::{Holder, Ledger, LedgerError, LockId};
-use crate::plan::document::{PlanDocument, SavedPlan, read_saved, stale};
+use crate::plan::document::{PlanDocument, SavedPlan, read_saved, refused_references, stale};
 use crate::plan::{Approved, Plan};
 use crate::report;
 use crate::secrets::MacKey;
@@ -263,6 +263,11 @@ fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Pr
     let selection = Selection::read(&selection, file)?;
     let scope = selection.scope(file)?;
     let places = selection.places(&args.planning.places, file)?;
+    let refused = refused_references(&desired, places.portals.is_some());
+    if !refused.is_empty() {
+        let failure = Failure::new(Exit::Error, format!("{} refers to secrets that customers' manifests may not name:", file.display()));
+        return Err(Failure { items: refused, ..failure });
+    }
     let mut session = Session::of_saved(face, &places, desired)?;
     let tighten = selection.tighten(file)?;
     session.portals.iter_mut().for_each(|served| served.spec.limits = tighten.apply(served.spec.limits));

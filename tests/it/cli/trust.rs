@@ -111,3 +111,72 @@ fn a_tenants_digest_approves_that_tenant_alone() {
     assert!(!again.contains("acme (portal") && again.contains("globex (portal embedded): 4 to create"), "{again}");
     shell.run(&format!("apply --no-input --approve-digest {}", digest(&shell, None))).exits(0);
 }
+
+/// The small customer with a secret of the organization.
+fn with_secret(shell: &Shell, file: &str, reference: &str) {
+    let small = Shell::small().read("acme.yaml");
+    shell.write(file, &small.replace("  displayName: ACME Tools\n", &format!("  displayName: ACME Tools\n  secrets:\n    tok: {reference}\n")));
+}
+
+#[test]
+fn another_source_of_a_secret_is_read_and_approved_anew() {
+    let shell = Shell::empty();
+    let env = [("GOOD", "a"), ("GITHUB_TOKEN", "b")];
+    with_secret(&shell, "acme.yaml", "{env: GOOD}");
+    let good = shell.run_with("plan --out p.json", &env).exits(0);
+    assert!(good.out.contains("secrets.tok: (sensitive, from environment variable GOOD)"), "{}", good.out);
+    let json: serde_json::Value = serde_json::from_str(&shell.run_with("plan -o json", &env).out).expect("a plan");
+    let approve = format!("apply --no-input --approve-digest {}", json["plan_digest"].as_str().expect("a digest"));
+    let change = &json["tenants"][0]["resource_changes"][0]["change"];
+    assert_eq!(change["after"]["secrets"]["tok"], "(sensitive)");
+    assert_eq!(change["sensitive_references"]["secrets"]["tok"], "environment variable GOOD");
+    with_secret(&shell, "acme.yaml", "{env: GITHUB_TOKEN}");
+    let evil = shell.run_with("plan -o markdown", &env).exits(0);
+    assert!(evil.out.contains("secrets.tok: (sensitive, from environment variable GITHUB_TOKEN)"), "{}", evil.out);
+    shell.run_with(&approve, &env).exits(5);
+    shell.write("evil.json", &shell.read("p.json").replace("\"env\": \"GOOD\"", "\"env\": \"GITHUB_TOKEN\""));
+    assert_ne!(shell.read("evil.json"), shell.read("p.json"));
+    shell.run_with("apply evil.json", &env).exits(10);
+    shell.run_with("apply p.json", &env).exits(0);
+}
+
+#[test]
+fn a_customers_manifest_names_variables_of_customers_alone() {
+    let shell = Shell::empty();
+    shell.write("portals/main.yaml", NO_DELETION);
+    let env = [("TENANT_SECRET_TOK", "a"), ("GITHUB_TOKEN", "b"), ("TENANTRY_MAC_KEY", "0123456789abcdef0123456789abcdef")];
+    let validates = |reference: &str, root: &str, code: i32| {
+        with_secret(&shell, "m/acme.yaml", reference);
+        let ran = shell.run_with(&format!("validate -f m {root}"), &env).exits(code);
+        assert_eq!(ran.err.contains("M023"), code == 65, "{}", ran.err);
+    };
+    validates("{env: GITHUB_TOKEN}", "--portals portals", 65);
+    validates("{env: TENANTRY_MAC_KEY}", "--portals portals", 65);
+    validates("{env: TENANT_SECRET_TOK}", "--portals portals", 0);
+    validates("{env: GITHUB_TOKEN}", "", 0);
+    validates("{env: TENANTRY_MAC_KEY}", "", 65);
+}
+
+#[test]
+fn a_saved_plan_names_no_secret_that_a_manifest_could_not() {
+    let shell = Shell::empty();
+    let env = [("TENANT_SECRET_TOK", "a"), ("GITHUB_TOKEN", "b")];
+    shell.write("portals/main.yaml", NO_DELETION);
+    with_secret(&shell, "m/acme.yaml", "{env: TENANT_SECRET_TOK}");
+    shell.run_with("plan -f m --portals portals --out p.json", &env).exits(0);
+    let good = shell.read("p.json");
+    for evil in ["{\"env\": \"GITHUB_TOKEN\"}", "{\"file\": \"/etc/hostname\"}", "{\"file\": \"m/../../x\"}", "{\"env\": \"TENANTRY_MAC_KEY\"}"] {
+        let mut plan: serde_json::Value = serde_json::from_str(&good).expect("a plan");
+        let fields = &mut plan["desired"]["tenants"]["acme"][0]["fields"];
+        fields["secrets"]["tok"] = serde_json::from_str(evil).expect("a reference");
+        shell.write("evil.json", &plan.to_string());
+        let refused = shell.run_with("apply evil.json --portals portals", &env).exits(1);
+        assert!(refused.err.contains("acme/organization/acme"), "{evil}: {}", refused.err);
+        // Whoever edits the file can as well take out that there was a trusted root.
+        plan["selection"].as_object_mut().expect("a selection").remove("trusted_root");
+        shell.write("evil.json", &plan.to_string());
+        let refused = shell.run_with("apply evil.json --portals portals", &env).exits(1);
+        assert!(refused.err.contains("acme/organization/acme"), "{evil}: {}", refused.err);
+    }
+    shell.run_with("apply p.json --portals portals", &env).exits(0);
+}
