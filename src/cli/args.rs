@@ -246,7 +246,7 @@ pub struct ApplyCommand {
     /// Do not ask; guards still refuse
     #[arg(long)]
     pub auto_approve: bool,
-    /// Approve the plan, or one tenant's part, with exactly this digest
+    /// Approve the plan, or one tenant's part and no other, with exactly this digest; repeatable
     #[arg(long, value_name = "sha256:…")]
     pub approve_digest: Vec<String>,
     /// Let one guard's refusals pass, with the reason that goes into the audit record; repeatable

@@ -18,6 +18,19 @@ pub(super) fn inputs() -> Inputs {
     Inputs { commit, dirty, ..Inputs::default() }
 }
 
+/// Refuses a state folder that git tracks: whoever can push to the manifests could say what is ours, and everybody could read it.
+///
+/// # Errors
+/// When the ledger in it, or the key beside it, is under version control.
+pub(super) fn check_untracked(state_dir: &Path) -> Result<(), Failure> {
+    let Some(folder) = state_dir.to_str().filter(|_| state_dir.is_dir()) else { return Ok(()) };
+    let tracked = git(&["-C", folder, "ls-files", "--", "ledger.db", "mac.key"]).unwrap_or_default();
+    let Some(first) = tracked.lines().next() else { return Ok(()) };
+    let file = state_dir.join(first);
+    let why = format!("git tracks {}: whoever changes the manifests could change what this installation owns", file.display());
+    Err(Failure::usage(why).help(format!("take it out with `git rm --cached {}` and add the folder to .gitignore", file.display())))
+}
+
 /// Narrows a scope to the tenants that files changed since a revision declare or declared. A change to what every tenant depends on (a Portal
 /// document, a file that cannot be read) narrows nothing.
 ///

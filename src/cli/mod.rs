@@ -12,6 +12,7 @@ mod failure;
 mod git;
 mod logging;
 mod output;
+mod selection;
 mod session;
 mod settings;
 mod stops;

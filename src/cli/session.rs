@@ -89,6 +89,7 @@ impl Session {
         profiles: BTreeMap<PortalName, Arc<Profile>>,
     ) -> Result<Self, Failure> {
         let (state_dir, location) = (state_dir(places), location(face, places)?);
+        super::git::check_untracked(&state_dir)?;
         let key = location.mac_key(face.settings.mac_key.clone());
         let secrets = LocalSecrets::new(super::settings::variable, std::env::current_dir().unwrap_or_default());
         let mut session = Self { desired, warnings, portals: Vec::new(), closed: Vec::new(), location, secrets, key, profiles, state_dir };

@@ -6,6 +6,9 @@ use std::fmt;
 use super::{GUARDS, Nature};
 use crate::plan::{Approved, Body, Judged, Plan, Refusal};
 
+/// What stands in a guard's place where a tenant's part of a plan was not approved.
+pub const NOT_APPROVED: &str = "not approved";
+
 /// What a person said to pass guards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approvals {
@@ -67,6 +70,26 @@ pub fn approve(plan: Plan<Judged>, approvals: &Approvals) -> Approval {
         own.for_each(|r| pass(r, approved, approvals));
     }
     Approval { plan: plan.into_stage(), unused }
+}
+
+/// As [`approve`], for want of any other consent: a unit that neither its own digest nor the run's approves is held as [`NOT_APPROVED`].
+pub fn approve_by_digest(plan: Plan<Judged>, approvals: &Approvals) -> Approval {
+    let mut approval = approve(plan, approvals);
+    let Body { units, digest, .. } = &mut approval.plan.body;
+    let run = approvals.digests.contains(digest);
+    for unit in units.iter_mut().filter(|u| !run && !u.changes.is_empty() && !approvals.digests.contains(&u.digest)) {
+        unit.refusals.push(Refusal {
+            code: NOT_APPROVED.to_owned(),
+            // Nothing passes the want of an approval but an approval.
+            fact: true,
+            message: "nobody approved what would be done in this tenant".to_owned(),
+            help: format!("read it, and give `--approve-digest {}` as well, or the digest of the whole plan", unit.digest),
+            have: None,
+            limit: None,
+            passed: None,
+        });
+    }
+    approval
 }
 
 /// A reason says more than a digest, so it is what is recorded where both were given.

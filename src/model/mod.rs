@@ -23,5 +23,5 @@ pub use ledger::{Digest, Intent, IntentAction, LedgerRow, LedgerState, Origin};
 pub use live::{Collection, Completeness, LiveObject, LiveTenant, ObjectState};
 pub use name::{Address, MSP, Name, NameError, PortalName, TenantName};
 pub use portal_spec::PortalSpec;
-pub use secret::{SecretRef, SecretSource};
+pub use secret::{CUSTOMERS_VARIABLES, SecretRef, SecretSource};
 pub use value::{Fields, Value};

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+/// How variables begin that customers' manifests may name where a trusted root stands apart from them.
+pub const CUSTOMERS_VARIABLES: &str = "TENANT_SECRET_";
+/// How the program's own variables begin, which no manifest may name: one of them is the key of the ledger's MACs.
+const OWN_VARIABLES: &str = "TENANTRY_";
+
 /// Where a secret is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretSource {
@@ -16,6 +21,25 @@ pub enum SecretSource {
         /// Key in its data.
         key: Box<str>,
     },
+}
+
+impl SecretSource {
+    /// Whether a manifest may name it; `customers`: there is a trusted root, and the manifest is not below it. Of variables alone: where a
+    /// relative path leads is for the manifest's folder to say.
+    ///
+    /// # Errors
+    /// With the reason, which names no secret.
+    pub fn may_be_named(&self, customers: bool) -> Result<(), String> {
+        match self {
+            Self::Env(name) if name.to_ascii_uppercase().starts_with(OWN_VARIABLES) => {
+                Err(format!("variable {name} is a setting of tenantry, which no manifest may name"))
+            }
+            Self::Env(name) if customers && !name.starts_with(CUSTOMERS_VARIABLES) => {
+                Err(format!("variable {name} does not begin with {CUSTOMERS_VARIABLES}, as those of customers do where --portals is given"))
+            }
+            Self::Env(_) | Self::File(_) | Self::SecretKeyRef { .. } => Ok(()),
+        }
+    }
 }
 
 /// A reference to a secret.

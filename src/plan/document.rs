@@ -1,7 +1,7 @@
 //! The JSON plan: a published form of a plan, in Terraform's words, which reports render and `apply` reads back.
 //!
-//! Comes in: a [`Plan`] in any stage. Goes out: a [`PlanDocument`], which holds no secret, not even where one is kept: secret values are
-//! [`SENSITIVE`]. Its optional `desired` section (see [`write_desired`]) is for saved plans alone, and holds secrets as references.
+//! Comes in: a [`Plan`] in any stage. Goes out: a [`PlanDocument`], which holds no secret: secret values are [`SENSITIVE`], and
+//! beside them stands where they are kept. Its optional `desired` section (see [`write_desired`]) is for saved plans alone, and holds secrets as references.
 //! Never judges a plan, never reads a file.
 //!
 //! `format_version` follows Terraform's rule: a minor version adds, and readers pass over what they don't know; a major version is refused.
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use desired::write_desired;
+pub use desired::{refused_references, write_desired};
 pub use json::{SENSITIVE, lookup, masked_fields};
 pub use saved::{MAX_SAVED_BYTES, SavedPlan, read_saved};
 pub use stale::stale;
@@ -159,6 +159,9 @@ pub struct ChangeBody {
     pub before_sensitive: serde_json::Map<String, serde_json::Value>,
     /// `true` at the fields of `after` that hold secrets.
     pub after_sensitive: serde_json::Map<String, serde_json::Value>,
+    /// Where the secrets of `after` are kept, in words, nested as they are: `{"secrets": {"token": "environment variable TOKEN"}}`.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub sensitive_references: serde_json::Map<String, serde_json::Value>,
     /// Field paths whose cause is another than the change's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub field_causes: BTreeMap<String, Cause>,

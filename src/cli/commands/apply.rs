@@ -11,15 +11,15 @@ use crate::apply::{Event, OutcomeResult, Run, RunReport, World};
 use crate::cli::args::{ApplyCommand, Format};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
+use crate::cli::selection::Selection;
 use crate::cli::session::{Session, mac_with};
 use crate::cli::stops::Stops;
 use crate::cli::watch::Watch;
 use crate::cli::{Face, ask};
-use crate::engine::{self, Pattern, Purpose, Scope, View};
+use crate::engine::{self, Purpose, Scope, View};
 use crate::guard::{self, Approvals, Unused};
 use crate::ledger::{Holder, Ledger, LedgerError, LockId};
-use crate::model::{Kind, PortalName};
-use crate::plan::document::{PlanDocument, SavedPlan, read_saved, stale};
+use crate::plan::document::{PlanDocument, SavedPlan, read_saved, refused_references, stale};
 use crate::plan::{Approved, Plan};
 use crate::report;
 use crate::secrets::MacKey;
@@ -151,7 +151,10 @@ fn approve(
     document: &PlanDocument,
 ) -> Result<Option<(Plan<Approved>, String)>, Failure> {
     let approvals = Approvals { digests: args.approve_digest.clone(), allow: args.allow.clone() };
-    let approval = guard::approve(planned.plan, &approvals);
+    let by_digest = !args.approve_digest.is_empty();
+    // A digest alone is consent to what it is the digest of, and to nothing else.
+    let only = by_digest && !args.auto_approve && args.plan.is_none();
+    let approval = if only { guard::approve_by_digest(planned.plan, &approvals) } else { guard::approve(planned.plan, &approvals) };
     if let Some(unused) = approval.unused.first() {
         return Err(Failure::new(Exit::Refused, unused.to_string()));
     }
@@ -161,7 +164,6 @@ fn approve(
     how.extend(args.allow.iter().map(|(code, reason)| format!("{code}={reason}")));
     how.extend(args.auto_approve.then(|| "--auto-approve".to_owned()));
     let nothing = document.is_empty() || approval.plan.released().all(|u| u.changes.is_empty());
-    let by_digest = !args.approve_digest.is_empty();
     if nothing || args.auto_approve || by_digest || args.plan.is_some() {
         return Ok(Some((approval.plan, how.join(", "))));
     }
@@ -265,28 +267,21 @@ fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
 fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Prepared, Failure> {
     let text = std::fs::read_to_string(file).map_err(|e| Failure::new(Exit::Error, format!("{} cannot be read: {e}", file.display())))?;
     let SavedPlan { document, desired, selection } = read_saved(&text).map_err(|d| Failure::of_diagnostics(Exit::Error, d))?;
-    let damaged =
-        || Failure::new(Exit::Error, format!("the selection in {} cannot be read", file.display())).help("plan again with `plan --out`");
-    let list = |key: &str| -> Result<Vec<String>, Failure> {
-        match selection.get(key) {
-            None => Ok(Vec::new()),
-            Some(value) => serde_json::from_value(value.clone()).map_err(|_| damaged()),
-        }
-    };
-    let globs =
-        |key: &str| -> Result<Vec<Pattern>, Failure> { list(key)?.iter().map(|t| Pattern::new(t).map_err(|_| damaged())).collect() };
-    let scope = Scope {
-        portals: list("portals")?.iter().map(|t| PortalName::new(t).map_err(|_| damaged())).collect::<Result<_, _>>()?,
-        tenants: globs("tenants")?,
-        kinds: list("kinds")?.iter().map(|t| Kind::from_name(t).ok_or_else(damaged)).collect::<Result<_, _>>()?,
-        targets: globs("targets")?,
-        excludes: globs("excludes")?,
-    };
-    let destroy = selection.get("destroy").and_then(serde_json::Value::as_bool).unwrap_or(false);
-    let mut places = args.planning.places.clone();
-    places.state_dir = places.state_dir.or_else(|| selection.get("state_dir").and_then(serde_json::Value::as_str).map(Into::into));
-    let session = Session::of_saved(face, &places, desired)?;
-    Ok((session, scope, if destroy { Purpose::Destroy } else { Purpose::Converge }, Some(document)))
+    let selection = Selection::read(&selection, file)?;
+    let scope = selection.scope(file)?;
+    let places = selection.places(&args.planning.places, file)?;
+    let refused = refused_references(&desired, places.portals.is_some());
+    if !refused.is_empty() {
+        let failure = Failure::new(Exit::Error, format!("{} refers to secrets that customers' manifests may not name:", file.display()));
+        return Err(Failure { items: refused, ..failure });
+    }
+    let mut session = Session::of_saved(face, &places, desired)?;
+    let tighten = selection.tighten(file)?;
+    session.portals.iter_mut().for_each(|served| served.spec.limits = tighten.apply(served.spec.limits));
+    if args.planning.places.state_dir.is_none() && args.planning.places.ledger.is_none() {
+        face.output.note(&format!("State is kept in {}, as {} says.", crate::cli::session::state_dir(&places).display(), file.display()));
+    }
+    Ok((session, scope, selection.purpose(), Some(document)))
 }
 
 /// Takes the lock, waiting for it as long as allowed.

@@ -9,12 +9,13 @@ use crate::cli::Face;
 use crate::cli::args::{Automation, Format, LimitArgs, PlanCommand, Select, Show};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
+use crate::cli::selection::Selection;
 use crate::cli::session::{self, Session, mac_with};
 use crate::engine::{self, Pattern, Planned, Purpose, Scope, View};
 use crate::guard::{self, Policy, Tighten};
 use crate::ledger::LedgerRead;
 use crate::model::{PortalName, TenantName};
-use crate::plan::document::{PlanDocument, write_desired};
+use crate::plan::document::{PlanDocument, refused_references, write_desired};
 use crate::plan::{Inputs, Judged, Plan};
 use crate::portal::PortalError;
 use crate::report;
@@ -193,17 +194,15 @@ pub(super) fn check_portals(session: &Session, scope: &Scope) -> Result<(), Fail
 
 /// A saved plan knows what was selected and where its state is kept, so that `apply FILE` needs no flags to find them.
 fn save(file: &Path, document: &PlanDocument, session: &Session, args: &PlanCommand, scope: &Scope) -> Result<(), Failure> {
+    let refused = refused_references(&session.desired, args.planning.places.portals.is_some());
+    if !refused.is_empty() {
+        let failure = Failure::usage("this plan cannot be saved, because a saved plan may not refer to these secrets:");
+        return Err(Failure { items: refused, ..failure }.help("give -f as a relative path below the current folder"));
+    }
     let mut saved = document.clone();
     saved.desired = Some(write_desired(&session.desired, |tenant| scope.tenant(tenant)));
-    saved.selection = Some(serde_json::json!({
-        "portals": scope.portals, "tenants": texts(&scope.tenants), "kinds": scope.kinds, "targets": texts(&scope.targets),
-        "excludes": texts(&scope.excludes), "destroy": args.planning.destroy, "state_dir": session::state_dir(&args.planning.places),
-    }));
+    saved.selection = Some(Selection::of(&args.planning, scope).to_json());
     write(file, &saved.to_json())
-}
-
-fn texts(patterns: &[engine::Pattern]) -> Vec<&str> {
-    patterns.iter().map(engine::Pattern::as_str).collect()
 }
 
 /// Writes a file whole or not at all.

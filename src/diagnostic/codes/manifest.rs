@@ -23,6 +23,7 @@ codes! {
     BAD_SECRET_REFERENCE = "M020", "A reference to a secret is not well formed", "write exactly one of `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: …, key: …}}`";
     SECRET_FILE_OUTSIDE = "M021", "A secret's file lies outside of the folder that may name it", "put the file below the folder given with -f, or use `env`";
     UNTRUSTED_PORTAL = "M022", "A Portal stands outside of the trusted folder and is left out", "Portals are read from the folder given with --portals alone; move it there";
+    SECRET_VARIABLE_REFUSED = "M023", "A manifest names an environment variable that it may not", "name a variable that begins with TENANT_SECRET_, and set it where the run gets its secrets; TENANTRY_… are the program's own";
     DUPLICATE_ADDRESS = "M030", "Two resources have the same address", "rename one with `spec.name`, or take one out";
     DANGLING_REFERENCE = "M031", "A reference leads nowhere", "declare what it names, or correct the name";
     UNDECLARED_ORGANIZATION = "M032", "An organization is not declared", "declare it in a document of kind Organization, or correct the name";

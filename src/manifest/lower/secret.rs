@@ -63,7 +63,12 @@ fn env(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Result<SecretSourc
         cx.problems.error(codes::BAD_SECRET_REFERENCE, entry.place(), text).help("write the name of a variable, such as ACME_API_KEY");
         return Err(Fault::Told);
     }
-    Ok(SecretSource::Env(name.into()))
+    let source = SecretSource::Env(name.into());
+    if let Err(why) = source.may_be_named(cx.origin.trust == Trust::Customers) {
+        cx.problems.error(codes::SECRET_VARIABLE_REFUSED, entry.place(), format!("`{path}.env`: {why}"));
+        return Err(Fault::Told);
+    }
+    Ok(source)
 }
 
 fn file(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Result<SecretSource, Fault> {

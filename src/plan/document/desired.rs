@@ -13,7 +13,7 @@ use crate::model::desired::{Mark, Meta};
 use crate::model::kind::Placement;
 use crate::model::kinds::PORTAL;
 use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy, Limits, PortalSpec, Unsupported};
-use crate::model::{Address, Desired, Fields, Kind, Name, PortalName, Resource, SourceId, Sources, Tenant, TenantName, Value};
+use crate::model::{Address, Desired, Fields, Kind, Name, PortalName, Resource, SecretSource, SourceId, Sources, Tenant, TenantName, Value};
 
 /// Writes a scope's desired state: the tenants for which `in_scope` holds, and all portals.
 pub fn write_desired(desired: &Desired, in_scope: impl Fn(&TenantName) -> bool) -> Json {
@@ -33,8 +33,27 @@ pub fn write_desired(desired: &Desired, in_scope: impl Fn(&TenantName) -> bool) 
     serde_json::to_value(saved).unwrap_or_default()
 }
 
+/// The references to secrets that a manifest may not hold, one sentence each; `customers`: a trusted root stood apart from the manifests, so
+/// that a secret's file is below the current folder and a variable is one of those that customers may name.
+pub fn refused_references(desired: &Desired, customers: bool) -> Vec<String> {
+    let in_portals = desired.portals.iter().flat_map(|p| p.credentials.iter().map(move |(_, s)| (format!("portal {}", p.name), s, false)));
+    let in_tenants = desired.resources().flat_map(|r| {
+        let secrets = r.fields.iter().flat_map(|(_, value)| value.secrets()).collect::<Vec<_>>();
+        secrets.into_iter().map(move |s| (r.address.to_string(), s, customers))
+    });
+    in_portals.chain(in_tenants).filter_map(|(at, secret, customers)| Some(format!("{at}: {}", refused(&secret.source, customers)?))).collect()
+}
+
+fn refused(source: &SecretSource, customers: bool) -> Option<String> {
+    let leaves = |path: &str| path.starts_with('/') || path.split(['/', '\\']).any(|part| part == "..");
+    match source {
+        SecretSource::File(path) if customers && leaves(path) => Some(format!("file {path} leads out of the current folder")),
+        source => source.may_be_named(customers).err(),
+    }
+}
+
 /// Reads what [`write_desired`] wrote; every text of the error is one thing that is wrong.
-pub(super) fn read_desired(json: Json) -> Result<Desired, Vec<String>> {
+pub(super) fn read_desired(json: Json, customers: bool) -> Result<Desired, Vec<String>> {
     let saved: SavedDesired = serde_json::from_value(json).map_err(|e| vec![format!("desired: {e}")])?;
     let mut errors = Vec::new();
     let files = saved.sources.len();
@@ -57,7 +76,9 @@ pub(super) fn read_desired(json: Json) -> Result<Desired, Vec<String>> {
         let resources = read_tenant(&name, resources, files, &mut errors);
         tenants.insert(name, Tenant { resources });
     }
-    if errors.is_empty() { Ok(Desired { tenants, portals, sources, manifests_digest: saved.manifests_digest }) } else { Err(errors) }
+    let desired = Desired { tenants, portals, sources, manifests_digest: saved.manifests_digest };
+    errors.extend(refused_references(&desired, customers));
+    if errors.is_empty() { Ok(desired) } else { Err(errors) }
 }
 
 fn read_tenant(name: &TenantName, saved: Vec<SavedResource>, files: usize, errors: &mut Vec<String>) -> Vec<Resource> {

@@ -25,6 +25,9 @@ pub(super) fn change_body(def: &KindDef, actions: &[Action], fields: &[FieldChan
         if secret {
             insert(&mut body.before_sensitive, path, Json::Bool(true));
             insert(&mut body.after_sensitive, path, Json::Bool(true));
+            if let Some(kept) = becomes.as_ref().filter(|_| !gone).and_then(references) {
+                insert(&mut body.sensitive_references, path, kept);
+            }
         }
         if *why != cause {
             body.field_causes.insert(path.to_owned(), *why);
@@ -70,7 +73,24 @@ fn empty(actions: Vec<Action>) -> ChangeBody {
         after_unknown: Map::new(),
         before_sensitive: Map::new(),
         after_sensitive: Map::new(),
+        sensitive_references: Map::new(),
         field_causes: BTreeMap::new(),
+    }
+}
+
+/// Where the secrets of a value are kept, nested as they are; `None`: it refers to none.
+fn references(value: &Value) -> Option<Json> {
+    match value {
+        Value::Secret(reference) => Some(Json::String(reference.to_string())),
+        Value::Map(entries) => {
+            let kept: Map<_, _> = entries.iter().filter_map(|(k, v)| Some((k.to_string(), references(v)?))).collect();
+            (!kept.is_empty()).then_some(Json::Object(kept))
+        }
+        Value::List(items) => {
+            let kept: Vec<_> = items.iter().filter_map(references).collect();
+            (!kept.is_empty()).then_some(Json::Array(kept))
+        }
+        Value::Bool(_) | Value::Integer(_) | Value::Text(_) => None,
     }
 }
 

@@ -39,8 +39,10 @@ pub fn read_saved(json: &str) -> Result<SavedPlan, Vec<Diagnostic>> {
     let Some(desired) = document.desired.take() else {
         return Err(damaged("it has no desired state: it was printed with `-o json`, not saved with `--out`".to_owned()));
     };
+    // The face refuses to apply such a plan without that root, and to one with a root it asks [`super::refused_references`] again.
+    let customers = selection.get("trusted_root").is_some_and(|root| !root.is_null());
     let mut wrong = contradictions(&document);
-    match super::desired::read_desired(desired) {
+    match super::desired::read_desired(desired, customers) {
         Ok(desired) if wrong.is_empty() => Ok(SavedPlan { document, desired, selection }),
         Ok(_) => Err(inconsistent(wrong)),
         Err(more) => {

@@ -45,6 +45,7 @@ fn same(saved: &ResourceChange, now: &ResourceChange) -> bool {
     saved.remote_id == now.remote_id
         && saved.change.before == now.change.before
         && saved.change.after == now.change.after
+        && saved.change.sensitive_references == now.change.sensitive_references
         && saved.effects == now.effects
         && saved.natural_key == now.natural_key
         && saved.previous_address == now.previous_address

@@ -76,20 +76,24 @@ pub(super) fn rows(def: &KindDef, body: &ChangeBody, sides: Sides, whole: bool) 
         }
         let sensitive = [&body.before_sensitive, &body.after_sensitive].iter().any(|marks| lookup(marks, field.path).is_some());
         let cause = body.field_causes.get(field.path).copied();
-        let row = Row { sides, sensitive, cause, whole };
+        let kept = lookup(&body.sensitive_references, field.path).unwrap_or(&Json::Null);
+        let row = Row { sides, sensitive, kept, cause, whole };
         row.push(&mut rows, field.path.to_owned(), was.unwrap_or(&Json::Null), is.unwrap_or(&Json::Null));
     }
     rows
 }
 
-struct Row {
+#[derive(Clone, Copy)]
+struct Row<'a> {
     sides: Sides,
     sensitive: bool,
+    /// Where the secrets of the new side are kept, nested as it is.
+    kept: &'a Json,
     cause: Option<Cause>,
     whole: bool,
 }
 
-impl Row {
+impl Row<'_> {
     fn push(&self, rows: &mut Vec<FieldView>, path: String, was: &Json, is: &Json) {
         if let (Json::Object(_) | Json::Null, Json::Object(_) | Json::Null) = (was, is)
             && (was.is_object() || is.is_object())
@@ -103,7 +107,8 @@ impl Row {
                 for key in keys {
                     let (was, is) = (was_map.get(key).unwrap_or(&Json::Null), is_map.get(key).unwrap_or(&Json::Null));
                     if was != is || self.sides != Sides::Both || self.sensitive {
-                        self.push(rows, format!("{path}.{}", cut(&visible(key), INLINE)), was, is);
+                        let kept = self.kept.get(key.as_str()).unwrap_or(&Json::Null);
+                        Row { kept, ..*self }.push(rows, format!("{path}.{}", cut(&visible(key), INLINE)), was, is);
                     }
                 }
                 return;
@@ -114,7 +119,12 @@ impl Row {
 
     fn values(&self, was: &Json, is: &Json) -> FieldValues {
         if self.sensitive {
-            return FieldValues::Only(if is.is_null() && self.sides == Sides::Both { "(taken away)" } else { SENSITIVE }.to_owned());
+            return FieldValues::Only(match self.kept {
+                _ if is.is_null() && self.sides == Sides::Both => "(taken away)".to_owned(),
+                Json::Null => SENSITIVE.to_owned(),
+                // The reference is a text of others; the mark around it is ours.
+                kept => format!("(sensitive, from {})", kept.as_str().map_or_else(|| plain(kept), |text| cut(&visible(text), INLINE).into_owned())),
+            });
         }
         let (was_lines, is_lines) = (lines(was), lines(is));
         let multi = |l: &Option<String>| l.as_ref().is_some_and(|l| l.lines().count() > 1);

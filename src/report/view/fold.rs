@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{change_view, how_many, shorten};
-use super::{ChangeView, FoldView, Mark, SharedView};
+use super::{ChangeView, FieldValues, FieldView, FoldView, Mark, SharedView};
 use crate::model::{Digest, Kind};
 use crate::plan::Action;
 use crate::plan::document::{ResourceChange, TenantPlan};
@@ -110,7 +110,12 @@ pub(super) fn by_shape(changes: &[&ResourceChange], whole: bool, names: usize) -
 }
 
 fn shape(change: &ResourceChange, view: &ChangeView) -> Shape {
-    let paths = view.fields.iter().map(|f| f.path.clone()).collect();
+    // Where a secret comes from is read one by one: only what takes the same from the same place is of one shape.
+    let said = |f: &FieldView| match &f.values {
+        FieldValues::Only(value) if value.starts_with("(sensitive") => format!("{} {value}", f.path),
+        _ => f.path.clone(),
+    };
+    let paths = view.fields.iter().map(said).collect();
     (change.address.kind, change.change.actions.clone(), paths, view.effects.clone(), view.refused)
 }
 

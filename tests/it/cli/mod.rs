@@ -8,3 +8,4 @@ mod saved_plan;
 mod secrets;
 mod transcript;
 mod transcripts;
+mod trust;

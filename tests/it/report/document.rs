@@ -68,7 +68,7 @@ fn what_is_made_has_no_before_and_what_is_deleted_no_after() {
 }
 
 #[test]
-fn a_secret_is_its_key_and_nothing_more() {
+fn a_secret_is_its_key_and_where_it_is_kept() {
     let secret = Value::Secret(Box::new(SecretRef { source: SecretSource::Env("API_TOKEN".into()) }));
     let integration = change(Action::Update, "acme/integration/aws", "aws");
     let integration = field(integration, "secrets", None, Some(Value::Map(vec![("token".into(), secret)])));
@@ -76,6 +76,7 @@ fn a_secret_is_its_key_and_nothing_more() {
     let change = &plan["tenants"][0]["resource_changes"][0]["change"];
     assert_eq!(change["after"], serde_json::json!({ "secrets": { "token": "(sensitive)" } }));
     assert_eq!(change["before"], serde_json::json!({ "secrets": null }));
+    assert_eq!(change["sensitive_references"], serde_json::json!({ "secrets": { "token": "environment variable API_TOKEN" } }));
     assert_eq!(
         (&change["before_sensitive"], &change["after_sensitive"]),
         (&serde_json::json!({ "secrets": true }), &serde_json::json!({ "secrets": true }))
