@@ -2,5 +2,6 @@
 
 mod faulty;
 mod kill;
+mod ledger_rebuild;
 mod transcript;
 mod transcripts;
