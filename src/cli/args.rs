@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub use ledger::{LedgerAction, LedgerCommand, RowArgs, UnlockArgs};
+pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, UnlockArgs};
 
 use crate::guard::CountOrPercent;
 

@@ -110,7 +110,8 @@ fn writes(command: &args::Command) -> Option<&'static str> {
         Command::Unlock(_) => Some("unlock"),
         Command::Ledger(ledger) => match ledger.action {
             LedgerAction::List { .. } | LedgerAction::Show(_) | LedgerAction::Audit { .. } => None,
-            LedgerAction::Move { .. } | LedgerAction::Forget(_) | LedgerAction::Release(_) | LedgerAction::Settle { .. } => Some("ledger"),
+            LedgerAction::Move { .. } | LedgerAction::Forget(_) | LedgerAction::Release(_) => Some("ledger"),
+            LedgerAction::Settle { .. } | LedgerAction::Claim { .. } => Some("ledger"),
         },
         Command::Init(_) | Command::Validate(_) | Command::Plan(_) | Command::Drift(_) | Command::Show(_) | Command::Access(_) => None,
         Command::Capabilities(_) | Command::Profile(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => None,

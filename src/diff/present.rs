@@ -120,7 +120,8 @@ impl Case<'_, '_> {
             return self.stuck(delta, finding, out);
         }
         if object.owner.is_some() {
-            return self.adopt(object, Origin::Created, "the portal has it marked as ours", delta, out);
+            // The mark says whose it is and not who made it: we mark what we adopt, too. Without a record it is never deleted unless released.
+            return self.adopt(object, Origin::Adopted, "the portal has it marked as ours", delta, out);
         }
         let compared = fields::compare(self.input, self.identity, self.capability, self.resource, Some(object), None);
         let identical = compared.changes.iter().all(|c| c.sensitive);

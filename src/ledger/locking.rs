@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Holder, LedgerError, Lock, LockId, PortalName, TenantName};
+use super::{LedgerError, Lock, LockId, PortalName, TenantName};
 
-/// A lock about to be taken.
+/// From when until when a lock is held, unless renewed.
 pub(super) struct Lease {
-    pub(super) id: LockId,
-    pub(super) holder: Holder,
     pub(super) since: Timestamp,
     pub(super) until: Timestamp,
 }
 
 impl Lease {
-    pub(super) fn new(holder: &Holder, since: Timestamp, lease: Duration) -> Self {
-        Self { id: new_id(), holder: holder.clone(), since, until: end_of(since, lease) }
+    /// A lease without end ends with time itself.
+    pub(super) fn new(since: Timestamp, lease: Duration) -> Self {
+        let until = SignedDuration::try_from(lease).ok().and_then(|lease| since.checked_add(lease).ok()).unwrap_or(Timestamp::MAX);
+        Self { since, until }
     }
 }
 
@@ -42,14 +42,26 @@ pub(super) fn new_id() -> LockId {
     LockId(uuid::Uuid::now_v7().to_string().into())
 }
 
-/// When a lease is over; a lease without end ends with time itself.
-pub(super) fn end_of(now: Timestamp, lease: Duration) -> Timestamp {
-    SignedDuration::try_from(lease).ok().and_then(|lease| now.checked_add(lease).ok()).unwrap_or(Timestamp::MAX)
-}
-
 /// Each portal and tenant once, sorted.
 pub(super) fn distinct(units: &[(PortalName, TenantName)]) -> BTreeSet<(PortalName, TenantName)> {
     units.iter().cloned().collect()
+}
+
+/// Refuses what is no id as [`new_installation`] makes them: a typing error would make every object foreign once more.
+pub(super) fn known_installation(text: &str) -> Result<(), LedgerError> {
+    let ours = uuid::Uuid::parse_str(text).is_ok_and(|id| id.to_string() == text);
+    if ours {
+        Ok(())
+    } else {
+        Err(LedgerError::Conflict(format!("`{text}` is no installation id: give it as G010 or the lost ledger wrote it")))
+    }
+}
+
+/// The refusal to claim for a ledger that has something.
+pub(super) fn not_empty() -> LedgerError {
+    LedgerError::Conflict(
+        "the ledger is not empty: only a new one, with no row, intent, attestation or lock, can take another's place".to_owned(),
+    )
 }
 
 /// The id of a new installation: random, so that two installations that look after the same portal are told apart.

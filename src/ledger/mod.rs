@@ -95,7 +95,8 @@ pub trait Ledger: LedgerRead {
     /// with [`LedgerError::Conflict`] where a write is about a portal and tenant that it does not cover. No writes are no commit.
     async fn commit(&self, lock: &LockId, writes: Vec<Write>) -> Result<(), LedgerError>;
 
-    /// Takes the locks of a portal's tenants, all or none, for a lease from `now`. A lock whose lease is over, or whose holder is proven
+    /// Takes the locks of a portal's tenants, all or none, for a lease from `now` (a store that several machines share has a clock of its own,
+    /// and goes by that one). A lock whose lease is over, or whose holder is proven
     /// dead, is taken over: its id is then lost for all that it held.
     async fn lock(
         &self,
@@ -110,6 +111,11 @@ pub trait Ledger: LedgerRead {
 
     /// Lets go of everything held under an id; how many locks that were. Also how a person breaks a lock.
     async fn unlock(&self, id: &LockId) -> Result<usize, LedgerError>;
+
+    /// Makes this ledger, which must be empty, the one of an installation whose ledger was lost: what the portals have marked with its id is
+    /// ours again. `record` says so in the audit trail. [`LedgerError::Conflict`] where the ledger has a row, an intent, an attestation or a
+    /// lock, or `installation` is no id of ours. Claiming what it is already changes nothing.
+    async fn claim(&self, installation: &str, record: AuditRecord) -> Result<(), LedgerError>;
 }
 
 /// Who we are.
@@ -171,7 +177,7 @@ pub enum Write {
     /// A row moves to another address (`previously`, `ledger move`), and with it its open intents and its attestation. A conflict if there is
     /// no such row, or one at the new address.
     Move(PortalName, Address, Address),
-    /// A row goes; with a tombstone where the object was deleted or forgotten.
+    /// A row goes; with a tombstone where we deleted its object, and none where the object may be alive: a tombstone hides it for a while.
     Remove(PortalName, Address, Option<Tombstone>),
     /// A person recorded what they saw. Older than what is recorded of the address already, it changes nothing.
     Attest(PortalName, Attestation),

@@ -38,6 +38,11 @@ impl<'a> From<&'a str> for Param<'a> {
 /// Counts the commit; the last step of each.
 pub(super) const COUNT: &str = "UPDATE tenantry_meta SET serial = serial + 1";
 
+/// Takes the id of a lost ledger's installation. No row: the ledger is not empty.
+pub(super) const CLAIM: &str = "UPDATE tenantry_meta SET installation = $1, serial = serial + 1
+    WHERE NOT EXISTS (SELECT 1 FROM tenantry_objects) AND NOT EXISTS (SELECT 1 FROM tenantry_intents)
+    AND NOT EXISTS (SELECT 1 FROM tenantry_attestations) AND NOT EXISTS (SELECT 1 FROM tenantry_locks)";
+
 /// Marks the lock with the commit made under it; the first step of each. No row: the lock is lost, or this very commit happened already and
 /// only its answer was lost. In PostgreSQL it also waits for such a commit to end, and keeps others from taking the lock over until this one has.
 pub(super) const MARK: &str = "UPDATE tenantry_locks SET last_commit = $1 WHERE id = $2 AND last_commit IS DISTINCT FROM $1";
@@ -67,7 +72,7 @@ const BURY: &str = "INSERT INTO tenantry_tombstones (portal, tenant, kind, name,
 const ATTEST: &str = "INSERT INTO tenantry_attestations (portal, tenant, kind, name, at, body) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (portal, tenant, kind, name) DO UPDATE SET at = excluded.at, body = excluded.body
     WHERE excluded.at >= tenantry_attestations.at";
-const AUDIT: &str = "INSERT INTO tenantry_audit (body) VALUES ($1)";
+pub(super) const AUDIT: &str = "INSERT INTO tenantry_audit (body) VALUES ($1)";
 
 /// The steps of these writes, in order.
 pub(super) fn steps(writes: &[Write]) -> Result<Vec<Step<'_>>, LedgerError> {

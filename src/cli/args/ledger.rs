@@ -39,10 +39,16 @@ pub enum LedgerAction {
         #[arg(long, value_name = "NAME")]
         portal: Option<String>,
     },
-    /// Drop a row: the object stays in the portal and is no longer ours
+    /// Drop a row: the object stays in the portal and is no longer ours, until it is declared again
     Forget(RowArgs),
-    /// Let an adopted object be deleted when it is no longer declared
-    Release(RowArgs),
+    /// Let adopted objects be deleted when they are no longer declared
+    Release(ReleaseArgs),
+    /// Make a new, empty ledger that of an installation whose ledger was lost
+    Claim {
+        /// The lost installation's id, as G010 or a backup names it.
+        #[arg(value_name = "INSTALLATION-ID")]
+        installation: String,
+    },
     /// Decide about a call whose outcome is unknown: it had no effect, so it may be made again
     Settle {
         /// The intent's id, as `ledger show` prints it.
@@ -70,6 +76,24 @@ pub struct RowArgs {
     /// Its address, such as `acme/user/alice`.
     pub address: String,
     /// The portal [default: the only one that has it]
+    #[arg(long, value_name = "NAME")]
+    pub portal: Option<String>,
+}
+
+/// Which adopted objects to release: one, or many together.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("released").required(true))]
+pub struct ReleaseArgs {
+    /// Its address, such as `acme/user/alice`.
+    #[arg(group = "released")]
+    pub address: Option<String>,
+    /// Every adopted object of these tenants, as globs; repeatable
+    #[arg(long, value_name = "GLOB", group = "released")]
+    pub tenant: Vec<String>,
+    /// Every adopted object
+    #[arg(long, group = "released")]
+    pub all: bool,
+    /// The portal [default: the only one that has the address; every portal]
     #[arg(long, value_name = "NAME")]
     pub portal: Option<String>,
 }

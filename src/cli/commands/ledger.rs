@@ -6,15 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::Face;
-use crate::cli::args::{Data, LedgerAction, LedgerCommand, RowArgs, Select, UnlockArgs};
+use crate::cli::args::{Data, LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, Select, UnlockArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::counted;
 use crate::cli::session;
 use crate::engine::Scope;
 use crate::ledger::{AuditRecord, Holder, Ledger, LedgerLocation, LedgerRead, Lock, LockId, Write};
-use crate::model::ledger::Tombstone;
-use crate::model::{Address, LedgerRow, LedgerState, Origin, PortalName};
+use crate::model::{Address, Kind, LedgerRow, LedgerState, Name, Origin, PortalName, TenantName};
 use crate::report::style::table;
 
 /// Longest time that one correction takes.
@@ -36,16 +35,15 @@ pub(super) async fn run(face: &Face<'_>, command: LedgerCommand) -> Result<Exit,
             correct(face, &location, &RowArgs { address: from, portal }, "move", moved).await
         }
         LedgerAction::Forget(row) => {
-            let forgotten = |row: &LedgerRow, at: &PortalName| {
-                let tombstone = Tombstone { address: row.address.clone(), id: row.id.clone(), at: Timestamp::now() };
-                Write::Remove(at.clone(), row.address.clone(), Some(tombstone))
-            };
+            // No tombstone: the object may be alive, and a tombstone says that it was deleted.
+            let forgotten = |row: &LedgerRow, at: &PortalName| Write::Remove(at.clone(), row.address.clone(), None);
             correct(face, &location, &row, "forget", forgotten).await
         }
-        LedgerAction::Release(row) => {
-            let released = |row: &LedgerRow, at: &PortalName| Write::Put(at.clone(), Box::new(LedgerRow { released: true, ..row.clone() }));
-            correct(face, &location, &row, "release", released).await
+        LedgerAction::Release(ReleaseArgs { address: Some(address), portal, .. }) => {
+            correct(face, &location, &RowArgs { address, portal }, "release", released).await
         }
+        LedgerAction::Release(many) => release_many(face, &location, many).await,
+        LedgerAction::Claim { installation } => claim(face, &location, &installation).await,
         LedgerAction::Settle { intent, address, portal } => settle(face, &location, &intent, &RowArgs { address, portal }).await,
     }
 }
@@ -187,11 +185,64 @@ async fn correct(
     Ok(Exit::Success)
 }
 
+fn released(row: &LedgerRow, at: &PortalName) -> Write {
+    Write::Put(at.clone(), Box::new(LedgerRow { released: true, ..row.clone() }))
+}
+
+/// Releases every adopted object of some tenants: one lock and one commit for each tenant, so that a fleet is never locked as a whole.
+async fn release_many(face: &Face<'_>, location: &LedgerLocation, args: ReleaseArgs) -> Result<Exit, Failure> {
+    let portal = args.portal.into_iter().collect();
+    let scope = session::scope(&Select { tenant: args.tenant, portal, ..Select::default() })?;
+    let ledger = location.open().await?;
+    let (mut objects, mut tenants) = (0, 0);
+    for (portal, tenant) in ledger.tenants().await?.into_iter().filter(|(p, t)| scope.portal(p) && scope.tenant(t)) {
+        let unit = [(portal.clone(), tenant.clone())];
+        let lock = lock(ledger.as_ref(), &unit, "release").await?;
+        let done = release_all_of(ledger.as_ref(), &lock, &portal, &tenant).await;
+        ledger.unlock(&lock).await?;
+        let released = done?;
+        objects += released;
+        tenants += usize::from(released > 0);
+    }
+    face.output.note(&match objects {
+        0 => "Nothing to release: no adopted object there that is not released already.".to_owned(),
+        _ => format!(
+            "Released: {} of {}. What is no longer declared of them may be deleted.",
+            counted(objects, "adopted object"),
+            counted(tenants, "tenant")
+        ),
+    });
+    Ok(Exit::Success)
+}
+
+async fn release_all_of(ledger: &dyn Ledger, lock: &LockId, portal: &PortalName, tenant: &TenantName) -> Result<usize, Failure> {
+    let states = ledger.read(portal, std::slice::from_ref(tenant)).await?;
+    let adopted: Vec<_> = states.iter().flat_map(|s| s.rows.values()).filter(|r| r.origin == Origin::Adopted && !r.released).collect();
+    let writes = adopted.iter().flat_map(|row| [released(row, portal), noted(portal, &row.address, "release")]).collect();
+    ledger.commit(lock, writes).await?;
+    Ok(adopted.len())
+}
+
+/// Makes a new ledger that of an installation whose ledger was lost.
+async fn claim(face: &Face<'_>, location: &LedgerLocation, installation: &str) -> Result<Exit, Failure> {
+    let ledger = location.open().await?;
+    let before = ledger.identity().await?.installation;
+    // An audit record is about an address. The ledger is nobody's object: it stands under the MSP's own name.
+    let name = Name::slugify("ledger");
+    let about = Address::new(Name::msp(), Kind::Portal, name.clone());
+    let record = AuditRecord { request: format!("ledger claim {installation}, was {before}"), ..record(&name, &about, "claim") };
+    ledger.claim(installation, record).await?;
+    face.output.note(&format!(
+        "This ledger is that of installation {installation} now. `tenantry plan` shows what is marked with it; apply takes it over as adopted."
+    ));
+    Ok(Exit::Success)
+}
+
 /// What a correction came to, for a person.
 fn in_words(write: &Write) -> String {
     match write {
         Write::Move(_, _, to) => format!("is {to} from now on"),
-        Write::Remove(..) => "is forgotten: the portal keeps it, and it is ours no more".to_owned(),
+        Write::Remove(..) => "is forgotten: the portal keeps it, and it is ours no more; declaring it takes it back".to_owned(),
         _ => "is released: it may be deleted once it is no longer declared".to_owned(),
     }
 }
@@ -211,20 +262,23 @@ async fn settle(face: &Face<'_>, location: &LedgerLocation, intent: &str, args: 
     Ok(Exit::Success)
 }
 
-async fn under_lock(
-    ledger: &dyn Ledger,
-    units: &[(PortalName, crate::model::TenantName)],
-    verb: &str,
-    writes: Vec<Write>,
-) -> Result<(), Failure> {
-    let lock = ledger.lock(units, &Holder::current(&format!("ledger {verb}")), Timestamp::now(), LEASE).await?;
+async fn lock(ledger: &dyn Ledger, units: &[(PortalName, TenantName)], verb: &str) -> Result<LockId, Failure> {
+    Ok(ledger.lock(units, &Holder::current(&format!("ledger {verb}")), Timestamp::now(), LEASE).await?)
+}
+
+async fn under_lock(ledger: &dyn Ledger, units: &[(PortalName, TenantName)], verb: &str, writes: Vec<Write>) -> Result<(), Failure> {
+    let lock = lock(ledger, units, verb).await?;
     let written = ledger.commit(&lock, writes).await;
     ledger.unlock(&lock).await?;
     Ok(written?)
 }
 
 fn noted(portal: &PortalName, address: &Address, verb: &str) -> Write {
-    Write::Audit(AuditRecord {
+    Write::Audit(record(portal, address, verb))
+}
+
+fn record(portal: &PortalName, address: &Address, verb: &str) -> AuditRecord {
+    AuditRecord {
         at: Timestamp::now(),
         who: Holder::current("ledger").who,
         ticket: None,
@@ -234,7 +288,7 @@ fn noted(portal: &PortalName, address: &Address, verb: &str) -> Write {
         address: address.clone(),
         request: format!("ledger {verb}"),
         result: "done".to_owned(),
-    })
+    }
 }
 
 /// The one portal in which the ledger knows an address.

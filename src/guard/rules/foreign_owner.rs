@@ -10,7 +10,8 @@ pub(super) static GUARD: Guard = Guard {
     refuses: "A change of an object that another installation has marked as its own.",
     why: "Two installations that write to one object undo each other's work for ever.",
     number: None,
-    remedy: "take it out of these manifests, or have the other installation let it go",
+    remedy: "take it out of these manifests, or have the other installation let it go; \
+        if it is your own and its ledger is lost: `tenantry ledger claim OWNER-ID` (docs/ledger.md)",
     checks: &[Check::Finding(check)],
 };
 

@@ -3,6 +3,9 @@
 //! Comes in: a `postgres://` URL. Goes out: [`PostgresReader`], which cannot write and makes nothing, and [`PostgresLedger`]. The tables stand in
 //! the connection's current schema. There is no TLS: a URL that asks for it is refused.
 //!
+//! Leases are of the server's clock: the clocks of runners on several machines differ, and one that is ahead would take a lock that is alive. The
+//! time that a caller gives is not looked at.
+//!
 //! A lost connection is made anew. A read is then repeated; a commit is repeated only after it was found out that it did not happen: each
 //! carries an id, which it writes into its lock's row as its first statement, so that a second attempt waits for the first to end and sees it.
 
@@ -17,7 +20,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::Config;
 
-use super::locking::{self, Lease};
+use super::locking;
 use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, Write, codec};
 use crate::model::ledger::LedgerState;
 use crate::model::{PortalName, TenantName};
@@ -173,23 +176,28 @@ impl Ledger for PostgresLedger {
         &self,
         units: &[(PortalName, TenantName)],
         holder: &Holder,
-        now: Timestamp,
+        _now: Timestamp,
         lease: Duration,
     ) -> Result<LockId, LedgerError> {
         let units = locking::distinct(units);
-        let lease = Lease::new(holder, now, lease);
-        let (wanted, taken) = (&units, &lease);
-        self.reader.server.run(work!(s => write::lock(&mut s, wanted, taken))).await?;
-        Ok(lease.id)
+        let (id, wanted) = (locking::new_id(), &units);
+        let taken = &id;
+        self.reader.server.run(work!(s => write::lock(&mut s, wanted, taken, holder, lease))).await?;
+        Ok(id)
     }
 
-    async fn renew(&self, id: &LockId, now: Timestamp, lease: Duration) -> Result<(), LedgerError> {
-        let until = codec::nanos(locking::end_of(now, lease));
-        Ok(self.reader.server.run(work!(s => write::renew(&mut s, id, until))).await?)
+    async fn renew(&self, id: &LockId, _now: Timestamp, lease: Duration) -> Result<(), LedgerError> {
+        Ok(self.reader.server.run(work!(s => write::renew(&mut s, id, lease))).await?)
     }
 
     async fn unlock(&self, id: &LockId) -> Result<usize, LedgerError> {
         // Not repeated: a second attempt would find nothing held and say so.
         Ok(self.reader.server.attempt(&mut work!(s => write::unlock(&mut s, id))).await?)
+    }
+
+    async fn claim(&self, installation: &str, record: AuditRecord) -> Result<(), LedgerError> {
+        locking::known_installation(installation)?;
+        let record = &codec::json(&record)?;
+        Ok(self.reader.server.run(work!(s => write::claim(&mut s, installation, record))).await?)
     }
 }

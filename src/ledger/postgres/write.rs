@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio_postgres::GenericClient;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
@@ -27,6 +30,10 @@ const TAKE: &str = "INSERT INTO tenantry_locks (id, who, operation, host, proces
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const TAKE_UNITS: &str = "INSERT INTO tenantry_lock_units (portal, tenant, lock)
     SELECT portal, tenant, $3 FROM unnest($1::text[], $2::text[]) AS wanted (portal, tenant)";
+/// Those who take locks do so one after the other: two that want the same ones in another order would wait for each other.
+const ONE_BY_ONE: &str = "SELECT pg_advisory_xact_lock(hashtext('tenantry locks'), hashtext(current_schema()))";
+/// Not `now()`, which is the time at which the transaction began, before it waited.
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 const RENEW: &str = "UPDATE tenantry_locks SET until = $1 WHERE id = $2";
 
 /// One commit under a lock, known by its id.
@@ -107,29 +114,60 @@ fn param<'a>(param: &'a Param<'a>) -> &'a (dyn ToSql + Sync) {
 }
 
 /// Takes locks, all or none.
-pub(super) async fn lock(session: &mut Session, units: &BTreeSet<(PortalName, TenantName)>, lease: &Lease) -> Result<(), Failure> {
+pub(super) async fn lock(
+    session: &mut Session,
+    units: &BTreeSet<(PortalName, TenantName)>,
+    id: &LockId,
+    holder: &Holder,
+    lease: Duration,
+) -> Result<(), Failure> {
     let (portals, tenants): (Vec<&str>, Vec<&str>) = units.iter().map(|(p, t)| (p.as_str(), t.as_str())).unzip();
     let tx = session.client.transaction().await?;
-    // Those who take locks do so one after the other: two that want the same ones in another order would wait for each other.
-    tx.batch_execute("SELECT pg_advisory_xact_lock(hashtext('tenantry locks'), hashtext(current_schema()))").await?;
-    if tx.query_opt(KNOWN, &[&lease.id.0]).await?.is_some() {
+    tx.batch_execute(ONE_BY_ONE).await?;
+    if tx.query_opt(KNOWN, &[&id.0]).await?.is_some() {
         return Ok(());
     }
     let in_the_way = read::sorted_locks(&tx.query(IN_THE_WAY, &[&portals, &tenants]).await?)?;
-    let over: Vec<Box<str>> = locking::take_over(in_the_way, lease.since).map_err(LedgerError::Locked)?.into_iter().collect();
+    // Asked for after the waiting.
+    let Lease { since, until } = Lease::new(clock(&tx).await?, lease);
+    let over: Vec<Box<str>> = locking::take_over(in_the_way, since).map_err(LedgerError::Locked)?.into_iter().collect();
     tx.execute("DELETE FROM tenantry_locks WHERE id = ANY ($1)", &[&over]).await?;
-    let Holder { who, operation, host, process, started } = &lease.holder;
-    let (since, until) = (codec::nanos(lease.since), codec::nanos(lease.until));
-    tx.execute(TAKE, &[&lease.id.0, who, operation, host, &i64::from(*process), started, &since, &until]).await?;
-    tx.execute(TAKE_UNITS, &[&portals, &tenants, &lease.id.0]).await?;
+    let Holder { who, operation, host, process, started } = holder;
+    let (since, until) = (codec::nanos(since), codec::nanos(until));
+    tx.execute(TAKE, &[&id.0, who, operation, host, &i64::from(*process), started, &since, &until]).await?;
+    tx.execute(TAKE_UNITS, &[&portals, &tenants, &id.0]).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Extends the lease of everything held under an id.
-pub(super) async fn renew(session: &mut Session, id: &LockId, until: i64) -> Result<(), Failure> {
+pub(super) async fn renew(session: &mut Session, id: &LockId, lease: Duration) -> Result<(), Failure> {
+    let until = codec::nanos(Lease::new(clock(&session.client).await?, lease).until);
     let renewed = session.client.execute(RENEW, &[&until, &id.0]).await?;
     if renewed == 0 { Err(LedgerError::LockLost(id.clone()).into()) } else { Ok(()) }
+}
+
+/// What time it is by the server's clock, which is the same for every runner.
+async fn clock(client: &impl GenericClient) -> Result<Timestamp, Failure> {
+    let micros: i64 = client.query_one(CLOCK, &[]).await?.try_get(0)?;
+    Ok(Timestamp::from_microsecond(micros).map_err(|_| LedgerError::Unavailable("the PostgreSQL server's clock is wrong".to_owned()))?)
+}
+
+/// Takes the id of a lost ledger's installation.
+pub(super) async fn claim(session: &mut Session, installation: &str, record: &str) -> Result<(), Failure> {
+    let tx = session.client.transaction().await?;
+    // Nobody takes a lock, which everybody who writes has to, until this has ended.
+    tx.batch_execute(ONE_BY_ONE).await?;
+    let row = tx.query_one("SELECT installation FROM tenantry_meta", &[]).await?;
+    if read::column::<&str>(&row, 0)? == installation {
+        return Ok(());
+    }
+    if tx.execute(writes::CLAIM, &[&installation]).await? == 0 {
+        return Err(locking::not_empty().into());
+    }
+    tx.execute(writes::AUDIT, &[&record]).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Lets go of everything held under an id; how much that was.

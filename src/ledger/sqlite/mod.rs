@@ -156,14 +156,14 @@ impl Ledger for SqliteLedger {
         lease: Duration,
     ) -> Result<LockId, LedgerError> {
         let units = locking::distinct(units);
-        let lease = Lease::new(holder, now, lease);
-        let id = lease.id.clone();
-        self.transact(move |tx| write::lock(tx, &units, &lease)).await?;
+        let (id, holder, lease) = (locking::new_id(), holder.clone(), Lease::new(now, lease));
+        let taken = id.clone();
+        self.transact(move |tx| write::lock(tx, &units, &taken, &holder, &lease)).await?;
         Ok(id)
     }
 
     async fn renew(&self, id: &LockId, now: Timestamp, lease: Duration) -> Result<(), LedgerError> {
-        let (id, until) = (id.clone(), codec::nanos(locking::end_of(now, lease)));
+        let (id, until) = (id.clone(), codec::nanos(Lease::new(now, lease).until));
         self.transact(move |tx| {
             let renewed = tx.prepare_cached("UPDATE tenantry_locks SET until = $1 WHERE id = $2")?.execute((until, &id.0))?;
             if renewed == 0 { Err(LedgerError::LockLost(id).into()) } else { Ok(()) }
@@ -174,5 +174,11 @@ impl Ledger for SqliteLedger {
     async fn unlock(&self, id: &LockId) -> Result<usize, LedgerError> {
         let id = id.clone();
         self.transact(move |tx| write::unlock(tx, &id)).await
+    }
+
+    async fn claim(&self, installation: &str, record: AuditRecord) -> Result<(), LedgerError> {
+        locking::known_installation(installation)?;
+        let installation = installation.to_owned();
+        self.transact(move |tx| write::claim(tx, &installation, &record)).await
     }
 }

@@ -9,7 +9,7 @@ use super::open::Failure;
 use super::read;
 use crate::ledger::locking::{self, Lease};
 use crate::ledger::writes::{self, Param, Step};
-use crate::ledger::{Holder, LedgerError, Lock, LockId, PortalName, TenantName, Write, codec};
+use crate::ledger::{AuditRecord, Holder, LedgerError, Lock, LockId, PortalName, TenantName, Write, codec};
 
 /// One commit under a lock.
 pub(super) fn commit(tx: &Transaction<'_>, lock: &LockId, writes: &[Write]) -> Result<(), Failure> {
@@ -56,7 +56,13 @@ impl ToSql for Param<'_> {
 }
 
 /// Takes locks, all or none.
-pub(super) fn lock(tx: &Transaction<'_>, units: &BTreeSet<(PortalName, TenantName)>, lease: &Lease) -> Result<(), Failure> {
+pub(super) fn lock(
+    tx: &Transaction<'_>,
+    units: &BTreeSet<(PortalName, TenantName)>,
+    id: &LockId,
+    holder: &Holder,
+    lease: &Lease,
+) -> Result<(), Failure> {
     let mut in_the_way: Vec<Lock> = Vec::new();
     for (portal, tenant) in units {
         in_the_way.extend(read::lock_of(tx, portal, tenant)?);
@@ -64,16 +70,16 @@ pub(super) fn lock(tx: &Transaction<'_>, units: &BTreeSet<(PortalName, TenantNam
     for over in locking::take_over(in_the_way, lease.since).map_err(LedgerError::Locked)? {
         unlock(tx, &LockId(over))?;
     }
-    let Holder { who, operation, host, process, started } = &lease.holder;
+    let Holder { who, operation, host, process, started } = holder;
     tx.prepare_cached(
         "INSERT INTO tenantry_locks (id, who, operation, host, process, started, since, until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )?
-    .execute((&lease.id.0, who, operation, host, process, started, codec::nanos(lease.since), codec::nanos(lease.until)))?;
+    .execute((&id.0, who, operation, host, process, started, codec::nanos(lease.since), codec::nanos(lease.until)))?;
     for (portal, tenant) in units {
         tx.prepare_cached("INSERT INTO tenantry_lock_units (portal, tenant, lock) VALUES ($1, $2, $3)")?.execute([
             portal.as_str(),
             tenant.as_str(),
-            &lease.id.0,
+            &id.0,
         ])?;
     }
     Ok(())
@@ -84,4 +90,16 @@ pub(super) fn unlock(tx: &Transaction<'_>, id: &LockId) -> Result<usize, Failure
     let held: i64 = tx.prepare_cached("SELECT count(*) FROM tenantry_lock_units WHERE lock = $1")?.query_row([&id.0], |row| row.get(0))?;
     tx.prepare_cached("DELETE FROM tenantry_locks WHERE id = $1")?.execute([&id.0])?;
     Ok(usize::try_from(held).unwrap_or(0))
+}
+
+/// Takes the id of a lost ledger's installation.
+pub(super) fn claim(tx: &Transaction<'_>, installation: &str, record: &AuditRecord) -> Result<(), Failure> {
+    if *read::identity(tx)?.installation == *installation {
+        return Ok(());
+    }
+    if tx.execute(writes::CLAIM, [installation])? == 0 {
+        return Err(locking::not_empty().into());
+    }
+    tx.execute(writes::AUDIT, [codec::json(record)?])?;
+    Ok(())
 }

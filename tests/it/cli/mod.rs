@@ -4,6 +4,7 @@ mod environment;
 mod faulty;
 mod import;
 mod kill;
+mod ledger_rebuild;
 mod saved_plan;
 mod secrets;
 mod transcript;

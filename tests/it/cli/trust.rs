@@ -26,7 +26,6 @@ fn with_root() -> Shell {
     shell
 }
 
-
 #[test]
 fn a_saved_plan_does_not_bring_its_own_limits() {
     let shell = with_root();
@@ -115,7 +114,10 @@ fn a_tenants_digest_approves_that_tenant_alone() {
 /// The small customer with a secret of the organization.
 fn with_secret(shell: &Shell, file: &str, reference: &str) {
     let small = Shell::small().read("acme.yaml");
-    shell.write(file, &small.replace("  displayName: ACME Tools\n", &format!("  displayName: ACME Tools\n  secrets:\n    tok: {reference}\n")));
+    shell.write(
+        file,
+        &small.replace("  displayName: ACME Tools\n", &format!("  displayName: ACME Tools\n  secrets:\n    tok: {reference}\n")),
+    );
 }
 
 #[test]
@@ -165,7 +167,9 @@ fn a_saved_plan_names_no_secret_that_a_manifest_could_not() {
     with_secret(&shell, "m/acme.yaml", "{env: TENANT_SECRET_TOK}");
     shell.run_with("plan -f m --portals portals --out p.json", &env).exits(0);
     let good = shell.read("p.json");
-    for evil in ["{\"env\": \"GITHUB_TOKEN\"}", "{\"file\": \"/etc/hostname\"}", "{\"file\": \"m/../../x\"}", "{\"env\": \"TENANTRY_MAC_KEY\"}"] {
+    for evil in
+        ["{\"env\": \"GITHUB_TOKEN\"}", "{\"file\": \"/etc/hostname\"}", "{\"file\": \"m/../../x\"}", "{\"env\": \"TENANTRY_MAC_KEY\"}"]
+    {
         let mut plan: serde_json::Value = serde_json::from_str(&good).expect("a plan");
         let fields = &mut plan["desired"]["tenants"]["acme"][0]["fields"];
         fields["secrets"]["tok"] = serde_json::from_str(evil).expect("a reference");

@@ -331,14 +331,14 @@ async fn with_the_ledger_lost_nothing_is_deleted_and_only_what_is_proven_absent_
 }
 
 #[tokio::test]
-async fn with_the_ledger_lost_what_the_portal_has_marked_as_ours_comes_back() {
+async fn with_the_ledger_lost_what_the_portal_has_marked_as_ours_comes_back_as_adopted() {
     let marks = Manners { keeps_marks: true, ..Manners::default() };
     let stage = Stage::new(capable(), marks).given(&both()).await;
     stage.bench.ledger.lose_everything();
     let applied = stage.done(&both(), &[]).await;
-    assert_eq!(changes(&applied.plan), ["acme/organization/acme recover", "acme/user/ann recover"]);
+    assert_eq!(changes(&applied.plan), ["acme/organization/acme adopt", "acme/user/ann adopt"]);
     assert!(applied.report.final_plan_empty);
-    assert!(stage.bench.ledger.rows().iter().all(|r| r.origin == Origin::Created));
+    assert!(stage.bench.ledger.rows().iter().all(|r| r.origin == Origin::Adopted));
 }
 
 #[tokio::test]

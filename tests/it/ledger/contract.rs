@@ -58,6 +58,9 @@ on_both_stores! {
     of_two_who_want_the_same_lock_one_gets_it
     two_who_open_a_new_ledger_agree_on_it
     commits_under_different_locks_all_count
+    a_new_ledger_takes_the_place_of_a_lost_one
+    a_ledger_that_has_anything_takes_nobodys_place
+    only_an_installation_id_is_claimed
 }
 
 async fn a_ledger_that_is_not_there_reads_as_empty(store: Store) {
@@ -372,4 +375,55 @@ async fn commits_under_different_locks_all_count(store: Store) {
     for tenant in ["acme", "beta", "carl", "dora"] {
         assert_eq!(state(&*ledger, tenant).await.rows.len(), 10);
     }
+}
+
+const LOST: &str = "0b5f3c1e-8f5e-4f0a-9c55-3f2c6f1f7a10";
+
+fn claimed() -> AuditRecord {
+    AuditRecord { request: "ledger claim".to_owned(), ..audit("msp/portal/ledger", "done") }
+}
+
+async fn a_new_ledger_takes_the_place_of_a_lost_one(store: Store) {
+    let ledger = store.open().await;
+    ledger.claim(LOST, claimed()).await.unwrap();
+    // Once more is not twice.
+    ledger.claim(LOST, claimed()).await.unwrap();
+    let identity = store.open().await.identity().await.unwrap();
+    assert_eq!((&*identity.installation, identity.serial), (LOST, 1));
+    assert_eq!(store.reader().await.audit(9).await.unwrap(), [claimed()]);
+    let ours = LedgerRow { owner: LOST.into(), ..row("acme/user/alice") };
+    commit(&*ledger, vec![Write::Put(portal(), ours.clone().into())]).await.unwrap();
+    assert_eq!(state(&*store.reader().await, "acme").await.rows[&ours.address], ours);
+}
+
+async fn a_ledger_that_has_anything_takes_nobodys_place(store: Store) {
+    let ledger = store.open().await;
+    let before = ledger.identity().await.unwrap().installation;
+    let refused = async || {
+        let why = "the ledger is not empty: only a new one, with no row, intent, attestation or lock, can take another's place";
+        assert_eq!(ledger.claim(LOST, claimed()).await, Err(LedgerError::Conflict(why.to_owned())));
+        assert_eq!((ledger.identity().await.unwrap().installation, ledger.audit(9).await.unwrap()), (before.clone(), vec![]));
+    };
+    let at = address("acme/user/alice");
+    commit(&*ledger, vec![Write::Put(portal(), row("acme/user/alice").into())]).await.unwrap();
+    refused().await;
+    let intend = Write::Intend(portal(), intent("i-1", "acme/user/alice", 1));
+    commit(&*ledger, vec![Write::Remove(portal(), at, None), intend]).await.unwrap();
+    refused().await;
+    commit(&*ledger, vec![Write::Settle(portal(), name("acme"), "i-1".into())]).await.unwrap();
+    let lock = take(&*ledger, &["acme"]).await;
+    refused().await;
+    ledger.commit(&lock, vec![Write::Attest(portal(), attestation("acme/user/alice", true, 1))]).await.unwrap();
+    ledger.unlock(&lock).await.unwrap();
+    refused().await;
+}
+
+async fn only_an_installation_id_is_claimed(store: Store) {
+    let ledger = store.open().await;
+    let before = ledger.identity().await.unwrap();
+    for text in ["", "us", "0B5F3C1E-8F5E-4F0A-9C55-3F2C6F1F7A10", "0b5f3c1e-8f5e-4f0a-9c55-3f2c6f1f7a1"] {
+        let why = format!("`{text}` is no installation id: give it as G010 or the lost ledger wrote it");
+        assert_eq!(ledger.claim(text, claimed()).await, Err(LedgerError::Conflict(why)));
+    }
+    assert_eq!(ledger.identity().await.unwrap(), before);
 }

@@ -10,6 +10,7 @@ mod secrets;
 mod sqlite;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,29 +18,51 @@ use tenantry::ledger::{AuditRecord, Holder, Ledger, LedgerError, LedgerLocation,
 use tenantry::model::ledger::{Attestation, Intent, IntentAction, LedgerRow, LedgerState, Tombstone};
 use tenantry::model::{Address, Digest, Name, Origin, PortalName, TenantName};
 
-use crate::servers::postgres::Schema;
+use crate::servers::postgres::{Schema, execute};
 
 const LEASE: Duration = Duration::from_secs(60);
 
 /// An empty ledger, and what goes when the test ends.
 struct Store {
     location: LedgerLocation,
+    /// Seconds that have passed for a store that is told the time.
+    passed: AtomicI64,
     _place: Box<dyn std::any::Any + Send>,
 }
 
 impl Store {
     async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { location: LedgerLocation::Sqlite(folder.path().join("state/ledger.db")), _place: Box::new(folder) }
+        Self {
+            location: LedgerLocation::Sqlite(folder.path().join("state/ledger.db")),
+            passed: AtomicI64::default(),
+            _place: Box::new(folder),
+        }
     }
 
     async fn postgres() -> Self {
         let schema = Schema::new().await;
-        Self { location: schema.url.parse().unwrap(), _place: Box::new(schema) }
+        Self { location: schema.url.parse().unwrap(), passed: AtomicI64::default(), _place: Box::new(schema) }
     }
 
     async fn open(&self) -> Arc<dyn Ledger> {
         self.location.open().await.unwrap()
+    }
+
+    /// Lets time pass. A store with a clock of its own cannot be told so: there every lock becomes older instead.
+    async fn pass(&self, seconds: i64) {
+        match &self.location {
+            LedgerLocation::Sqlite(_) => _ = self.passed.fetch_add(seconds, Ordering::SeqCst),
+            LedgerLocation::Postgres(url) => {
+                let nanos = seconds * 1_000_000_000;
+                execute(url, &format!("UPDATE tenantry_locks SET since = since - {nanos}, until = until - {nanos}")).await;
+            }
+        }
+    }
+
+    /// What time it is for a store that is told.
+    fn now(&self) -> Timestamp {
+        at(self.passed.load(Ordering::SeqCst))
     }
 
     async fn reader(&self) -> Arc<dyn LedgerRead> {

@@ -114,6 +114,22 @@ async fn a_connection_that_the_server_ended_is_made_anew() {
     assert_eq!(ledger.audit(9).await.unwrap().len(), 1);
 }
 
+#[tokio::test]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+async fn a_runner_whose_clock_is_wrong_takes_no_live_lock_and_holds_none_too_long() {
+    let store = Store::postgres().await;
+    let (mine, other) = (store.open().await, store.open().await);
+    let (ahead, behind) = (Timestamp::now() + LEASE, Timestamp::now() - 10 * LEASE);
+    let lock = |ledger: Arc<dyn Ledger>, now| async move { ledger.lock(&units(&["acme"]), &Holder::current("apply"), now, LEASE).await };
+    let id = lock(Arc::clone(&mine), behind).await.unwrap();
+    assert!(matches!(lock(Arc::clone(&other), ahead).await, Err(LedgerError::Locked(held)) if held.id == id), "the lock is alive");
+    mine.renew(&id, behind, LEASE).await.unwrap();
+    assert!(matches!(lock(Arc::clone(&other), ahead).await, Err(LedgerError::Locked(held)) if held.id == id), "it was renewed");
+    mine.renew(&id, ahead + 100 * LEASE, LEASE).await.unwrap();
+    store.pass(60).await;
+    assert!(lock(other, behind).await.is_ok(), "its lease is over, whatever the clock that renewed it said");
+}
+
 /// When the wire is cut.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Cut {

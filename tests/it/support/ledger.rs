@@ -25,6 +25,7 @@ struct State {
     locks: BTreeMap<UnitKey, Lock>,
     next_lock: u64,
     dead: BTreeSet<u32>,
+    claimed: Option<Box<str>>,
 }
 
 /// A ledger that lives as long as the test.
@@ -95,7 +96,8 @@ impl MemoryLedger {
 #[async_trait]
 impl LedgerRead for MemoryLedger {
     async fn identity(&self) -> Result<Identity, LedgerError> {
-        Ok(Identity { installation: INSTALLATION.into(), serial: self.lock_state().serial })
+        let state = self.lock_state();
+        Ok(Identity { installation: state.claimed.clone().unwrap_or_else(|| INSTALLATION.into()), serial: state.serial })
     }
 
     async fn read(&self, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, LedgerError> {
@@ -173,6 +175,17 @@ impl Ledger for MemoryLedger {
         let before = state.locks.len();
         state.locks.retain(|_, l| l.id != *id);
         Ok(before - state.locks.len())
+    }
+
+    async fn claim(&self, installation: &str, record: AuditRecord) -> Result<(), LedgerError> {
+        let known = self.tenants().await?;
+        let mut state = self.lock_state();
+        if !known.is_empty() || !state.locks.is_empty() {
+            return Err(LedgerError::Conflict("the ledger is not empty".to_owned()));
+        }
+        state.claimed = Some(installation.into());
+        state.audit.push(record);
+        Ok(())
     }
 }
 
