@@ -44,6 +44,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("into", "imported", "import"),
     ("live", "", "access"),
     ("limit", "1", "ledger audit"),
+    ("all", "", "ledger release"),
 ];
 
 /// Flags whose difference is seen on a terminal alone.

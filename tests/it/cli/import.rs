@@ -5,7 +5,7 @@ use super::transcript::Shell;
 /// An example whose portal is in step.
 fn applied(example: &str, places: &str) -> Shell {
     let shell = Shell::of(example);
-    shell.run_with(&format!("apply --auto-approve -q {places}"), &[("TICKETING_API_KEY", "demo")]).exits(0);
+    shell.run_with(&format!("apply --auto-approve -q {places}"), &[("TENANT_SECRET_TICKETING_API_KEY", "demo")]).exits(0);
     shell
 }
 

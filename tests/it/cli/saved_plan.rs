@@ -73,6 +73,7 @@ fn what_was_done_otherwise_makes_it_stale_and_nothing_is_changed() {
     let stale = shell.run("apply .plan.json").exits(10);
     assert_eq!(stale.out, "");
     insta::assert_snapshot!(stale.err, @r#"
+    State is kept in .tenantry, as .plan.json says.
     error: the saved plan is stale; nothing was changed. What would be done now is not in it:
       embedded: acme/role/staff (update), with other values or effects than planned
       help: plan again with `plan --out`, and read it

@@ -278,6 +278,7 @@ acme (portal embedded): 1 to update, 1 to replace, 1 to adopt, 1 to forget, 1 to
       was acme/user/former
       the manifest changed
   @ resend user/u4 (u4@acme.example)  customers/acme.yaml:12
+      something ran out
       the manifest changed
   = protect user/u5 (u5@acme.example)  customers/acme.yaml:12
       the manifest changed
