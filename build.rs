@@ -9,9 +9,15 @@ fn main() {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     println!("cargo::rustc-check-cfg=cfg(have_postgres)");
+    println!("cargo::rustc-check-cfg=cfg(have_postgres_with_tls)");
     let programs = postgres();
     if programs.is_some() || std::env::var_os("TENANTRY_TEST_POSTGRES_URL").is_some() {
         println!("cargo::rustc-cfg=have_postgres");
+    }
+    // Certificates are made for a server of our own.
+    let openssl = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|folder| folder.join("openssl").is_file());
+    if programs.is_some() && openssl {
+        println!("cargo::rustc-cfg=have_postgres_with_tls");
     }
     println!("cargo::rustc-env=TEST_POSTGRES_PROGRAMS={}", programs.unwrap_or_default().display());
 }

@@ -1,7 +1,7 @@
 //! The ledger in PostgreSQL: for teams and CI runners that work from several machines.
 //!
 //! Comes in: a `postgres://` URL. Goes out: [`PostgresReader`], which cannot write and makes nothing, and [`PostgresLedger`]. The tables stand in
-//! the connection's current schema. There is no TLS: a URL that asks for it is refused.
+//! the connection's current schema. TLS is taken where the server offers it, and then verified; `sslmode` says otherwise.
 //!
 //! Leases are of the server's clock: the clocks of runners on several machines differ, and one that is ahead would take a lock that is alive. The
 //! time that a caller gives is not looked at.
@@ -11,6 +11,7 @@
 
 mod read;
 mod session;
+mod tls;
 mod write;
 
 use std::time::Duration;

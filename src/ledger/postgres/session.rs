@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
 
+use super::tls;
 use crate::ledger::{LedgerError, codec, locking};
 
 /// The newest version of the tables, and the only one so far.
@@ -97,12 +99,12 @@ fn say(db: &DbError) -> LedgerError {
 
 /// Reads a URL. The error never quotes it: a password with an unescaped character may stand in any of its parts.
 pub(in crate::ledger) fn settings(url: &str) -> Result<Config, String> {
-    const NO_TLS: &str = "TLS is not offered, so that `sslmode` can be `disable` or `prefer` only; reach the server over a Unix socket, a network \
-                          that you trust, or a tunnel";
+    const SSLMODE: &str =
+        "`sslmode` is `disable`, `prefer` or `require`; where there is TLS the certificate and its host name are always verified";
     let mut settings: Config = url.parse().map_err(|e: tokio_postgres::Error| {
         let why = e.source().map(ToString::to_string).unwrap_or_default();
         match why.strip_prefix("invalid value for option ") {
-            Some("`sslmode`") => NO_TLS.to_owned(),
+            Some("`sslmode`") => SSLMODE.to_owned(),
             Some(option) => format!("the value of {option} is not valid"),
             None => {
                 "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and in a password %40 for @, %2F for /, %3A for :, %3F for ?, %23 for #"
@@ -110,9 +112,6 @@ pub(in crate::ledger) fn settings(url: &str) -> Result<Config, String> {
             }
         }
     })?;
-    if matches!(settings.get_ssl_mode(), SslMode::Require) {
-        return Err(NO_TLS.to_owned());
-    }
     if settings.get_hosts().is_empty() && settings.get_hostaddrs().is_empty() {
         return Err("it names no host".to_owned());
     }
@@ -144,14 +143,33 @@ fn place((host, port): (&Host, &u16)) -> String {
     }
 }
 
+async fn connect<T>(settings: &Config, tls: T) -> Result<Client, Failure>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = settings.connect(tls).await.map_err(|e| match e.to_string() {
+        // tokio-postgres does not say of what sort its errors are. What is refused once is refused again.
+        text if text.starts_with("error performing TLS handshake") => {
+            let why = e.source().map(ToString::to_string).unwrap_or_default();
+            LedgerError::Unavailable(format!("TLS to the PostgreSQL server: {why}; {}", tls::remedy())).into()
+        }
+        _ => Failure::from(e),
+    })?;
+    // Ends with the client. What goes wrong in it is what the client's next call answers.
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
 impl Session {
     /// Connects, and makes the tables where they are missing and `access` allows it.
     pub(super) async fn open(settings: &Config, access: Access) -> Result<Self, Failure> {
-        let (client, connection) = settings.connect(NoTls).await?;
-        // Ends with the client. What goes wrong in it is what the client's next call answers.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
+        let client = match settings.get_ssl_mode() {
+            SslMode::Disable => connect(settings, NoTls).await?,
+            _ => connect(settings, tls::connector()?).await?,
+        };
         client.batch_execute(MANNERS).await?;
         let mut session = Self { client, empty: false, prepared: HashMap::new() };
         match access {

@@ -2,13 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tenantry::ledger::LocationError;
 use tenantry::ledger::postgres::{PostgresLedger, PostgresReader};
 
 use super::*;
-use crate::servers::postgres::{PASSWORD, execute};
+use crate::servers::postgres::{PASSWORD, execute, tls_server};
+use crate::support::program::{Ran, run_with};
 
 fn url(store: &Store) -> &str {
     match &store.location {
@@ -37,8 +39,7 @@ fn an_unusable_url_is_refused_without_being_quoted() {
         ("postgres://me:pw@h/db?canary=x", "in a password %40 for @"),
         ("postgres://me:canary@h:port/db", "the value of `port` is not valid"),
         ("postgres:///db?password=canary", "it names no host"),
-        ("postgres://me:canary@h/db?sslmode=require", "TLS is not offered"),
-        ("postgres://me:canary@h/db?sslmode=verify-full", "TLS is not offered"),
+        ("postgres://me:canary@h/db?sslmode=verify-full", "`sslmode` is `disable`, `prefer` or `require`"),
     ] {
         let error = text.parse::<LedgerLocation>().unwrap_err();
         let said = format!("{error} {error:?}");
@@ -128,6 +129,46 @@ async fn a_runner_whose_clock_is_wrong_takes_no_live_lock_and_holds_none_too_lon
     mine.renew(&id, ahead + 100 * LEASE, LEASE).await.unwrap();
     store.pass(60).await;
     assert!(lock(other, behind).await.is_ok(), "its lease is over, whatever the clock that renewed it said");
+}
+
+/// Runs the program on the ledger of a server with TLS, trusting the certificates in a file and no others.
+fn list_over_tls(host: &str, sslmode: &str, trusted: &Path) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let url = tls_server().url(host, sslmode);
+    let trust = [("SSL_CERT_FILE", trusted.to_str().unwrap()), ("SSL_CERT_DIR", folder.path().to_str().unwrap())];
+    let ran = run_with(folder.path(), &["ledger", "--ledger", &url, "list"], &trust);
+    assert!(!ran.said().contains(PASSWORD), "{}", ran.said());
+    ran
+}
+
+#[test]
+#[cfg_attr(not(have_postgres_with_tls), ignore = "needs PostgreSQL's programs and openssl")]
+fn over_tls_a_server_is_believed_with_a_trusted_certificate_for_its_host_name_alone() {
+    let (ours, strangers) = (tls_server().authority(), tls_server().other_authority());
+    for sslmode in ["require", "prefer"] {
+        list_over_tls("localhost", sslmode, &ours).exits(0);
+        for (host, trusted, why) in [("localhost", &strangers, "BadSignature"), ("127.0.0.1", &ours, "not valid for name")] {
+            let said = list_over_tls(host, sslmode, trusted).exits(1).said();
+            assert!(said.contains("TLS to the PostgreSQL server") && said.contains(why) && said.contains("SSL_CERT_FILE"), "{said}");
+        }
+    }
+    let missing = list_over_tls("localhost", "require", Path::new("/nowhere.pem")).exits(1).said();
+    assert!(missing.contains("the certificates to trust cannot be read"), "{missing}");
+}
+
+#[test]
+#[cfg_attr(not(have_postgres_with_tls), ignore = "needs PostgreSQL's programs and openssl")]
+fn a_server_that_wants_tls_is_not_reached_without() {
+    let said = list_over_tls("localhost", "disable", &tls_server().authority()).said();
+    assert!(said.contains("no encryption"), "{said}");
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+async fn a_server_without_tls_is_refused_where_tls_is_required() {
+    let store = Store::postgres().await;
+    let error = PostgresLedger::open(&format!("{}&sslmode=require", url(&store))).await.err().unwrap();
+    assert!(error.to_string().contains("does not support TLS"), "{error}");
 }
 
 /// When the wire is cut.

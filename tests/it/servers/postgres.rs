@@ -65,15 +65,80 @@ fn server() -> &'static Server {
     })
 }
 
+/// A server that takes connections with TLS alone, with a certificate for `localhost` that was made for it.
+pub(crate) struct TlsServer {
+    _server: Server,
+    port: u16,
+    folder: PathBuf,
+}
+
+impl TlsServer {
+    /// A URL that names the server so.
+    pub(crate) fn url(&self, host: &str, sslmode: &str) -> String {
+        format!("postgres://tenantry:{PASSWORD}@{host}:{}/postgres?sslmode={sslmode}", self.port)
+    }
+
+    /// The authority that signed its certificate.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.folder.join("authority.crt")
+    }
+
+    /// Another one, of the same name.
+    pub(crate) fn other_authority(&self) -> PathBuf {
+        self.folder.join("other.crt")
+    }
+}
+
+/// The server with TLS; one for all tests.
+pub(crate) fn tls_server() -> &'static TlsServer {
+    static SERVER: OnceLock<TlsServer> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let (folder, port) = place();
+        certificates(&folder);
+        let file = |name: &str| folder.join(name).display().to_string();
+        let only_tls = "hostssl all all all scram-sha-256\n";
+        std::fs::write(folder.join("hba"), only_tls).unwrap();
+        let settings = [
+            format!("ssl_cert_file={}", file("server.crt")),
+            format!("ssl_key_file={}", file("server.key")),
+            format!("hba_file={}", file("hba")),
+        ];
+        let server = start_in(&folder, port, &["ssl=on".to_owned()].into_iter().chain(settings).collect::<Vec<_>>());
+        TlsServer { _server: server, port, folder }
+    })
+}
+
+/// An authority, another of the same name, and a server's certificate that the first has signed.
+fn certificates(folder: &Path) {
+    let openssl = |line: &str| done(Command::new("openssl").args(line.split_whitespace()).current_dir(folder).stderr(Stdio::piped()));
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    for name in ["authority", "other"] {
+        openssl(&format!("req -x509 {key} -days 2 -subj /CN=test-authority -keyout {name}.key -out {name}.crt"));
+    }
+    openssl(&format!("req {key} -subj /CN=localhost -keyout server.key -out server.csr"));
+    std::fs::write(folder.join("extensions"), "subjectAltName=DNS:localhost\n").unwrap();
+    openssl("x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial -days 2 -extfile extensions -out server.crt");
+}
+
 fn start() -> Server {
-    let programs = Path::new(env!("TEST_POSTGRES_PROGRAMS"));
+    let (folder, port) = place();
+    start_in(&folder, port, &[])
+}
+
+/// A folder and a port for a server of our own.
+fn place() -> (PathBuf, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres-{}-{port}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
+    (folder, port)
+}
+
+fn start_in(folder: &Path, port: u16, settings: &[String]) -> Server {
+    let programs = Path::new(env!("TEST_POSTGRES_PROGRAMS"));
     std::fs::write(folder.join("password"), PASSWORD).unwrap();
     let user = unprivileged();
     if let Some(user) = &user {
-        done(Command::new("chown").args(["-R", user]).arg(&folder));
+        done(Command::new("chown").args(["-R", user]).arg(folder));
     }
     let data = folder.join("data");
     let mut initdb = command(&user, &programs.join("initdb"));
@@ -82,8 +147,9 @@ fn start() -> Server {
     let mut postgres = command(&user, &programs.join("postgres"));
     // Without fsync: what is tested is what a killed client leaves behind; a server that loses its power is PostgreSQL's to test.
     postgres.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+    settings.iter().for_each(|setting| _ = postgres.args(["-c", setting]));
     postgres.args(["-c", "max_connections=200", "-p", &port.to_string(), "-D"]).arg(&data);
-    let alive = watched(&postgres, &folder);
+    let alive = watched(&postgres, folder);
     let deadline = Instant::now() + Duration::from_secs(60);
     let ready = || Command::new(programs.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status().unwrap();
     while !ready().success() {
