@@ -15,6 +15,7 @@ mod output;
 mod selection;
 mod session;
 mod settings;
+mod unopened;
 mod watch;
 
 use std::ffi::OsString;
@@ -50,7 +51,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> 
     };
     let cli = match command.try_get_matches_from(arguments).and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        Err(error) => return said_by_clap(&plain, &error).code(),
+        Err(error) => return plain.end(said_by_clap(&plain, &error)).code(),
     };
     let output = Output::new(cli.talk.no_color || settings.no_color, cli.talk.quiet, cli.talk.verbose > 0);
     logging::start(&settings, cli.talk.verbose);
@@ -60,10 +61,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> 
         Some(name) => Err(Failure::usage(format!("`{name}` could write, and --require-read-only forbids that"))),
         None => commands::run(&face, cli.command),
     };
-    match result {
-        Ok(exit) => exit.code(),
-        Err(failure) => ended(&face.output, &failure).code(),
-    }
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(failure) => ended(&face.output, &failure),
+    };
+    face.output.end(exit).code()
 }
 
 /// Help and versions are data; all else that `clap` says is a wrong use. (By itself it would exit with 2, which means "changes planned".)

@@ -385,6 +385,7 @@ fn code_10_the_saved_plan_is_stale() {
     by_hand(&shell, "acme/role/staff", "permissions", Value::List(vec![Value::text("tickets.close")]));
     insta::assert_snapshot!(shell.transcript(&["apply plan.json"]), @r#"
     $ tenantry apply plan.json
+    ! State is kept in .tenantry, as plan.json says.
     ! error: the saved plan is stale; nothing was changed. What would be done now is not in it:
     !   embedded: acme/role/staff (update), which was not planned
     !   help: plan again with `plan --out`, and read it
