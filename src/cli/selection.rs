@@ -103,7 +103,10 @@ impl Selection {
     /// When a trusted root is missing, or the file's state folder leads elsewhere.
     pub(super) fn places(&self, given: &Places, file: &Path) -> Result<Places, Failure> {
         if let (Some(root), None) = (&self.trusted_root, &given.portals) {
-            let why = format!("{} was planned with the trusted root {root}, and a plan file does not bring its own limits and portals", file.display());
+            let why = format!(
+                "{} was planned with the trusted root {root}, and a plan file does not bring its own limits and portals",
+                file.display()
+            );
             return Err(Failure::usage(why).help(format!("apply it with the same root: `--portals {root}`")));
         }
         let mut places = given.clone();

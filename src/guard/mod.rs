@@ -19,7 +19,7 @@ use crate::model::portal_spec::Limits;
 use crate::model::{Kind, PortalName};
 use crate::plan::{Action, Body, Change, Finding, Judged, Mode, Plan, Refusal, Unchecked, Unit};
 
-pub use approve::{NOT_APPROVED, approve_by_digest, Approval, Approvals, Unused, approve};
+pub use approve::{Approval, Approvals, NOT_APPROVED, Unused, approve, approve_by_digest};
 pub use docs::docs;
 pub use policy::{CountOrPercent, CountOrPercentError, Policy, PortalPolicy, Tighten};
 pub use rules::GUARDS;

@@ -66,6 +66,9 @@ fn saved(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failure> {
     };
     face.output.data(&text);
     let digest = &saved.document.plan_digest;
-    face.output.note(&format!("This is what {} claims, with the digest {digest}; `apply` works it out anew and says whether it is the same.", args.what));
+    face.output.note(&format!(
+        "This is what {} claims, with the digest {digest}; `apply` works it out anew and says whether it is the same.",
+        args.what
+    ));
     Ok(Exit::Success)
 }

@@ -13,7 +13,9 @@ use crate::model::desired::{Mark, Meta};
 use crate::model::kind::Placement;
 use crate::model::kinds::PORTAL;
 use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy, Limits, PortalSpec, Unsupported};
-use crate::model::{Address, Desired, Fields, Kind, Name, PortalName, Resource, SecretSource, SourceId, Sources, Tenant, TenantName, Value};
+use crate::model::{
+    Address, Desired, Fields, Kind, Name, PortalName, Resource, SecretSource, SourceId, Sources, Tenant, TenantName, Value,
+};
 
 /// Writes a scope's desired state: the tenants for which `in_scope` holds, and all portals.
 pub fn write_desired(desired: &Desired, in_scope: impl Fn(&TenantName) -> bool) -> Json {
@@ -41,7 +43,10 @@ pub fn refused_references(desired: &Desired, customers: bool) -> Vec<String> {
         let secrets = r.fields.iter().flat_map(|(_, value)| value.secrets()).collect::<Vec<_>>();
         secrets.into_iter().map(move |s| (r.address.to_string(), s, customers))
     });
-    in_portals.chain(in_tenants).filter_map(|(at, secret, customers)| Some(format!("{at}: {}", refused(&secret.source, customers)?))).collect()
+    in_portals
+        .chain(in_tenants)
+        .filter_map(|(at, secret, customers)| Some(format!("{at}: {}", refused(&secret.source, customers)?)))
+        .collect()
 }
 
 fn refused(source: &SecretSource, customers: bool) -> Option<String> {

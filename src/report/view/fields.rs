@@ -123,7 +123,10 @@ impl Row<'_> {
                 _ if is.is_null() && self.sides == Sides::Both => "(taken away)".to_owned(),
                 Json::Null => SENSITIVE.to_owned(),
                 // The reference is a text of others; the mark around it is ours.
-                kept => format!("(sensitive, from {})", kept.as_str().map_or_else(|| plain(kept), |text| cut(&visible(text), INLINE).into_owned())),
+                kept => format!(
+                    "(sensitive, from {})",
+                    kept.as_str().map_or_else(|| plain(kept), |text| cut(&visible(text), INLINE).into_owned())
+                ),
             });
         }
         let (was_lines, is_lines) = (lines(was), lines(is));

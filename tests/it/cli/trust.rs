@@ -26,7 +26,6 @@ fn with_root() -> Shell {
     shell
 }
 
-
 #[test]
 fn a_saved_plan_does_not_bring_its_own_limits() {
     let shell = with_root();
@@ -115,7 +114,10 @@ fn a_tenants_digest_approves_that_tenant_alone() {
 /// The small customer with a secret of the organization.
 fn with_secret(shell: &Shell, file: &str, reference: &str) {
     let small = Shell::small().read("acme.yaml");
-    shell.write(file, &small.replace("  displayName: ACME Tools\n", &format!("  displayName: ACME Tools\n  secrets:\n    tok: {reference}\n")));
+    shell.write(
+        file,
+        &small.replace("  displayName: ACME Tools\n", &format!("  displayName: ACME Tools\n  secrets:\n    tok: {reference}\n")),
+    );
 }
 
 #[test]
@@ -165,7 +167,9 @@ fn a_saved_plan_names_no_secret_that_a_manifest_could_not() {
     with_secret(&shell, "m/acme.yaml", "{env: TENANT_SECRET_TOK}");
     shell.run_with("plan -f m --portals portals --out p.json", &env).exits(0);
     let good = shell.read("p.json");
-    for evil in ["{\"env\": \"GITHUB_TOKEN\"}", "{\"file\": \"/etc/hostname\"}", "{\"file\": \"m/../../x\"}", "{\"env\": \"TENANTRY_MAC_KEY\"}"] {
+    for evil in
+        ["{\"env\": \"GITHUB_TOKEN\"}", "{\"file\": \"/etc/hostname\"}", "{\"file\": \"m/../../x\"}", "{\"env\": \"TENANTRY_MAC_KEY\"}"]
+    {
         let mut plan: serde_json::Value = serde_json::from_str(&good).expect("a plan");
         let fields = &mut plan["desired"]["tenants"]["acme"][0]["fields"];
         fields["secrets"]["tok"] = serde_json::from_str(evil).expect("a reference");
@@ -232,7 +236,8 @@ fn a_wildcard_at_the_head_of_a_target_crosses_slashes() {
 #[test]
 fn a_selection_that_selects_nothing_is_a_slip_of_the_hand() {
     let shell = Shell::applied();
-    let lines = ["--target *zoe", "--tenant zoe", "--kind Delegation", "--target acme/user/alice --kind Role", "--kind User --exclude acme/*"];
+    let lines =
+        ["--target *zoe", "--tenant zoe", "--kind Delegation", "--target acme/user/alice --kind Role", "--kind User --exclude acme/*"];
     for line in lines {
         for command in ["plan", "drift", "apply --auto-approve"] {
             let refused = shell.run(&format!("{command} {line}")).exits(64);
@@ -260,4 +265,16 @@ fn a_result_that_cannot_be_written_is_an_error() {
         assert!(said.contains("cannot be written"), "{args:?}: {said}");
     }
     assert_eq!(full(&["plan", "--kind", "Nothing"]).0, Some(64));
+}
+
+#[test]
+fn what_guards_hold_is_out_of_step_for_a_known_reason() {
+    let shell = Shell::applied();
+    shell.edit("acme.yaml", BOB, "");
+    let held = shell.run("apply --auto-approve --max-delete 0").exits(5);
+    assert!(held.out.contains("Held back by guards:") && !held.out.contains("no known reason"), "{}", held.out);
+    let held = shell.run("apply --auto-approve --max-delete 0 -o json").exits(5);
+    let report: serde_json::Value = serde_json::from_str(&held.out).expect("one JSON document, the result");
+    assert_eq!((&report["remaining"], &report["final_plan_empty"]), (&serde_json::Value::Null, &serde_json::Value::Bool(false)));
+    assert_eq!(report["outcomes"][0]["address"], "acme/user/bob");
 }

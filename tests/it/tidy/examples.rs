@@ -34,7 +34,8 @@ fn every_kind_is_shown_by_an_example() {
 
 /// Runs the program in a clean copy of an example; its exit code, and what it said.
 fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let output = command(PROGRAM).args(args).current_dir(folder).env("TENANT_SECRET_TICKETING_API_KEY", "demo").output().expect("the program runs");
+    let output =
+        command(PROGRAM).args(args).current_dir(folder).env("TENANT_SECRET_TICKETING_API_KEY", "demo").output().expect("the program runs");
     (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 

@@ -101,7 +101,11 @@ impl Runner {
         command.args(["--noprofile", "--norc", "-e", "-c", script]).current_dir(self.path("repo"));
         command.env("PATH", format!("{}:{path}", self.path("bin").display()));
         command.env("GITHUB_OUTPUT", self.path("output")).env("GITHUB_STEP_SUMMARY", self.path("summary"));
-        command.env("CI", "true").env("TENANT_SECRET_TICKETING_API_KEY", "demo").env("GH_LOG", self.path("gh.log")).env("GH_IDS", self.path("gh.ids"));
+        command
+            .env("CI", "true")
+            .env("TENANT_SECRET_TICKETING_API_KEY", "demo")
+            .env("GH_LOG", self.path("gh.log"))
+            .env("GH_IDS", self.path("gh.ids"));
         command.envs(env.iter().copied()).output().expect("bash runs")
     }
 
