@@ -18,7 +18,7 @@ use jiff::Timestamp;
 pub use crate::diff::Purpose;
 pub use scope::{Pattern, Scope};
 
-use crate::apply::{self, Mac, RunReport, World};
+use crate::apply::{self, Mac, OutcomeResult, RunReport, World};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId};
 use crate::model::{Desired, PortalName, PortalSpec, TenantName};
@@ -141,8 +141,12 @@ pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -
         && let Ok(planned) = self::plan(again).await
     {
         let left = planned.plan.body.units.iter().flat_map(|u| &u.changes).filter(|c| !only_warned_of(c));
-        report.remaining = left.map(|c| c.address.clone()).collect();
-        report.final_plan_empty = planned.unreachable.is_empty() && report.remaining.is_empty();
+        let left: Vec<_> = left.map(|c| c.address.clone()).collect();
+        report.final_plan_empty = planned.unreachable.is_empty() && left.is_empty();
+        // What failed, was held or waits is out of step for a reason that its outcome gives.
+        let explained: BTreeSet<_> =
+            report.outcomes.iter().filter(|o| o.result != OutcomeResult::Done).map(|o| o.address.clone()).collect();
+        report.remaining = left.into_iter().filter(|address| !explained.contains(address)).collect();
     }
     report
 }

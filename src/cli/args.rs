@@ -90,7 +90,7 @@ pub struct Places {
     /// Manifests: files, directories, or `-` for standard input; repeatable [default: .]
     #[arg(short = 'f', long = "file", value_name = "PATH")]
     pub file: Vec<PathBuf>,
-    /// The trusted root: Portal documents and profiles are taken from here alone
+    /// The trusted root: Portal documents and profiles are taken from here alone, and customers name TENANT_SECRET_… variables only
     #[arg(long, value_name = "DIR")]
     pub portals: Option<PathBuf>,
     /// Where the ledger and the embedded portal are kept [default: .tenantry beside the first manifest path, or in it if that is the current directory]

@@ -16,6 +16,7 @@ mod selection;
 mod session;
 mod settings;
 mod stops;
+mod unopened;
 mod watch;
 
 use std::ffi::OsString;
@@ -53,7 +54,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> 
     let parsed = command.try_get_matches_from(arguments).and_then(|m| Ok((Cli::from_arg_matches(&m)?, m)));
     let (cli, matches) = match parsed {
         Ok(both) => both,
-        Err(error) => return said_by_clap(&plain, &error).code(),
+        Err(error) => return plain.end(said_by_clap(&plain, &error)).code(),
     };
     let output = Output::new(cli.talk.no_color || settings.no_color, cli.talk.quiet, cli.talk.verbose > 0);
     logging::start(&settings, cli.talk.verbose);
@@ -63,10 +64,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> 
         Some(name) => Err(Failure::usage(format!("`{name}` could write, and --require-read-only forbids that"))),
         None => beside_a_saved_plan(&matches).map_or_else(|| commands::run(&face, cli.command), Err),
     };
-    match result {
-        Ok(exit) => exit.code(),
-        Err(failure) => ended(&face.output, &failure).code(),
-    }
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(failure) => ended(&face.output, &failure),
+    };
+    face.output.end(exit).code()
 }
 
 /// What a saved plan says already. Variables that say it too were meant for the commands that plan.

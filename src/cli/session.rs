@@ -1,7 +1,7 @@
 //! What commands share: manifests loaded, portals and the ledger opened. Comes in: [`Places`] and a scope. Goes out: a [`Session`].
 //! Reads files; opens portals and the ledger for reading, and for writing only through [`Session::writers`] and [`Session::ledger_for_writing`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::Face;
 use super::args::{Places, Select};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::unopened::Unopened;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Pattern, Scope, Served};
 use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
@@ -103,21 +104,16 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens the selected portals for writing.
-    ///
-    /// # Errors
-    /// When one of them does not let us.
-    pub(crate) fn writers(&self, face: &Face<'_>, scope: &Scope, parallelism: Option<u16>) -> Result<Writers, Failure> {
-        let mut writers = BTreeMap::new();
-        for served in self.portals.iter().filter(|s| scope.portal(&s.spec.name)) {
+    /// Opens portals for writing. One that does not let us fails every call with the reason, so that the others go on.
+    pub(crate) fn writers(&self, face: &Face<'_>, portals: &BTreeSet<&PortalName>, parallelism: Option<u16>) -> Writers {
+        let served = self.portals.iter().filter(|s| portals.contains(&s.spec.name));
+        let writer = |served: &Served| {
             let opened = self.context(&served.spec).and_then(|context| face.drivers.open_writer(&context));
-            let writer = opened.map_err(|error| {
-                Failure::new(super::failure::exit_of(&error), format!("portal {} cannot be opened for writing: {error}", served.spec.name))
-            })?;
+            let writer = opened.unwrap_or_else(|error| Unopened::portal(Arc::clone(&served.observe), error));
             let most = parallelism.map_or(served.spec.parallelism, |n| usize::from(n).min(served.spec.parallelism));
-            writers.insert(served.spec.name.clone(), (writer, most));
-        }
-        Ok(writers)
+            (served.spec.name.clone(), (writer, most))
+        };
+        served.map(writer).collect()
     }
 
     /// Opens the ledger for reading; leaves no trace.

@@ -44,6 +44,13 @@ impl Pattern {
     fn matches(&self, text: &str) -> bool {
         self.matcher.is_match(text)
     }
+
+    /// False only if no address of a tenant can match: wildcards match over slashes, so what stands before the first one is all that is certain.
+    fn may_match_below(&self, tenant: &str) -> bool {
+        let certain = self.text.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default();
+        let below = format!("{tenant}/");
+        certain.starts_with(&below) || (below.starts_with(certain) && certain.len() < self.text.len())
+    }
 }
 
 impl Scope {
@@ -65,9 +72,7 @@ impl Scope {
     /// The same for a text that may be no name.
     pub fn tenant_named(&self, tenant: &str) -> bool {
         let by_name = self.tenants.is_empty() || self.tenants.iter().any(|p| p.matches(tenant));
-        let head =
-            |p: &Pattern| p.text.split('/').next().and_then(|h| Glob::new(h).ok()).is_none_or(|g| g.compile_matcher().is_match(tenant));
-        by_name && (self.targets.is_empty() || self.targets.iter().any(head))
+        by_name && (self.targets.is_empty() || self.targets.iter().any(|p| p.may_match_below(tenant)))
     }
 
     /// Whether an address is selected.

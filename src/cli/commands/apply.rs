@@ -1,5 +1,6 @@
 //! `apply`: what would change is shown, judged, approved and changed; then the plan is made again.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,7 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
             let help = "plan again with `plan --out`, and read it";
             return Err(Failure { items: differences, ..Failure::new(Exit::Stale, message).help(help) });
         }
+        compare(face, &document, saved);
     }
     tell(face, args, &document)?;
     face.output.diagnostics(&at.session.warnings);
@@ -118,6 +120,18 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     exits.extend(at.stop.exit());
     exits.extend(exits_of(&report));
     Ok(Exit::first(exits))
+}
+
+/// Says whether what would be done is what the saved plan says of itself: its digest is only claimed, this one is computed.
+fn compare(face: &Face<'_>, now: &PlanDocument, saved: &PlanDocument) {
+    if now.plan_digest == saved.plan_digest {
+        face.output.note("The digest of what would be done now is the saved plan's.");
+        return;
+    }
+    face.output.error(&format!(
+        "The digest of what would be done now, {}, is not the {} that the saved plan claims: less is left to do, other limits hold, or the file was edited.",
+        now.plan_digest, saved.plan_digest
+    ));
 }
 
 /// Shows the plan. As JSON there is one document, the result; `--json-into` has the plan, and a person who is asked reads it as text.
@@ -183,7 +197,8 @@ async fn carry_out(
     approval: String,
     key: Option<&MacKey>,
 ) -> Result<RunReport, Failure> {
-    let writers = at.session.writers(face, &at.scope, args.planning.automation.parallelism)?;
+    let busy: BTreeSet<_> = approved.released().filter(|u| !u.changes.is_empty()).map(|u| &u.portal).collect();
+    let writers = at.session.writers(face, &busy, args.planning.automation.parallelism);
     let identity = at.ledger.identity().await?;
     let mac = mac_with(key);
     let run = Run { who: Holder::current("apply").who, ticket: args.ticket.clone(), approval };

@@ -165,6 +165,13 @@ pub(super) async fn check_selected(select: &Select, session: &Session, scope: &S
             return Err(selects("target", text));
         }
     }
+    // That no file changed since a revision is no slip.
+    let narrowed = select.changed_since.is_none() && !(select.tenant.is_empty() && select.target.is_empty() && select.kind.is_empty());
+    let declared = session.desired.resources().any(|r| scope.address(&r.address));
+    if narrowed && !declared && !recorded(scope, ledger).await? {
+        return Err(Failure::usage("the selection as a whole selects nothing that is declared or in the ledger")
+            .help("--tenant, --target and --kind hold together, and --exclude takes away from them; `tenantry ledger list` and the manifests have the names"));
+    }
     Ok(())
 }
 

@@ -65,5 +65,10 @@ fn saved(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failure> {
         Format::Gitlab => report::gitlab::report(&saved.document),
     };
     face.output.data(&text);
+    let digest = &saved.document.plan_digest;
+    face.output.note(&format!(
+        "This is what {} claims, with the digest {digest}; `apply` works it out anew and says whether it is the same.",
+        args.what
+    ));
     Ok(Exit::Success)
 }

@@ -6,6 +6,7 @@
 //! | `denied=GLOB`, `refused=GLOB`, `pending=GLOB`, `uncertain=GLOB` | answers so for calls about these addresses, with no effect |
 //! | `panic=GLOB` | panics in the first such call, with all that it knows of it in the message |
 //! | `unread=denied`, `unread=down` | cannot be read |
+//! | `unopened=NAME` | the portal of this name cannot be opened for writing |
 //! | `slow=MS` | takes so long for every batch of calls, and says on standard error when one begins |
 //! | `kill=N` | ends the whole process by SIGKILL at effect N: effect 2n is just before the n-th call, 2n+1 just after it |
 
@@ -66,6 +67,7 @@ fn the_program_as_a_child() {
 struct Faults {
     answers: Vec<(String, GlobMatcher)>,
     unread: Option<String>,
+    unopened: Option<String>,
     slow: Duration,
     kill: Option<usize>,
     effects: AtomicUsize,
@@ -79,6 +81,7 @@ impl Faults {
             match fault {
                 "slow" => faults.slow = Duration::from_millis(value.parse().expect("milliseconds")),
                 "kill" => faults.kill = Some(value.parse().expect("a number")),
+                "unopened" => faults.unopened = Some(value.to_owned()),
                 "unread" => faults.unread = Some(value.to_owned()),
                 answer => faults.answers.push((answer.to_owned(), Glob::new(value).expect("a glob").compile_matcher())),
             }
@@ -135,6 +138,9 @@ impl Driver for Faulty {
     }
 
     fn open_writer(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Execute>, PortalError> {
+        if self.faults.unopened.as_deref() == Some(ctx.spec.name.as_str()) {
+            return Err(PortalError::Unavailable("its disk is full".to_owned()));
+        }
         Ok(Arc::new(Opened { inner: self.inner.open_writer(ctx)?, faults: Arc::clone(&self.faults) }))
     }
 }

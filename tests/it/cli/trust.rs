@@ -184,3 +184,97 @@ fn a_saved_plan_names_no_secret_that_a_manifest_could_not() {
     }
     shell.run_with("apply p.json --portals portals", &env).exits(0);
 }
+
+#[test]
+fn the_digest_of_a_saved_plan_is_claimed_until_it_is_worked_out() {
+    let shell = Shell::applied();
+    shell.edit("acme.yaml", "ACME Tools", "ACME Works");
+    shell.run("plan --out p.json").exits(0);
+    let (real, other) = (digest(&shell, None), format!("sha256:{}", "0".repeat(64)));
+    shell.write("evil.json", &shell.read("p.json").replacen(&real, &other, 1));
+    let shown = shell.run("show evil.json").exits(0);
+    assert!(shown.err.contains(&format!("claims, with the digest {other}")), "{}", shown.err);
+    let applied = shell.run("apply evil.json").exits(0);
+    assert!(applied.err.contains(&format!("{real}, is not the {other}")), "{}", applied.err);
+    shell.edit("acme.yaml", "ACME Works", "ACME Tools");
+    shell.run("plan --out p.json").exits(0);
+    let applied = shell.run("apply p.json").exits(0);
+    assert!(applied.err.contains("is the saved plan's"), "{}", applied.err);
+}
+
+#[test]
+fn a_portal_that_cannot_be_written_stops_no_other() {
+    let shell = Shell::small();
+    for portal in ["one", "two"] {
+        shell.write(&format!("portals/{portal}.yaml"), &NO_DELETION.replace("main", portal).replace(": 0", ": 9"));
+    }
+    let run = "-f acme.yaml --portals portals --state-dir s";
+    shell.run(&format!("apply {run} --auto-approve")).exits(0);
+    shell.edit("acme.yaml", "ACME Tools", "ACME Works");
+    let mixed = shell.faults("unopened=one");
+    let applied = mixed.run(&format!("apply {run} --auto-approve")).exits(4);
+    assert!(applied.out.contains("Apply: 1 done, 1 failed"), "{}", applied.said());
+    assert!(applied.out.contains("in portal one: refused by the portal: it cannot be opened for writing"), "{}", applied.out);
+    // What needs no change there needs no writer either.
+    mixed.edit("acme.yaml", "ACME Works", "ACME Tools");
+    mixed.run(&format!("apply {run} --auto-approve --portal two")).exits(0);
+}
+
+#[test]
+fn a_wildcard_at_the_head_of_a_target_crosses_slashes() {
+    let shell = Shell::applied();
+    let small = shell.read("acme.yaml");
+    shell.write("acme.yaml", &small.replace("      administrator: true\n", "      administrator: true\n      lastName: Miller\n"));
+    for (target, users) in [("*alice", "alice"), ("a*/bob", "bob"), ("*/user/*", "alice bob"), ("{acme/user,x}/bob", "bob")] {
+        let plan = shell.run(&format!("plan --target {target}")).exits(0).out;
+        for user in ["alice", "bob"] {
+            assert_eq!(plan.contains(&format!("update user/{user}")), users.contains(user), "{target}: {plan}");
+        }
+    }
+}
+
+#[test]
+fn a_selection_that_selects_nothing_is_a_slip_of_the_hand() {
+    let shell = Shell::applied();
+    let lines =
+        ["--target *zoe", "--tenant zoe", "--kind Delegation", "--target acme/user/alice --kind Role", "--kind User --exclude acme/*"];
+    for line in lines {
+        for command in ["plan", "drift", "apply --auto-approve"] {
+            let refused = shell.run(&format!("{command} {line}")).exits(64);
+            assert!(refused.err.contains("selects nothing that is declared or in the ledger"), "{command} {line}: {}", refused.err);
+        }
+    }
+    shell.run("plan --kind Role").exits(0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_is_an_error() {
+    use std::process::Stdio;
+    let shell = Shell::small();
+    let full = |args: &[&str]| {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let mut command = crate::support::program::command(crate::support::program::PROGRAM);
+        command.args(args).current_dir(shell.path()).stdout(full).stderr(Stdio::piped());
+        let ran = command.output().expect("the program runs");
+        (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    for args in [&["plan"][..], &["plan", "--detailed-exitcode"], &["plan", "-o", "json"], &["--help"], &["schema"]] {
+        let (code, said) = full(args);
+        assert_eq!(code, Some(1), "{args:?}: {said}");
+        assert!(said.contains("cannot be written"), "{args:?}: {said}");
+    }
+    assert_eq!(full(&["plan", "--kind", "Nothing"]).0, Some(64));
+}
+
+#[test]
+fn what_guards_hold_is_out_of_step_for_a_known_reason() {
+    let shell = Shell::applied();
+    shell.edit("acme.yaml", BOB, "");
+    let held = shell.run("apply --auto-approve --max-delete 0").exits(5);
+    assert!(held.out.contains("Held back by guards:") && !held.out.contains("no known reason"), "{}", held.out);
+    let held = shell.run("apply --auto-approve --max-delete 0 -o json").exits(5);
+    let report: serde_json::Value = serde_json::from_str(&held.out).expect("one JSON document, the result");
+    assert_eq!((&report["remaining"], &report["final_plan_empty"]), (&serde_json::Value::Null, &serde_json::Value::Bool(false)));
+    assert_eq!(report["outcomes"][0]["address"], "acme/user/bob");
+}
