@@ -12,7 +12,7 @@ use super::schedule::{Task, outcome};
 use super::{Event, Knowledge, World, record, uncertain};
 use crate::diff::created_only;
 use crate::ledger::Write;
-use crate::model::{Digest, FieldId, FieldSupport, Intent, IntentAction, LiveObject, PortalName, Readability};
+use crate::model::{Digest, FieldId, FieldSupport, Intent, IntentAction, LedgerRow, LiveObject, Origin, PortalName, Readability};
 use crate::plan::{Action, build};
 use crate::portal::{Call, CallError, Done, Execute};
 
@@ -145,7 +145,9 @@ async fn next_round(
     let mut round = Round::new();
     for (at, doing) in doing.iter_mut().enumerate().filter(|(_, d)| d.result.is_none()) {
         let Some(action) = doing.steps.next() else { continue };
-        let resumed = doing.task.change.resumes.clone().filter(|_| action == IntentAction::Create);
+        // What was taken over and is made anew is another call than the one that made it.
+        let resumes = action == IntentAction::Create && doing.task.change.has(Action::Create);
+        let resumed = doing.task.change.resumes.clone().filter(|_| resumes);
         let id = resumed.unwrap_or_else(|| (context.world.new_id)());
         match call::prepare(context, driver, &doing.task, action, id) {
             Ok(prepared) => {
@@ -322,8 +324,10 @@ fn done(
     let portal = &task.unit.portal;
     let gone = prepared.call.action == IntentAction::Delete;
     writes.extend(std::iter::once(task).chain(&task.carried).filter_map(|t| record::superseded(context, t, gone)));
+    let made = prepared.call.action == IntentAction::Create;
     let mut put = |task: &Task<'_>, id: Option<Box<str>>, macs: &[(FieldId, Digest)], left_out: &[FieldId]| {
         let row = record::row(context, task, id, macs, left_out);
+        let row = if made { LedgerRow { origin: Origin::Created, released: false, ..row } } else { row };
         context.knowledge.learn(portal, row.clone());
         writes.push(Write::Put(portal.clone(), Box::new(row)));
     };

@@ -104,7 +104,7 @@ fn fill(
     let call = Call {
         intent,
         owner: context.world.installation.into(),
-        tenant_id: tenant_id(context.knowledge, portal, change, task.unit.tenant_id.as_deref()),
+        tenant_id: tenant_id(context.knowledge, portal, change, action, task.unit.tenant_id.as_deref()),
         address: change.address.clone(),
         action,
         object: if action == IntentAction::Create {
@@ -121,15 +121,21 @@ fn fill(
     Ok((call, macs))
 }
 
-fn tenant_id(knowledge: &Knowledge, portal: &PortalName, change: &Change, known: Option<&str>) -> Option<Box<str>> {
-    known.map(Into::into).or_else(|| tenant_in(knowledge, portal, &change.address.tenant))
+/// The id of a change's tenant; what makes the tenant itself has none yet, though one that is gone had.
+fn tenant_id(knowledge: &Knowledge, portal: &PortalName, change: &Change, action: IntentAction, known: Option<&str>) -> Option<Box<str>> {
+    if action == IntentAction::Create && change.address.kind.def().placement == Placement::Tenant {
+        return None;
+    }
+    let tenant = &change.address.tenant;
+    knowledge.learnt(portal, tenant).or_else(|| known.map(Into::into)).or_else(|| tenant_in(knowledge, portal, tenant))
 }
 
-/// The id of a tenant: as read from the portal, else of the row that this run or an earlier one wrote.
+/// The id of a tenant: of what this run made, else as read from the portal, else of the row that an earlier run wrote.
 fn tenant_in(knowledge: &Knowledge, portal: &PortalName, tenant: &TenantName) -> Option<Box<str>> {
     let kinds = crate::model::Kind::ALL.into_iter().filter(|k| k.def().placement == Placement::Tenant);
     let mut rows = kinds.filter_map(|k| knowledge.id(portal, &Address::new(tenant.clone(), k, tenant.clone())));
-    knowledge.tenants.get(&(portal.clone(), tenant.clone())).cloned().or_else(|| rows.next())
+    let read = || knowledge.tenants.get(&(portal.clone(), tenant.clone())).cloned();
+    knowledge.learnt(portal, tenant).or_else(read).or_else(|| rows.next())
 }
 
 fn with_ids<'a>(

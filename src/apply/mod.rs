@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 pub use outcome::{Outcome, OutcomeResult, RunReport};
 
 use crate::ledger::{Ledger, LedgerError, LockId, Write};
+use crate::model::kind::Placement;
 use crate::model::ledger::Attestation;
 use crate::model::{Address, Digest, LedgerRow, PortalName, TenantName};
 use crate::plan::{Approved, Plan, Unit};
@@ -255,6 +256,8 @@ pub(crate) struct Knowledge {
     rows: Mutex<HashMap<(PortalName, Address), LedgerRow>>,
     records: HashMap<(PortalName, Address), Attestation>,
     tenants: HashMap<(PortalName, TenantName), Box<str>>,
+    /// Ids of tenants that this run made: what was read before them is of those that were gone.
+    made: Mutex<HashMap<(PortalName, TenantName), Box<str>>>,
 }
 
 impl Knowledge {
@@ -278,7 +281,7 @@ impl Knowledge {
                 records.extend(state.attestations.into_iter().map(|(address, record)| ((portal.clone(), address), record)));
             }
         }
-        Ok(Self { rows: Mutex::new(rows), records, tenants })
+        Ok(Self { rows: Mutex::new(rows), records, tenants, made: Mutex::default() })
     }
 
     fn row(&self, portal: &PortalName, address: &Address) -> Option<LedgerRow> {
@@ -299,7 +302,16 @@ impl Knowledge {
         self.records.get(&(portal.clone(), address.clone()))
     }
 
+    /// The id of a tenant, if this run wrote its row.
+    fn learnt(&self, portal: &PortalName, tenant: &TenantName) -> Option<Box<str>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&(portal.clone(), tenant.clone())).cloned()
+    }
+
     fn learn(&self, portal: &PortalName, row: LedgerRow) {
+        if let (Placement::Tenant, Some(id)) = (row.address.kind.def().placement, &row.id) {
+            let tenant = (portal.clone(), row.address.tenant.clone());
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, id.clone());
+        }
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert((portal.clone(), row.address.clone()), row);
     }
 }

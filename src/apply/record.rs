@@ -34,14 +34,17 @@ pub(super) fn row(
     }
     applied.sort();
     secrets.sort();
+    // What is taken back was made by us, whatever stood in its place before.
+    let recovered = change.has(Action::Recover);
     let adopted = change.has(Action::Adopt);
+    let kept = old.as_ref().filter(|_| !recovered);
     LedgerRow {
         address: change.address.clone(),
         id: id.or_else(|| old.as_ref().and_then(|o| o.id.clone())).or_else(|| change.id.clone()),
         key: change.key.clone(),
         owner: context.world.installation.into(),
-        origin: old.as_ref().map_or(if adopted { Origin::Adopted } else { Origin::Created }, |o| o.origin),
-        released: old.as_ref().is_some_and(|o| o.released),
+        origin: kept.map_or(if adopted { Origin::Adopted } else { Origin::Created }, |o| o.origin),
+        released: kept.is_some_and(|o| o.released),
         protected: change.protect.unwrap_or(old.as_ref().is_some_and(|o| o.protected)),
         applied,
         secrets,

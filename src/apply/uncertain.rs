@@ -34,7 +34,11 @@ pub(super) async fn find_out(driver: &dyn Execute, call: &Call, why: String) -> 
             None => Err(CallError::Uncertain(why)),
         },
         IntentAction::Resend => match object(&live, call).map(|o| o.state) {
-            Some(ObjectState::InvitationExpired) => Err(CallError::Retry { message: why, after: None }),
+            Some(ObjectState::InvitationExpired) if shown_at_once(driver) || driver.capabilities().idempotent => {
+                Err(CallError::Retry { message: why, after: None })
+            }
+            // It may have gone out, and a second one goes to a person.
+            Some(ObjectState::InvitationExpired) => Err(CallError::Uncertain(why)),
             Some(_) => Ok(Done::Now { id: call.object.clone(), object: None, carried: Vec::new() }),
             None => Err(CallError::Uncertain(why)),
         },
@@ -43,12 +47,16 @@ pub(super) async fn find_out(driver: &dyn Execute, call: &Call, why: String) -> 
 
 /// Not there and proven so: the call may be made again, unless the portal shows its writes late.
 fn nothing_happened(driver: &dyn Execute, live: &LiveTenant, call: &Call, why: String) -> Result<Done, CallError> {
-    let at_once = driver.capabilities().consistency_window.is_zero();
-    if live.is_complete(call.address.kind) && at_once {
+    if live.is_complete(call.address.kind) && shown_at_once(driver) {
         Err(CallError::Retry { message: why, after: None })
     } else {
         Err(CallError::Uncertain(why))
     }
+}
+
+/// True if a portal shows what was written as soon as it was.
+fn shown_at_once(driver: &dyn Execute) -> bool {
+    driver.capabilities().consistency_window.is_zero()
 }
 
 fn object<'a>(live: &'a LiveTenant, call: &Call) -> Option<&'a LiveObject> {

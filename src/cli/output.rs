@@ -1,6 +1,7 @@
 //! The only printer: data to standard output, everything else to standard error. A closed pipe is no error: whoever reads has read enough.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::Exit;
@@ -9,7 +10,7 @@ use crate::report;
 use crate::report::style::Style;
 
 /// Where to print, and how.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Output {
     /// Style of standard output.
     pub(crate) data: Style,
@@ -18,14 +19,14 @@ pub(crate) struct Output {
     /// Only what matters.
     pub(crate) quiet: bool,
     /// Something that was asked for could not be written.
-    lost: AtomicBool,
+    lost: Arc<AtomicBool>,
 }
 
 impl Output {
     /// Colour on terminals only, and only if nobody objects.
     pub(crate) fn new(no_color: bool, quiet: bool, verbose: bool) -> Self {
         let style = |terminal: bool| Style { color: terminal && !no_color, width: width(), verbose };
-        Self { data: style(io::stdout().is_terminal()), notes: style(io::stderr().is_terminal()), quiet, lost: AtomicBool::new(false) }
+        Self { data: style(io::stdout().is_terminal()), notes: style(io::stderr().is_terminal()), quiet, lost: Arc::default() }
     }
 
     /// Prints data: what was asked for.

@@ -3,16 +3,36 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::identity::Identity;
 use super::{Delta, Input, TenantDiff};
 use crate::model::ledger::Tombstone;
+use crate::model::live::normalise_key;
 use crate::model::{Intent, IntentAction, KindCapability, LiveObject, Performer, Resource};
 
-/// The open intent to make a resource: under its address, else under a former name.
+/// The open intent to make a resource: under its address, else under a former name, else under a name that nothing declared has now and with
+/// its natural key.
 pub(super) fn creation<'a>(input: &Input<'a>, resource: &Resource) -> Option<&'a Intent> {
     let here = &resource.address;
     let same = |i: &&Intent| i.action == IntentAction::Create && i.address.tenant == here.tenant && i.address.kind == here.kind;
     let mut open = input.ledger.intents.iter().filter(same);
-    open.clone().find(|i| i.address == *here).or_else(|| open.find(|i| resource.previously().contains(&i.address.name)))
+    let declared = |i: &Intent| input.desired.is_some_and(|t| t.get(i.address.kind, &i.address.name).is_some());
+    let here_or_before = open.clone().find(|i| i.address == *here);
+    here_or_before.or_else(|| open.clone().find(|i| resource.previously().contains(&i.address.name))).or_else(|| {
+        let key = open.clone().next().map(|_| normalise_key(resource.natural_key()))?;
+        open.find(|i| i.key == key && !declared(i))
+    })
+}
+
+/// What a creation made, as far as the portal shows it and no row of the ledger has it yet.
+pub(super) fn made<'a>(input: &Input<'_>, identity: &Identity<'a>, intent: &Intent) -> Vec<&'a LiveObject> {
+    let with_key = identity.with_key(intent.address.kind, &intent.key).iter().copied();
+    with_key.filter(|o| made_by(input, intent, o) && !identity.is_recorded(o)).collect()
+}
+
+/// Creations of what nothing declares any more and no row tells of.
+pub(super) fn creations_of_undeclared<'a>(input: &Input<'a>, identity: &Identity<'a>) -> impl Iterator<Item = &'a Intent> {
+    let intents = input.ledger.intents.iter().filter(|i| i.action == IntentAction::Create);
+    intents.filter(|i| !input.ledger.rows.contains_key(&i.address) && !identity.is_declared(&i.address) && !identity.is_former(&i.address))
 }
 
 /// A write of something that is ours, and that the portal may not show yet; in words what it may still hide.
@@ -36,11 +56,13 @@ pub(super) fn work_order(input: &Input<'_>, capability: &KindCapability, address
     })
 }
 
-/// True if an object is what an intent set out to make. Where the portal shows neither marks nor calls, its key alone speaks.
+/// True if an object is what an intent set out to make. Where the portal shows neither marks nor calls, the key alone speaks that the intent was
+/// made with.
 pub(super) fn made_by(input: &Input<'_>, intent: &Intent, object: &LiveObject) -> bool {
     // What rode on another call was made by that one: its intent's id is the carrier's with a number behind it.
     let carrier = intent.id.split('/').next();
-    let by_that_call = object.created_by.as_deref().is_none_or(|by| by == &*intent.id || Some(by) == carrier);
+    let with_that_key = || object.key == intent.key;
+    let by_that_call = object.created_by.as_deref().map_or_else(with_that_key, |by| by == &*intent.id || Some(by) == carrier);
     by_that_call && object.owner.as_deref().is_none_or(|owner| owner == input.installation)
 }
 
@@ -60,11 +82,14 @@ pub(super) fn window(input: &Input<'_>) -> SignedDuration {
     SignedDuration::try_from(input.capabilities.consistency_window).unwrap_or(SignedDuration::MAX)
 }
 
-/// An intent that no delta takes up has been answered by this reading, unless it waits for somebody or the portal may not show it yet.
-pub(super) fn settle(input: &Input<'_>, out: &mut TenantDiff) {
+/// An intent that no delta takes up has been answered by this reading, unless it waits for somebody, the portal may not show it yet, or it made
+/// something that only the intent tells of.
+pub(super) fn settle(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDiff) {
     let taken_up = |i: &Intent| out.deltas.iter().any(|d| d.resumes.as_ref() == Some(&i.id) || blocked_on(d, i));
     let waits = |i: &Intent| out.waiting.iter().any(|w| w.address == i.address);
-    let answered = |i: &&Intent| !taken_up(i) && !waits(i) && !within_window(input, i.at) && input.live.is_complete(i.address.kind);
+    let lives = |i: &Intent| i.action == IntentAction::Create && !made(input, identity, i).is_empty();
+    let shown = |i: &Intent| !within_window(input, i.at) && input.live.is_complete(i.address.kind);
+    let answered = |i: &&Intent| !taken_up(i) && !waits(i) && shown(i) && !lives(i);
     out.settled = input.ledger.intents.iter().filter(answered).map(|i| i.id.clone()).collect();
 }
 

@@ -22,7 +22,7 @@ pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Res
     let before = out.deltas.len();
     let case = Case { input, identity, resource, capability };
     match (identity.disputes(resource, row), row) {
-        (Some(_), Some(row)) if case.made_anew(row).is_some() => case.take_over_made_anew(row, delta, out),
+        (_, Some(row)) if case.made_anew(row).is_some() => case.take_over_made_anew(row, delta, out),
         (Some(dispute), _) => case.stuck(delta, dispute, out),
         (None, Some(row)) => case.ours(row, delta, out),
         (None, None) => case.not_ours(delta, out),
@@ -73,11 +73,15 @@ impl Case<'_, '_> {
     fn made_anew(&self, row: &LedgerRow) -> Option<(&Intent, &LiveObject)> {
         let kind = self.resource.address.kind;
         let intent = begun::creation(self.input, self.resource)?;
-        let key = normalise_key(self.resource.natural_key());
-        let [object] = self.identity.with_key(kind, &key) else { return None };
-        let old_is_gone = self.input.live.is_complete(kind) && row.id.as_deref().is_none_or(|id| self.identity.object(kind, id).is_none());
+        let old = row.id.as_deref()?;
         let ours = *row.owner == *self.input.installation && self.resource.external_id().is_none();
-        (old_is_gone && ours && begun::made_by(self.input, intent, object)).then_some((intent, *object))
+        if !ours || !self.input.live.is_complete(kind) || self.identity.object(kind, old).is_some() {
+            return None;
+        }
+        let [object] = self.identity.with_key(kind, &intent.key) else { return None };
+        // The manifest may have another key for it by now; what has that is somebody else's.
+        let others = self.identity.object_of(self.resource).is_some_and(|o| o.id != object.id) || self.taken_otherwise(intent, object);
+        (!others && !self.identity.is_recorded(object) && begun::made_by(self.input, intent, object)).then_some((intent, *object))
     }
 
     fn take_over_made_anew(&self, row: &LedgerRow, mut delta: Delta, out: &mut TenantDiff) {
@@ -111,6 +115,14 @@ impl Case<'_, '_> {
     fn not_ours(&self, mut delta: Delta, out: &mut TenantDiff) {
         delta.protect = self.resource.protected().filter(|p| *p);
         let intent = begun::creation(self.input, self.resource);
+        let (mut delta, intent) = match intent.filter(|i| self.had_another_key(i)) {
+            None => (delta, intent),
+            Some(intent) => match self.made_with_another_key(intent, delta, out) {
+                None => return,
+                // That call had no effect, and its intent is never taken for this one's.
+                Some(delta) => (delta, None),
+            },
+        };
         if let Some(object) = self.identity.object_of(self.resource) {
             return match intent.filter(|i| begun::made_by(self.input, i, object)) {
                 Some(intent) => {
@@ -137,6 +149,48 @@ impl Case<'_, '_> {
                 }
             }
         }
+    }
+
+    /// True if an intent set out to make it with another natural key than it has today.
+    fn had_another_key(&self, intent: &Intent) -> bool {
+        intent.key != normalise_key(self.resource.natural_key())
+    }
+
+    /// True if what an intent made with another key is what another declared resource goes by.
+    fn taken_otherwise(&self, intent: &Intent, object: &LiveObject) -> bool {
+        self.had_another_key(intent) && self.identity.is_taken(object)
+    }
+
+    /// An interrupted run set out to make it with another natural key than it has today. What that made is it. Gives the delta back if that
+    /// call is proven to have had no effect.
+    fn made_with_another_key(&self, intent: &Intent, mut delta: Delta, out: &mut TenantDiff) -> Option<Delta> {
+        let made = begun::made(self.input, self.identity, intent);
+        if let Some(object) = made.first() {
+            if made.len() > 1 || self.taken_otherwise(intent, object) || self.identity.object_of(self.resource).is_some() {
+                let why = format!("an interrupted run made it as {}, and another object may be it as well", intent.key);
+                self.stuck(delta, Finding::AmbiguousIdentity { why }, out);
+                return None;
+            }
+            delta.resumes = Some(intent.id.clone());
+            let reason = format!("an interrupted run made it as {}; it is taken over as ours", intent.key);
+            self.adopt(object, Origin::Created, &reason, delta, out);
+            return None;
+        }
+        let answered = match absence::of(self.input, self.capability, self.resource) {
+            Absence::Proven => !begun::within_window(self.input, intent.at),
+            Absence::Attested(record) => record.present,
+            Absence::Unknown(_) | Absence::NoRecord => false,
+        };
+        if answered {
+            return Some(delta);
+        }
+        if let Some(order) = begun::work_order(self.input, self.capability, &self.resource.address) {
+            self.unfinished(order, true, out);
+            return None;
+        }
+        let why = format!("a call to make it as {} began at {}, and what became of it is not known yet", intent.key, intent.at);
+        self.stuck(delta, Finding::CreationResultUnknown { why }, out);
+        None
     }
 
     /// It is not there and an earlier run set out to make it.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Finding, Input, TenantDiff, Unmanaged, begun, declared_resources};
+use super::{Finding, Input, Retained, TenantDiff, Unmanaged, begun, declared_resources};
 use crate::model::kind::Placement;
 use crate::model::live::normalise_key;
 use crate::model::{Address, FieldType, Fields, IntentAction, Kind, LedgerRow, LiveObject, Name, Resource, Value};
@@ -77,6 +77,30 @@ impl<'a> Identity<'a> {
     /// True if the resource at an address is declared.
     pub fn is_declared(&self, address: &Address) -> bool {
         self.declared.contains(address)
+    }
+
+    /// True if a declared resource had this address before.
+    pub(super) fn is_former(&self, address: &Address) -> bool {
+        self.renamed.contains_key(&(address.kind, &address.name))
+    }
+
+    /// True if a row of the ledger has this object by its id.
+    pub(super) fn is_recorded(&self, object: &LiveObject) -> bool {
+        self.rows_by_id.contains_key(&(object.kind, &*object.id))
+    }
+
+    /// True if a declared resource is (or may become) this object.
+    pub(super) fn is_taken(&self, object: &LiveObject) -> bool {
+        declared_resources(&self.input)
+            .any(|r| r.address.kind == object.kind && self.object_of(r).is_some_and(|taken| taken.id == object.id))
+    }
+
+    /// The objects that may be a row's: the one with its id. Where that was never learnt, those with its natural key that no row has by id.
+    pub(super) fn objects_of_row(&self, row: &LedgerRow) -> Vec<&'a LiveObject> {
+        match row.id.as_deref() {
+            Some(id) => self.object(row.address.kind, id).into_iter().collect(),
+            None => self.with_key(row.address.kind, &row.key).iter().copied().filter(|o| !self.is_recorded(o)).collect(),
+        }
     }
 
     /// The object that is (or may become) a resource, without judging whether it is ours.
@@ -159,13 +183,23 @@ impl<'a> Identity<'a> {
         !shown && input.live.is_complete(kind) && begun::not_shown_yet(input, &row.address, &[IntentAction::Create]).is_none()
     }
 
-    /// What the portal has that neither the manifests nor the ledger know.
+    /// What the portal has that neither the manifests nor the ledger know. What it has marked as ours is none of that: it stays, and is said to.
     pub(super) fn unmanaged(&self, input: &Input<'a>, out: &mut TenantDiff) {
-        let taken: HashSet<(Kind, &str)> = declared_resources(input).filter_map(|r| self.object_of(r)).map(|o| (o.kind, &*o.id)).collect();
-        out.unmanaged = shown(input)
-            .filter(|o| !taken.contains(&(o.kind, &*o.id)) && !self.rows_by_id.contains_key(&(o.kind, &*o.id)))
-            .map(|o| Unmanaged { kind: o.kind, key: o.key.clone(), id: o.id.clone(), portals_own: o.portals_own })
-            .collect();
+        let declared = declared_resources(input).filter_map(|r| self.object_of(r));
+        let without_id = self.ledger.values().filter(|row| row.id.is_none()).flat_map(|row| self.objects_of_row(row));
+        let begun = input.ledger.intents.iter().filter(|i| i.action == IntentAction::Create).flat_map(|i| begun::made(input, self, i));
+        let taken: HashSet<(Kind, &str)> = declared.chain(without_id).chain(begun).map(|o| (o.kind, &*o.id)).collect();
+        for object in shown(input).filter(|o| !taken.contains(&(o.kind, &*o.id)) && !self.is_recorded(o)) {
+            let LiveObject { kind, id, key, portals_own, .. } = object;
+            if !portals_own && object.owner.as_deref() == Some(input.installation) {
+                let address = Address::new(input.tenant.clone(), *kind, Name::slugify(key));
+                let why =
+                    format!("{key} is ours by its mark in the portal, and the ledger has no row of it; declare it to take it over again");
+                out.retained.push(Retained { address, why });
+            } else {
+                out.unmanaged.push(Unmanaged { kind: *kind, key: key.clone(), id: id.clone(), portals_own: *portals_own });
+            }
+        }
         out.unmanaged.sort_by(|a, b| (a.kind, &a.key, &a.id).cmp(&(b.kind, &b.key, &b.id)));
     }
 }

@@ -133,7 +133,7 @@ pub fn tenant(input: &Input<'_>) -> TenantDiff {
     undeclared::compare(input, &identity, &mut out);
     identity.unmanaged(input, &mut out);
     wait::for_what_is_unfinished(&mut out);
-    begun::settle(input, &mut out);
+    begun::settle(input, &identity, &mut out);
     out.deltas.sort_by(|a, b| a.address.cmp(&b.address));
     out.drift.sort_by(|a, b| a.address.cmp(&b.address));
     out.retained.sort_by(|a, b| a.address.cmp(&b.address));

@@ -99,7 +99,10 @@ impl Case<'_, '_> {
             .def()
             .with_sense(Sense::ResendWhenExpired)
             .any(|(id, _)| self.resource.fields.get(id).is_some_and(Value::is_true));
-        if wanted {
+        let sent = begun::not_shown_yet(self.input, &self.resource.address, &[IntentAction::Resend]);
+        if let Some(why) = sent.filter(|_| wanted) {
+            out.waiting.push(waiting(self.resource, &why, false));
+        } else if wanted {
             if delta.actions.is_empty() {
                 delta.cause = Cause::Expiry;
                 delta.reason = "its invitation has expired".to_owned();

@@ -1,53 +1,121 @@
 //! What is ours and no longer declared: the rows of the truth table (design, section 4) in which nothing is declared. A deletion comes out only
 //! if everything that must hold holds; else what stays says which condition failed.
 
+use std::borrow::Cow;
+
 use super::identity::Identity;
 use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, begun, fields};
 use crate::model::kind::Bearing;
 use crate::model::portal_spec::DeletionPolicy;
-use crate::model::{Completeness, Fields, IntentAction, LedgerRow, LiveObject, Origin, Readability};
+use crate::model::{Address, Completeness, Fields, Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Readability};
 
-/// Looks at every row of the ledger that nothing declared takes up.
-pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDiff) {
+/// Something ours that nothing declares.
+struct Ours<'a> {
+    /// Its row; for what only an open intent tells of, the row that its object gets.
+    row: Cow<'a, LedgerRow>,
+    /// Its object.
+    object: Option<&'a LiveObject>,
+    /// The intent of an interrupted run that made the object.
+    made_by: Option<&'a Intent>,
+}
+
+/// Looks at every row of the ledger that nothing declared takes up, and at what interrupted runs set out to make.
+pub(super) fn compare<'a>(input: &Input<'a>, identity: &Identity<'a>, out: &mut TenantDiff) {
     let rows = input.ledger.rows.values().filter(|r| !identity.is_declared(&r.address) && !identity.moved(r));
+    if input.purpose == Purpose::Look {
+        return rows.for_each(|row| look(input, identity, row, out));
+    }
+    let ours = rows.filter_map(|row| of_row(input, identity, row, out)).collect::<Vec<_>>().into_iter();
+    let begun = begun::creations_of_undeclared(input, identity).filter_map(|i| of_intent(input, identity, i, out));
+    let ours: Vec<_> = ours.chain(begun.collect::<Vec<_>>()).collect();
     if input.desired.is_none() && input.purpose == Purpose::Converge {
-        return orphan(rows.collect(), out);
+        return orphan(&ours, out);
     }
-    for row in rows {
-        match input.purpose {
-            Purpose::Look => look(input, identity, row, out),
-            Purpose::Converge | Purpose::Destroy => undeclared(input, identity, row, out),
-        }
+    for ours in &ours {
+        undeclared(input, identity, ours, out);
     }
+}
+
+/// A row and its object; `None`: which that is cannot be told, and it stays.
+fn of_row<'a>(input: &Input<'a>, identity: &Identity<'a>, row: &'a LedgerRow, out: &mut TenantDiff) -> Option<Ours<'a>> {
+    let objects = identity.objects_of_row(row);
+    let made_by = input.ledger.intents.iter().find(|i| i.action == IntentAction::Create && i.address == row.address);
+    if let (Some(intent), true, true) = (made_by, objects.is_empty(), input.live.is_complete(row.address.kind))
+        && let Some(object) = only(&row.address, &intent.key, begun::made(input, identity, intent), identity, out)?
+    {
+        // An interrupted run made it in place of one that was gone.
+        return Some(Ours { row: Cow::Borrowed(row), object: Some(object), made_by: Some(intent) });
+    }
+    let object = if row.id.is_some() { objects.first().copied() } else { only(&row.address, &row.key, objects, identity, out)? };
+    Some(Ours { row: Cow::Borrowed(row), object, made_by: None })
+}
+
+/// What an open intent tells of.
+fn of_intent<'a>(input: &Input<'a>, identity: &Identity<'a>, intent: &'a Intent, out: &mut TenantDiff) -> Option<Ours<'a>> {
+    let object = only(&intent.address, &intent.key, begun::made(input, identity, intent), identity, out)?;
+    let row = LedgerRow {
+        address: intent.address.clone(),
+        id: object.map(|o| o.id.clone()),
+        key: intent.key.clone(),
+        owner: input.installation.into(),
+        origin: Origin::Created,
+        released: false,
+        protected: false,
+        applied: Vec::new(),
+        secrets: Vec::new(),
+    };
+    Some(Ours { row: Cow::Owned(row), object, made_by: Some(intent) })
+}
+
+/// The one object that a natural key tells of, if any; `None`: it may be several, or something that is declared, and stays.
+fn only<'a>(
+    address: &Address,
+    key: &str,
+    objects: Vec<&'a LiveObject>,
+    identity: &Identity<'_>,
+    out: &mut TenantDiff,
+) -> Option<Option<&'a LiveObject>> {
+    let why = match objects.as_slice() {
+        [] => return Some(None),
+        [object] if identity.is_taken(object) => format!("{key} is what another declared resource goes by"),
+        [object] => return Some(Some(*object)),
+        several => format!("{} objects have the natural key {key}, and which is ours cannot be told", several.len()),
+    };
+    out.retained.push(Retained { address: address.clone(), why });
+    None
 }
 
 /// A tenant whose manifest is gone is kept whole: a lost file must never lock anybody out or delete anything.
-fn orphan(rows: Vec<&LedgerRow>, out: &mut TenantDiff) {
-    let Some(first) = rows.first() else { return };
+fn orphan(ours: &[Ours<'_>], out: &mut TenantDiff) {
+    let kept: Vec<_> = ours.iter().filter(|o| o.made_by.is_none() || o.object.is_some()).collect();
+    let Some(first) = kept.first() else { return };
     let why = format!(
         "tenant {} is no longer declared for this portal: it is kept whole with its {} resources, users included; to take access away, declare it with `offboard: true`",
-        first.address.tenant,
-        rows.len()
+        first.row.address.tenant,
+        kept.len()
     );
-    out.retained.push(Retained { address: first.address.clone(), why });
+    out.retained.push(Retained { address: first.row.address.clone(), why });
 }
 
-fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut TenantDiff) {
+fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: &mut TenantDiff) {
+    let Ours { row, object, made_by } = ours;
     let mut delta = blank(row);
+    delta.resumes = made_by.map(|i| i.id.clone());
+    delta.id = object.map(|o| o.id.clone()).or(delta.id);
+    delta.before = object.map(|o| identity.named_fields(o));
     let keep = |why: &str| Retained { address: row.address.clone(), why: why.to_owned() };
     if *row.owner != *input.installation {
         return out.retained.push(keep("another installation owns it"));
     }
-    let object = row.id.as_deref().and_then(|id| identity.object(row.address.kind, id));
     if object.and_then(|o| o.owner.as_deref()).is_some_and(|owner| owner != input.installation) {
         return out.retained.push(keep("another installation has marked it as its own"));
     }
-    if let Some((why, technician)) = begun_already(input, row, object) {
+    let attested = input.ledger.attestations.get(&row.address).filter(|a| a.until >= input.now);
+    if let Some((why, technician)) = begun_already(input, ours, attested.is_some_and(|a| a.present)) {
         return out.waiting.push(Waiting { address: row.address.clone(), waits_for: why, technician });
     }
     let readable = input.capabilities.kind(row.address.kind).is_some_and(|c| c.read == Readability::Listed);
     let complete = input.live.is_complete(row.address.kind);
-    let attested = input.ledger.attestations.get(&row.address).filter(|a| a.until >= input.now);
     let there = match (object, readable, attested) {
         (Some(_), _, _) => true,
         (None, false, Some(record)) => record.present,
@@ -55,35 +123,54 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: 
         (None, true, _) if complete => false,
         (None, true, _) => return out.retained.push(keep(&incomplete(input, row))),
     };
-    if !there {
-        delta.actions = vec![Action::Forget];
-        "it is gone from the portal and no longer declared".clone_into(&mut delta.reason);
-        return out.deltas.push(delta);
+    match (there, made_by) {
+        (true, _) => {}
+        // It was never made: there is nothing to forget.
+        (false, Some(_)) => return,
+        (false, None) => {
+            delta.actions = vec![Action::Forget];
+            "it is gone from the portal and no longer declared".clone_into(&mut delta.reason);
+            return out.deltas.push(delta);
+        }
     }
-    if let Some(why) = kept_by_policy(input, row, object, readable && !complete) {
+    if let Some(why) = kept_by_policy(input, row, *object, readable && !complete) {
+        if made_by.is_some() {
+            delta.actions = vec![Action::Recover];
+            "an interrupted run made it; it is taken over as ours, and stays".clone_into(&mut delta.reason);
+            out.deltas.push(delta);
+        }
         return out.retained.push(keep(&why));
     }
+    out.deltas.push(deletion(input, ours, delta));
+}
+
+/// Everything that must hold holds: it goes, and what only an intent tells of becomes ours first.
+fn deletion(input: &Input<'_>, ours: &Ours<'_>, mut delta: Delta) -> Delta {
     delta.actions = vec![Action::Delete];
-    "it is no longer declared".clone_into(&mut delta.reason);
-    if input.desired.is_some_and(crate::model::Tenant::offboarded) {
-        "the organization is offboarded".clone_into(&mut delta.reason);
+    delta.reason = match (input.purpose, input.desired.is_some_and(crate::model::Tenant::offboarded)) {
+        (Purpose::Destroy, _) => "everything selected is taken away",
+        (_, true) => "the organization is offboarded",
+        (_, false) => "it is no longer declared",
     }
-    if input.purpose == Purpose::Destroy {
-        "everything selected is taken away".clone_into(&mut delta.reason);
+    .to_owned();
+    if ours.made_by.is_some() {
+        delta.actions.push(Action::Recover);
+        delta.reason.push_str("; an interrupted run made it");
     }
-    if row.protected {
+    if ours.row.protected {
         delta.findings.push(Finding::Protected);
     }
-    if let Some(object) = object {
-        let before = identity.named_fields(object);
-        delta.fields = taken_away(&before);
-        delta.before = Some(before);
-    }
-    out.deltas.push(delta);
+    delta.fields = delta.before.as_ref().map(taken_away).unwrap_or_default();
+    delta
 }
 
 /// What an earlier run began about it and has not been seen yet: a work order, or its creation where the portal shows writes late.
-fn begun_already(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>) -> Option<(String, bool)> {
+fn begun_already(input: &Input<'_>, ours: &Ours<'_>, recorded: bool) -> Option<(String, bool)> {
+    let Ours { row, object, made_by } = ours;
+    if made_by.is_some() && (object.is_some() || recorded) {
+        let pending = object.is_some_and(|o| o.state == ObjectState::Pending);
+        return pending.then(|| ("the portal has not finished making it".to_owned(), false));
+    }
     let order = input.capabilities.kind(row.address.kind).and_then(|c| begun::work_order(input, c, &row.address));
     let unseen = || begun::not_shown_yet(input, &row.address, &[IntentAction::Create]).filter(|_| object.is_none());
     order.map(|order| (order.to_owned(), true)).or_else(|| unseen().map(|why| (why, false)))
@@ -117,7 +204,7 @@ fn incomplete(input: &Input<'_>, row: &LedgerRow) -> String {
 
 fn look(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut TenantDiff) {
     let Some(capability) = input.capabilities.kind(row.address.kind) else { return };
-    match row.id.as_deref().and_then(|id| identity.object(row.address.kind, id)) {
+    match identity.objects_of_row(row).first() {
         Some(object) => {
             let drifted = fields::drift(identity, capability, row.address.kind.def(), object, row);
             if !drifted.is_empty() {

@@ -8,7 +8,7 @@ use super::{Action, Change, Consequences, Facts, Finding, Source, Unit};
 use crate::diff::{Delta, Input, TenantDiff};
 use crate::model::kind::{Bearing, Sense};
 use crate::model::rule::{Conduct, Effect, Subject};
-use crate::model::{Fields, IntentAction, Kind, LiveObject, ObjectState, Performer, Sources, Value};
+use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Performer, Sources, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
@@ -22,7 +22,7 @@ pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources:
     Some(Unit {
         portal: input.portal.name.clone(),
         tenant: input.tenant.clone(),
-        tenant_id: tenant_id(input),
+        tenant_id: tenant_id(input, &changes),
         consequences,
         facts: facts(input),
         changes,
@@ -36,11 +36,13 @@ pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources:
     })
 }
 
-/// The tenant's id in the portal: of its own row, else of its own object.
-fn tenant_id(input: &Input<'_>) -> Option<Box<str>> {
+/// The tenant's id in the portal: of its own row, else of its own object. A row whose object is made again has the id of what is gone.
+fn tenant_id(input: &Input<'_>, changes: &[Change]) -> Option<Box<str>> {
     let placed = |kind: Kind| kind.def().placement == crate::model::kind::Placement::Tenant;
-    let row = input.ledger.rows.values().find(|r| placed(r.address.kind)).and_then(|r| r.id.clone());
-    row.or_else(|| {
+    let made = |row: &LedgerRow| changes.iter().any(|c| c.address == row.address && c.has(Action::Create));
+    let of_change = changes.iter().find(|c| placed(c.address.kind) && c.has(Action::Recover)).and_then(|c| c.id.clone());
+    let row = input.ledger.rows.values().find(|r| placed(r.address.kind) && !made(r)).and_then(|r| r.id.clone());
+    of_change.or(row).or_else(|| {
         let objects = input.live.collections.iter().filter(|(kind, _)| placed(**kind)).flat_map(|(_, c)| &c.objects);
         let mut named = objects.filter(|o| *o.key == *input.tenant.as_str());
         named.next().map(|o| o.id.clone())

@@ -20,6 +20,7 @@ use crate::cli::{Face, ask};
 use crate::engine::{self, Purpose, Scope, View};
 use crate::guard::{self, Approvals, Unused};
 use crate::ledger::{Holder, Ledger, LedgerError, LockId};
+use crate::model::Address;
 use crate::plan::document::{PlanDocument, SavedPlan, read_saved, refused_references, stale};
 use crate::plan::{Approved, Plan};
 use crate::report;
@@ -262,6 +263,11 @@ fn exits_of(report: &RunReport) -> Vec<Exit> {
             OutcomeResult::Cancelled => {}
         }
     }
+    // What was held, skipped or waits has an exit of its own, and is out of step for that reason.
+    let explained = |address: &&Address| report.outcomes.iter().any(|o| o.address == **address && o.result != OutcomeResult::Done);
+    let never_read_again = report.remaining.is_empty() && report.stopped.is_none();
+    let out_of_step = if report.remaining.is_empty() { never_read_again } else { !report.remaining.iter().all(|a| explained(&a)) };
+    exits.extend((!report.final_plan_empty && out_of_step).then_some(Exit::Partial));
     exits.extend(report.stopped.is_some().then_some(Exit::Error));
     exits
 }
