@@ -2,7 +2,7 @@
 //! if everything that must hold holds; else what stays says which condition failed.
 
 use super::identity::Identity;
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, begun, fields};
+use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, begun, fields, offboard};
 use crate::model::kind::Bearing;
 use crate::model::portal_spec::DeletionPolicy;
 use crate::model::{Completeness, Fields, IntentAction, LedgerRow, LiveObject, Origin, Readability};
@@ -10,8 +10,8 @@ use crate::model::{Completeness, Fields, IntentAction, LedgerRow, LiveObject, Or
 /// Looks at every row of the ledger that nothing declared takes up.
 pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDiff) {
     let rows = input.ledger.rows.values().filter(|r| !identity.is_declared(&r.address) && !identity.moved(r));
-    if input.desired.is_none() && input.purpose == Purpose::Converge {
-        return orphan(rows.collect(), out);
+    if input.desired.is_none() && input.purpose != Purpose::Look {
+        return orphan(input, rows.collect(), out);
     }
     for row in rows {
         match input.purpose {
@@ -22,10 +22,14 @@ pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, out: &mut Tena
 }
 
 /// A tenant whose manifest is gone is kept whole: a lost file must never lock anybody out or delete anything.
-fn orphan(rows: Vec<&LedgerRow>, out: &mut TenantDiff) {
+fn orphan(input: &Input<'_>, rows: Vec<&LedgerRow>, out: &mut TenantDiff) {
     let Some(first) = rows.first() else { return };
+    let remedy = match input.purpose {
+        Purpose::Destroy => "only what is declared is destroyed: to take it away, declare it again",
+        Purpose::Converge | Purpose::Look => "to take access away, declare it with `offboard: true`",
+    };
     let why = format!(
-        "tenant {} is no longer declared for this portal: it is kept whole with its {} resources, users included; to take access away, declare it with `offboard: true`",
+        "tenant {} is no longer declared for this portal: it is kept whole with its {} resources, users included; {remedy}",
         first.address.tenant,
         rows.len()
     );
@@ -34,13 +38,13 @@ fn orphan(rows: Vec<&LedgerRow>, out: &mut TenantDiff) {
 
 fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut TenantDiff) {
     let mut delta = blank(row);
-    let keep = |why: &str| Retained { address: row.address.clone(), why: why.to_owned() };
+    let keep = |why: &str, out: &mut TenantDiff| offboard::keep(input, identity, row, why, out);
     if *row.owner != *input.installation {
-        return out.retained.push(keep("another installation owns it"));
+        return keep("another installation owns it", out);
     }
     let object = row.id.as_deref().and_then(|id| identity.object(row.address.kind, id));
     if object.and_then(|o| o.owner.as_deref()).is_some_and(|owner| owner != input.installation) {
-        return out.retained.push(keep("another installation has marked it as its own"));
+        return keep("another installation has marked it as its own", out);
     }
     if let Some((why, technician)) = begun_already(input, row, object) {
         return out.waiting.push(Waiting { address: row.address.clone(), waits_for: why, technician });
@@ -51,21 +55,25 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: 
     let there = match (object, readable, attested) {
         (Some(_), _, _) => true,
         (None, false, Some(record)) => record.present,
-        (None, false, None) => return out.retained.push(keep("nobody has recorded whether it still exists")),
+        (None, false, None) => return keep("nobody has recorded whether it still exists", out),
         (None, true, _) if complete => false,
-        (None, true, _) => return out.retained.push(keep(&incomplete(input, row))),
+        (None, true, _) => return keep(&incomplete(input, row), out),
     };
     if !there {
         delta.actions = vec![Action::Forget];
-        "it is gone from the portal and no longer declared".clone_into(&mut delta.reason);
+        match input.purpose {
+            Purpose::Destroy => "it is gone from the portal already",
+            Purpose::Converge | Purpose::Look => "it is gone from the portal and no longer declared",
+        }
+        .clone_into(&mut delta.reason);
         return out.deltas.push(delta);
     }
     if let Some(why) = kept_by_policy(input, row, object, readable && !complete) {
-        return out.retained.push(keep(&why));
+        return keep(&why, out);
     }
     delta.actions = vec![Action::Delete];
     "it is no longer declared".clone_into(&mut delta.reason);
-    if input.desired.is_some_and(crate::model::Tenant::offboarded) {
+    if offboard::takes_access(input, row.address.kind) {
         "the organization is offboarded".clone_into(&mut delta.reason);
     }
     if input.purpose == Purpose::Destroy {
@@ -93,12 +101,18 @@ fn begun_already(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>
 fn kept_by_policy(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>, listing_incomplete: bool) -> Option<String> {
     let data = row.address.kind.def().bearing == Bearing::Data;
     let declared = input.desired.and_then(|t| t.get(row.address.kind, &row.address.name));
-    let of_portal = if data { input.portal.delete_organizations } else { input.portal.delete_members };
+    // To offboard is to take access away, whoever made the account and whatever becomes of members elsewhere.
+    let offboarded = offboard::takes_access(input, row.address.kind);
+    let of_portal = match (data, offboarded) {
+        (true, _) => input.portal.delete_organizations,
+        (false, true) => DeletionPolicy::Delete,
+        (false, false) => input.portal.delete_members,
+    };
     let policy = declared.and_then(|r| r.meta.as_ref()).and_then(|m| m.deletion).unwrap_or(of_portal);
     if policy == DeletionPolicy::Orphan {
         return Some(format!("the deletion policy for {} is Orphan", row.address.kind.def().nouns));
     }
-    if row.origin == Origin::Adopted && !row.released {
+    if row.origin == Origin::Adopted && !row.released && !offboarded {
         return Some(format!("it was adopted, not created by us; release it with `tenantry ledger release {}`", row.address));
     }
     if object.is_some_and(|o| o.portals_own) {
@@ -143,7 +157,7 @@ fn taken_away(before: &Fields) -> Vec<super::FieldChange> {
     before.iter().map(change).collect()
 }
 
-fn blank(row: &LedgerRow) -> Delta {
+pub(super) fn blank(row: &LedgerRow) -> Delta {
     Delta {
         address: row.address.clone(),
         previous: None,
