@@ -186,9 +186,11 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// True for a deletion while its tenant still has something to make or change: who goes must not leave before who comes is there.
+    /// True for a deletion while its tenant still has something to make or change: who goes must not leave before who comes is there. Unless
+    /// who comes waits for just that, because one takes the other's key.
     fn too_early(&self, at: usize) -> bool {
-        let deletion = self.tasks.get(at).filter(|t| deletes(t));
+        let makes_room = self.dependents.get(at).into_iter().flatten().any(|d| self.tasks.get(*d).is_some_and(|t| !deletes(t)));
+        let deletion = self.tasks.get(at).filter(|t| deletes(t) && !makes_room);
         deletion.is_some_and(|t| self.makers.get(&tenant(t)).is_some_and(|left| *left > 0))
     }
 

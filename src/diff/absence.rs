@@ -42,17 +42,29 @@ pub(super) fn elsewhere(input: &Input<'_>, resource: &Resource, ours: bool) -> O
         let why = format!("the manifest pins id {pinned}, and the portal shows no such {}", resource.def().noun);
         return Some(Finding::AmbiguousIdentity { why });
     }
+    match held(input, resource, None)? {
+        Finding::KeyTaken { by } if ours => {
+            let key = normalise_key(resource.natural_key());
+            Some(Finding::AmbiguousIdentity { why: format!("it is ours in the ledger, and {key} now belongs to {by}") })
+        }
+        other => Some(other),
+    }
+}
+
+/// Who holds the portal-wide key that a resource is to have, other than the object with the id `own`.
+pub(super) fn held(input: &Input<'_>, resource: &Resource, own: Option<&str>) -> Option<Finding> {
     let key = normalise_key(resource.natural_key());
-    match input.holders.get(&(resource.address.kind, key.clone()))? {
+    match input.holders.get(&(resource.address.kind, key))? {
+        KeyHolder::Held { id: Some(id), .. } if Some(&**id) == own => None,
         KeyHolder::Free => None,
         KeyHolder::Held { tenant, id: _ } => {
-            let by = tenant.as_ref().map_or_else(|| "somebody we cannot see".to_owned(), |t| format!("tenant {t}"));
-            Some(if ours {
-                Finding::AmbiguousIdentity { why: format!("it is ours in the ledger, and {key} now belongs to {by}") }
-            } else {
-                Finding::KeyTaken { by }
-            })
+            Some(Finding::KeyTaken { by: tenant.as_deref().map_or_else(|| "somebody we cannot see".to_owned(), holder_in) })
         }
         KeyHolder::Unknown { why } => Some(Finding::ObservationIncomplete { why: why.clone() }),
     }
+}
+
+/// The words of a finding for a key that another tenant holds: what may free it is found by them.
+pub(crate) fn holder_in(tenant: &str) -> String {
+    format!("tenant {tenant}")
 }

@@ -143,7 +143,12 @@ impl Case<'_, '_> {
                 self.stuck(delta, Finding::ObservationIncomplete { why }, out);
             }
             (Absence::Proven | Absence::Attested(_) | Absence::NoRecord, None) => {
-                match absence::elsewhere(self.input, self.resource, false) {
+                match self.identity.held_in_tenant(self.resource).or_else(|| absence::elsewhere(self.input, self.resource, false)) {
+                    // What is to be made says so: this very run may free the key.
+                    Some(finding @ Finding::KeyTaken { .. }) => {
+                        delta.findings.push(finding);
+                        self.create(delta, Cause::Manifest, "it is declared and does not exist", out);
+                    }
                     Some(finding) => self.stuck(delta, finding, out),
                     None => self.create(delta, Cause::Manifest, "it is declared and does not exist", out),
                 }

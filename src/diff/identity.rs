@@ -14,7 +14,7 @@ pub struct Identity<'a> {
     by_key: HashMap<(Kind, &'a str), Vec<&'a LiveObject>>,
     rows_by_id: HashMap<(Kind, &'a str), &'a LedgerRow>,
     ledger: &'a BTreeMap<Address, LedgerRow>,
-    declared: HashSet<&'a Address>,
+    resources: HashMap<&'a Address, &'a Resource>,
     /// Names of declared resources that the ledger does not know yet, by natural key.
     names: HashMap<(Kind, Box<str>), &'a Name>,
     /// Declared resources by their former names.
@@ -42,7 +42,7 @@ impl<'a> Identity<'a> {
             by_key,
             rows_by_id: rows.filter_map(|r| Some(((r.address.kind, r.id.as_deref()?), r))).collect(),
             ledger: &input.ledger.rows,
-            declared: declared_resources(input).map(|r| &r.address).collect(),
+            resources: declared_resources(input).map(|r| (&r.address, r)).collect(),
             organizations: input.organizations,
             input: *input,
         }
@@ -51,6 +51,16 @@ impl<'a> Identity<'a> {
     /// The object with an id.
     pub fn object(&self, kind: Kind, id: &str) -> Option<&'a LiveObject> {
         self.by_id.get(&(kind, id)).copied()
+    }
+
+    /// All objects that the portal shows.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &'a LiveObject> {
+        self.by_id.values().copied()
+    }
+
+    /// The address under which the ledger has an object.
+    pub(super) fn address_of(&self, object: &LiveObject) -> Option<&'a Address> {
+        self.rows_by_id.get(&(object.kind, &*object.id)).map(|row| &row.address)
     }
 
     /// The objects with a natural key.
@@ -63,7 +73,7 @@ impl<'a> Identity<'a> {
         self.ledger.get(&resource.address).or_else(|| {
             resource.previously().iter().find_map(|name| {
                 let former = Address { name: name.clone(), ..resource.address.clone() };
-                self.ledger.get(&former).filter(|_| !self.declared.contains(&former))
+                self.ledger.get(&former).filter(|_| !self.resources.contains_key(&former))
             })
         })
     }
@@ -76,7 +86,7 @@ impl<'a> Identity<'a> {
 
     /// True if the resource at an address is declared.
     pub fn is_declared(&self, address: &Address) -> bool {
-        self.declared.contains(address)
+        self.resources.contains_key(address)
     }
 
     /// True if a declared resource had this address before.
@@ -107,7 +117,31 @@ impl<'a> Identity<'a> {
     pub fn object_of(&self, resource: &Resource) -> Option<&'a LiveObject> {
         let kind = resource.address.kind;
         let id = resource.external_id().or_else(|| self.row(resource).and_then(|r| r.id.as_deref()));
-        id.and_then(|id| self.object(kind, id)).or_else(|| self.with_key(kind, &normalise_key(resource.natural_key())).first().copied())
+        let key = normalise_key(resource.natural_key());
+        let by_key = || self.with_key(kind, &key).iter().find(|o| !self.gives_up(resource, o)).copied();
+        id.and_then(|id| self.object(kind, id)).or_else(by_key)
+    }
+
+    /// Which of ours has the natural key of a resource and is declared to give it up: to go, or to take another one.
+    pub(super) fn held_in_tenant(&self, resource: &Resource) -> Option<Finding> {
+        let kind = resource.address.kind;
+        let key = normalise_key(resource.natural_key());
+        let holder = self.with_key(kind, &key).iter().find(|o| self.gives_up(resource, o))?;
+        let row = self.rows_by_id.get(&(kind, &*holder.id))?;
+        Some(Finding::KeyTaken { by: row.address.to_string() })
+    }
+
+    /// True if an object is another resource of ours which is not to have its key any more. Only of kinds whose key is a field: one that is
+    /// named is what its name says.
+    fn gives_up(&self, taker: &Resource, object: &LiveObject) -> bool {
+        let Some(row) = self.rows_by_id.get(&(object.kind, &*object.id)) else { return false };
+        let others = row.address != taker.address && self.row(taker).is_none_or(|mine| mine.address != row.address);
+        if taker.def().key.is_none() || *row.owner != *self.input.installation || !others {
+            return false;
+        }
+        let renamed = self.renamed.get(&(row.address.kind, &row.address.name)).copied().filter(|_| self.moved(row));
+        let declared = renamed.or_else(|| self.resources.get(&row.address).copied());
+        declared.is_none_or(|r| normalise_key(r.natural_key()) != object.key)
     }
 
     /// Everything that speaks against taking one object for a resource.
@@ -124,6 +158,7 @@ impl<'a> Identity<'a> {
         let known = resource.external_id().or(row.and_then(|r| r.id.as_deref()));
         if let Some(known) = known
             && let Some(other) = with_key.iter().find(|o| *o.id != *known)
+            && (self.object(kind, known).is_none() || !self.gives_up(resource, other))
         {
             return ambiguous(format!("it is known by id {known}, and {key} is the object with id {}", other.id));
         }
@@ -132,7 +167,7 @@ impl<'a> Identity<'a> {
         }
         let object = known.and_then(|id| self.object(kind, id)).or_else(|| with_key.first().copied())?;
         let owner = self.rows_by_id.get(&(kind, &*object.id))?;
-        let same = owner.address == resource.address || row.is_some_and(|r| r.address == owner.address);
+        let same = owner.address == resource.address || row.is_some_and(|r| r.address == owner.address) || self.gives_up(resource, object);
         if same { None } else { ambiguous(format!("the object with id {} is recorded as {}", object.id, owner.address)) }
     }
 

@@ -12,7 +12,9 @@ mod begun;
 mod declared;
 mod fields;
 mod identity;
+mod offboard;
 mod present;
+mod referrers;
 mod types;
 mod undeclared;
 mod wait;
@@ -21,12 +23,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub(crate) use absence::holder_in;
 pub use fields::created_only;
 pub use identity::Identity;
 pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
 pub(crate) use wait::{needs, targets, waits};
 
-use crate::model::live::KeyHolder;
+use crate::model::live::{KeyHolder, normalise_key};
 use crate::model::{
     Address, Capabilities, Digest, FieldId, Fields, KeyScope, Kind, LedgerState, LiveTenant, PortalSpec, Resource, Tenant, TenantName,
 };
@@ -132,7 +135,9 @@ pub fn tenant(input: &Input<'_>) -> TenantDiff {
     }
     undeclared::compare(input, &identity, &mut out);
     identity.unmanaged(input, &mut out);
+    offboard::strangers(input, &identity, &mut out);
     wait::for_what_is_unfinished(&mut out);
+    referrers::of_what_goes(&identity, &mut out);
     begun::settle(input, &identity, &mut out);
     out.deltas.sort_by(|a, b| a.address.cmp(&b.address));
     out.drift.sort_by(|a, b| a.address.cmp(&b.address));
@@ -147,9 +152,10 @@ pub fn keys_to_ask(input: &Input<'_>) -> Vec<(Kind, Box<str>)> {
     declared_resources(input)
         .filter(|r| {
             let portal_wide = input.capabilities.kind(r.address.kind).is_some_and(|c| c.key_scope == KeyScope::Portal);
-            portal_wide && input.live.is_complete(r.address.kind) && identity.object_of(r).is_none()
+            let takes = |object: &crate::model::LiveObject| r.def().key_field().is_some() && *object.key != *normalise_key(r.natural_key());
+            portal_wide && input.live.is_complete(r.address.kind) && identity.object_of(r).is_none_or(takes)
         })
-        .map(|r| (r.address.kind, crate::model::live::normalise_key(r.natural_key())))
+        .map(|r| (r.address.kind, normalise_key(r.natural_key())))
         .collect()
 }
 

@@ -2,10 +2,11 @@
 
 use super::declared::{Case, waiting};
 use super::fields::{self, Compared};
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Purpose, TenantDiff, begun};
-use crate::model::kind::Sense;
+use super::{Action, Cause, Delta, Drift, DriftKind, FieldChange, Finding, Purpose, TenantDiff, absence, begun};
+use crate::model::kind::{Placement, Sense};
+use crate::model::live::normalise_key;
 use crate::model::portal_spec::AdoptionPolicy;
-use crate::model::{IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Readability, Value};
+use crate::model::{IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Performer, Readability, Value};
 
 /// Every call whose effect a portal may show late.
 const EVERY_WRITE: [IntentAction; 3] = [IntentAction::Create, IntentAction::Update, IntentAction::Resend];
@@ -36,7 +37,39 @@ impl Case<'_, '_> {
         if compared.replace {
             delta.findings.extend(self.forbids_replacement(row, &delta));
         }
+        if self.takes_another_key(&compared.changes) {
+            let protected = !compared.replace && row.is_some_and(|r| r.protected) && delta.protect != Some(false);
+            delta.findings.extend(protected.then_some(Finding::Protected));
+            delta.findings.extend(self.key_held(object));
+        }
+        if row.is_some_and(|row| self.kept_its_former_key(row, object)) {
+            delta.actions.push(Action::Update);
+            "the portal still has it under its former name".clone_into(&mut delta.reason);
+        }
         self.differs(compared, Some(object), delta, out);
+    }
+
+    /// True if the field that is its natural key differs.
+    fn takes_another_key(&self, changes: &[FieldChange]) -> bool {
+        let key = self.resource.def().key_field();
+        key.is_some_and(|key| changes.iter().any(|c| c.field == key))
+    }
+
+    /// What forbids an object that exists to take its declared key: somebody else has it.
+    fn key_held(&self, object: &LiveObject) -> Option<Finding> {
+        let wanted = normalise_key(self.resource.natural_key());
+        if object.key == wanted {
+            return None;
+        }
+        self.identity.held_in_tenant(self.resource).or_else(|| absence::held(self.input, self.resource, Some(&object.id)))
+    }
+
+    /// True for a kind whose natural key is its name, where a new name has not reached the portal: the former one would stay taken there.
+    fn kept_its_former_key(&self, row: &LedgerRow, object: &LiveObject) -> bool {
+        let named =
+            self.resource.def().key.is_none() && matches!(self.resource.def().placement, Placement::Member { .. } | Placement::MspOnly);
+        let wanted = normalise_key(self.resource.natural_key());
+        named && self.capability.update == Performer::Call && object.key == row.key && object.key != wanted
     }
 
     /// True if all that differs was applied already: a portal that shows its writes late would look just so.
@@ -68,10 +101,20 @@ impl Case<'_, '_> {
         if !compared.changes.is_empty() {
             delta.cause = fields::common_cause(&compared.changes);
             delta.reason = fields::reason(delta.cause).to_owned();
+            let rekeyed = self.takes_another_key(&compared.changes);
+            // What the former name calls for, the changed fields may call for as well.
+            delta.actions.retain(|a| *a != Action::Update);
             delta.actions.extend(fields::actions(self.resource.def(), &compared.changes, compared.replace));
             delta.fields = compared.changes;
-        }
-        if let Some(object) = object {
+            if let Some(object) = object {
+                self.resend(object, &mut delta, out);
+                let sent = matches!(object.state, ObjectState::Invited | ObjectState::InvitationExpired);
+                if rekeyed && sent && !compared.replace && !delta.actions.contains(&Action::Resend) {
+                    let lost = format!("; the invitation went to {}, and none is sent to {}", object.key, delta.key);
+                    delta.reason.push_str(&lost);
+                }
+            }
+        } else if let Some(object) = object {
             self.resend(object, &mut delta, out);
         }
         if delta.previous.is_some() {

@@ -150,6 +150,11 @@ pub enum Finding {
     },
     /// It is protected, and would be deleted.
     Protected,
+    /// The tenant is offboarded, and somebody keeps access to it.
+    KeepsAccess {
+        /// Who, and why, in words.
+        who: String,
+    },
     /// It is the MSP's own account, and would lose it or its rights.
     OwnAccount,
     /// It depends on something that is not selected or cannot be made.

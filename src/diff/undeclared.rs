@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::identity::Identity;
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, begun, fields};
+use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, begun, fields, offboard};
 use crate::model::kind::Bearing;
 use crate::model::portal_spec::DeletionPolicy;
 use crate::model::{Address, Completeness, Fields, Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Readability};
@@ -28,8 +28,8 @@ pub(super) fn compare<'a>(input: &Input<'a>, identity: &Identity<'a>, out: &mut 
     let ours = rows.filter_map(|row| of_row(input, identity, row, out)).collect::<Vec<_>>().into_iter();
     let begun = begun::creations_of_undeclared(input, identity).filter_map(|i| of_intent(input, identity, i, out));
     let ours: Vec<_> = ours.chain(begun.collect::<Vec<_>>()).collect();
-    if input.desired.is_none() && input.purpose == Purpose::Converge {
-        return orphan(&ours, out);
+    if input.desired.is_none() {
+        return orphan(input, &ours, out);
     }
     for ours in &ours {
         undeclared(input, identity, ours, out);
@@ -86,11 +86,16 @@ fn only<'a>(
 }
 
 /// A tenant whose manifest is gone is kept whole: a lost file must never lock anybody out or delete anything.
-fn orphan(ours: &[Ours<'_>], out: &mut TenantDiff) {
+fn orphan(input: &Input<'_>, ours: &[Ours<'_>], out: &mut TenantDiff) {
     let kept: Vec<_> = ours.iter().filter(|o| o.made_by.is_none() || o.object.is_some()).collect();
     let Some(first) = kept.first() else { return };
+    let remedy = match input.purpose {
+        Purpose::Destroy => "only what is declared is destroyed: to take it away, declare it again",
+        Purpose::Converge | Purpose::Look if input.tenant.is_msp() => "to go on managing it, declare it again",
+        Purpose::Converge | Purpose::Look => "to take access away, declare it with `offboard: true`",
+    };
     let why = format!(
-        "tenant {} is no longer declared for this portal: it is kept whole with its {} resources, users included; to take access away, declare it with `offboard: true`",
+        "tenant {} is no longer declared for this portal: it is kept whole with its {} resources, users included; {remedy}",
         first.row.address.tenant,
         kept.len()
     );
@@ -103,12 +108,12 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
     delta.resumes = made_by.map(|i| i.id.clone());
     delta.id = object.map(|o| o.id.clone()).or(delta.id);
     delta.before = object.map(|o| identity.named_fields(o));
-    let keep = |why: &str| Retained { address: row.address.clone(), why: why.to_owned() };
+    let keep = |why: &str, out: &mut TenantDiff| offboard::keep(input, identity, row, why, out);
     if *row.owner != *input.installation {
-        return out.retained.push(keep("another installation owns it"));
+        return keep("another installation owns it", out);
     }
     if object.and_then(|o| o.owner.as_deref()).is_some_and(|owner| owner != input.installation) {
-        return out.retained.push(keep("another installation has marked it as its own"));
+        return keep("another installation has marked it as its own", out);
     }
     let attested = input.ledger.attestations.get(&row.address).filter(|a| a.until >= input.now);
     if let Some((why, technician)) = begun_already(input, ours, attested.is_some_and(|a| a.present)) {
@@ -119,9 +124,9 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
     let there = match (object, readable, attested) {
         (Some(_), _, _) => true,
         (None, false, Some(record)) => record.present,
-        (None, false, None) => return out.retained.push(keep("nobody has recorded whether it still exists")),
+        (None, false, None) => return keep("nobody has recorded whether it still exists", out),
         (None, true, _) if complete => false,
-        (None, true, _) => return out.retained.push(keep(&incomplete(input, row))),
+        (None, true, _) => return keep(&incomplete(input, row), out),
     };
     match (there, made_by) {
         (true, _) => {}
@@ -129,7 +134,11 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
         (false, Some(_)) => return,
         (false, None) => {
             delta.actions = vec![Action::Forget];
-            "it is gone from the portal and no longer declared".clone_into(&mut delta.reason);
+            match input.purpose {
+                Purpose::Destroy => "it is gone from the portal already",
+                Purpose::Converge | Purpose::Look => "it is gone from the portal and no longer declared",
+            }
+            .clone_into(&mut delta.reason);
             return out.deltas.push(delta);
         }
     }
@@ -139,7 +148,7 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
             "an interrupted run made it; it is taken over as ours, and stays".clone_into(&mut delta.reason);
             out.deltas.push(delta);
         }
-        return out.retained.push(keep(&why));
+        return keep(&why, out);
     }
     out.deltas.push(deletion(input, ours, delta));
 }
@@ -147,7 +156,7 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
 /// Everything that must hold holds: it goes, and what only an intent tells of becomes ours first.
 fn deletion(input: &Input<'_>, ours: &Ours<'_>, mut delta: Delta) -> Delta {
     delta.actions = vec![Action::Delete];
-    delta.reason = match (input.purpose, input.desired.is_some_and(crate::model::Tenant::offboarded)) {
+    delta.reason = match (input.purpose, offboard::takes_access(input, ours.row.address.kind)) {
         (Purpose::Destroy, _) => "everything selected is taken away",
         (_, true) => "the organization is offboarded",
         (_, false) => "it is no longer declared",
@@ -180,12 +189,18 @@ fn begun_already(input: &Input<'_>, ours: &Ours<'_>, recorded: bool) -> Option<(
 fn kept_by_policy(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>, listing_incomplete: bool) -> Option<String> {
     let data = row.address.kind.def().bearing == Bearing::Data;
     let declared = input.desired.and_then(|t| t.get(row.address.kind, &row.address.name));
-    let of_portal = if data { input.portal.delete_organizations } else { input.portal.delete_members };
+    // To offboard is to take access away, whoever made the account and whatever becomes of members elsewhere.
+    let offboarded = offboard::takes_access(input, row.address.kind);
+    let of_portal = match (data, offboarded) {
+        (true, _) => input.portal.delete_organizations,
+        (false, true) => DeletionPolicy::Delete,
+        (false, false) => input.portal.delete_members,
+    };
     let policy = declared.and_then(|r| r.meta.as_ref()).and_then(|m| m.deletion).unwrap_or(of_portal);
     if policy == DeletionPolicy::Orphan {
         return Some(format!("the deletion policy for {} is Orphan", row.address.kind.def().nouns));
     }
-    if row.origin == Origin::Adopted && !row.released {
+    if row.origin == Origin::Adopted && !row.released && !offboarded {
         return Some(format!("it was adopted, not created by us; release it with `tenantry ledger release {}`", row.address));
     }
     if object.is_some_and(|o| o.portals_own) {
@@ -230,7 +245,7 @@ fn taken_away(before: &Fields) -> Vec<super::FieldChange> {
     before.iter().map(change).collect()
 }
 
-fn blank(row: &LedgerRow) -> Delta {
+pub(super) fn blank(row: &LedgerRow) -> Delta {
     Delta {
         address: row.address.clone(),
         previous: None,

@@ -5,10 +5,11 @@ use crate::model::kind::{Bearing, Sense};
 use crate::model::{KindDef, Value};
 use crate::plan::{Action, Change, FieldChange};
 
-/// True if whoever this change is about loses access: taken away, made anew, or suspended.
+/// True if whoever this change is about loses access: taken away, made anew, suspended, or the account handed to another key.
 pub(super) fn takes_access(change: &Change) -> bool {
     let gives_access = def(change).bearing == Bearing::Access;
-    gives_access && deletes(change) || change.has(Action::Suspend) || becomes(change, Sense::Suspended)
+    let handed_over = change.has(Action::Update) && change.key_before().is_some();
+    gives_access && (deletes(change) || handed_over) || change.has(Action::Suspend) || becomes(change, Sense::Suspended)
 }
 
 /// True if it could leave the tenant with one administrator fewer.

@@ -220,13 +220,18 @@ fn access(change: &Change, out: &mut Consequences) {
         out.lose_access.extend(before.difference(&after).map(|t| whom(Some(t))));
         return;
     }
+    if change.has(Action::Update)
+        && let Some(before) = change.key_before()
+    {
+        return handed_over(change, &before, out);
+    }
     let suspended = |id| change.desired.get(id).is_some_and(Value::is_true);
     let suspension = def.with_sense(Sense::Suspended).find_map(|(id, _)| change.fields.iter().find(|f| f.field == id));
     match change.action() {
         Some(Action::Create) if !def.with_sense(Sense::Suspended).any(|(id, _)| suspended(id)) => out.gain_access.push(whom(None)),
         Some(Action::Delete) => out.lose_access.push(whom(None)),
         Some(Action::Replace) => {
-            out.lose_access.push(whom(None));
+            out.lose_access.push(change.key_before().map_or_else(|| whom(None), String::from));
             out.gain_access.push(whom(None));
         }
         Some(_) if change.has(Action::Update) => match suspension.and_then(|f| f.after.as_ref()) {
@@ -236,6 +241,19 @@ fn access(change: &Change, out: &mut Consequences) {
         },
         Some(_) | None => {}
     }
+}
+
+/// An account under another key is another person's: whoever signed in with the old one cannot any more.
+fn handed_over(change: &Change, before: &str, out: &mut Consequences) {
+    let def = change.address.kind.def();
+    let suspension = def.with_sense(Sense::Suspended).find_map(|(id, _)| change.fields.iter().find(|f| f.field == id));
+    let suspended = |value: Option<&Value>| value.is_some_and(Value::is_true);
+    let (was, is) = match suspension {
+        Some(field) => (suspended(field.before.as_ref()), suspended(field.after.as_ref())),
+        None => (declared(change, Sense::Suspended), declared(change, Sense::Suspended)),
+    };
+    out.lose_access.extend((!was).then(|| before.to_owned()));
+    out.gain_access.extend((!is).then(|| change.key.to_string()));
 }
 
 fn licences(before: Option<&Value>, after: Option<&Value>, out: &mut Consequences) {
@@ -258,54 +276,35 @@ fn administrators_now(input: &Input<'_>) -> BTreeSet<String> {
     objects.filter(|o| administers(o.kind, &o.fields) && !invited_in_vain(o)).map(|o| o.key.to_string()).collect()
 }
 
-/// Who administers the tenant once these changes are made.
+/// Who administers the tenant once these changes are made. Who goes is taken out before who comes is put in: a key may pass from one to the other.
 fn administrators_after(before: &BTreeSet<String>, changes: &[Change]) -> BTreeSet<String> {
-    let mut after = before.clone();
-    for change in changes {
-        let def = change.address.kind.def();
-        if def.with_sense(Sense::Administrator).next().is_none() {
-            continue;
-        }
-        match change.action() {
-            Some(Action::Delete) => {
-                after.remove(&*change.key);
-            }
-            Some(Action::Create | Action::Replace) => {
-                if administers(change.address.kind, &change.desired) {
-                    after.insert(change.key.to_string());
-                } else {
-                    after.remove(&*change.key);
-                }
-            }
-            Some(_) => updated(change, &mut after),
-            None => {}
-        }
+    let administered = |c: &&Change| c.address.kind.def().with_sense(Sense::Administrator).next().is_some();
+    let (mut gone, mut come) = (BTreeSet::new(), BTreeSet::new());
+    for change in changes.iter().filter(administered) {
+        let Some(action) = change.action() else { continue };
+        let key = change.key_before().unwrap_or_else(|| change.key.clone()).to_string();
+        let administers = match action {
+            Action::Delete => false,
+            Action::Create | Action::Replace => administers(change.address.kind, &change.desired),
+            _ => administers_updated(change, before.contains(&key)),
+        };
+        gone.insert(key);
+        come.extend(administers.then(|| change.key.to_string()));
     }
-    after
+    before.difference(&gone).cloned().chain(come).collect()
 }
 
-fn updated(change: &Change, after: &mut BTreeSet<String>) {
+fn administers_updated(change: &Change, was: bool) -> bool {
     let def = change.address.kind.def();
-    let key_before = def
-        .key_field()
-        .and_then(|id| change.fields.iter().find(|f| f.field == id))
-        .and_then(|f| f.before.as_ref())
-        .and_then(Value::as_text);
-    let before = key_before.unwrap_or(&change.key).to_owned();
     let flag = |sense| {
         def.with_sense(sense)
             .find_map(|(id, _)| change.fields.iter().find(|f| f.field == id))
             .map(|f| f.after.as_ref().is_some_and(Value::is_true))
     };
-    let was = after.remove(&before);
     let administrator = flag(Sense::Administrator).unwrap_or(was || declared(change, Sense::Administrator));
     let suspended = flag(Sense::Suspended).unwrap_or_else(|| declared(change, Sense::Suspended));
-    if administrator
-        && !suspended
-        && (was || change.fields.iter().any(|f| matches!(def.field(f.field).sense, Sense::Administrator | Sense::Suspended)))
-    {
-        after.insert(change.key.to_string());
-    }
+    let touched = |f: &super::FieldChange| matches!(def.field(f.field).sense, Sense::Administrator | Sense::Suspended);
+    administrator && !suspended && (was || change.fields.iter().any(touched))
 }
 
 fn declared(change: &Change, sense: Sense) -> bool {

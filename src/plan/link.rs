@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Change, Finding, Unit, build};
+use super::{Action, Change, Finding, Unit, build, keys};
 use crate::diff::{needs, targets, waits};
 use crate::model::kind::Placement;
 use crate::model::{Address, Kind, PortalName};
@@ -23,7 +23,7 @@ pub fn link(units: &mut [Unit]) {
             }
         }
     }
-    for unit in units {
+    for unit in units.iter_mut() {
         for change in unit.changes.iter_mut().filter(|c| deletes(c)) {
             if let Some(first) = after_deleted.remove(&(unit.portal.clone(), change.address.clone())) {
                 let mut all: BTreeSet<_> = change.depends_on.drain(..).collect();
@@ -33,6 +33,7 @@ pub fn link(units: &mut [Unit]) {
             }
         }
     }
+    keys::pass_on(units);
 }
 
 /// What needs another tenant that is not finished waits with it; within its own tenant the diff has seen to that.

@@ -8,6 +8,7 @@ pub mod build;
 mod digest;
 pub mod document;
 mod held;
+mod keys;
 pub mod link;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
 pub use crate::diff::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
+use crate::model::live::normalise_key;
 use crate::model::rule::Effect;
 use crate::model::{Address, Fields, Kind, Performer, PortalName, TenantName};
 
@@ -178,6 +180,13 @@ impl Change {
     /// The main action, if anything is done.
     pub fn action(&self) -> Option<Action> {
         self.actions.first().copied()
+    }
+
+    /// The natural key that it gives up for another; `None`: it keeps its key, or has none to begin with.
+    pub fn key_before(&self) -> Option<Box<str>> {
+        let field = self.address.kind.def().key_field()?;
+        let before = self.fields.iter().find(|f| f.field == field)?.before.as_ref()?.as_text().map(normalise_key)?;
+        Some(before).filter(|before| *before != self.key)
     }
 
     /// True if an action is among them.

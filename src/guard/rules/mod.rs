@@ -7,6 +7,7 @@ mod data_deletion;
 mod foreign_owner;
 mod incomplete_observation;
 mod irreversible_effects;
+mod keeps_access;
 mod key_taken;
 mod kind_deletions;
 mod kind_share;
@@ -52,6 +53,7 @@ pub static GUARDS: &[&Guard] = &[
     &performer_unsupported::GUARD,
     &mass_lockout::GUARD,
     &unknown_portal::GUARD,
+    &keeps_access::GUARD,
 ];
 
 /// `1 user`, `14 users`.

@@ -7,6 +7,7 @@ mod apply;
 mod intents;
 mod laws;
 mod mended_intents;
+mod mended_plan;
 mod pipeline;
 mod scripted;
 mod stage;

@@ -237,6 +237,7 @@ fn refusing_findings() -> Vec<(Finding, &'static str)> {
         Finding::Protected,
         Finding::OwnAccount,
         Finding::Unreachable { why: text() },
+        Finding::KeepsAccess { who: text() },
     ];
     let code = |finding: &Finding| match finding {
         Finding::OwnAccount => "G008",
@@ -251,6 +252,7 @@ fn refusing_findings() -> Vec<(Finding, &'static str)> {
         Finding::CreationResultUnknown { .. } => "G018",
         Finding::KeyTaken { .. } => "G019",
         Finding::Unreachable { .. } => "G020",
+        Finding::KeepsAccess { .. } => "G024",
     };
     all.into_iter().map(|finding| (finding.clone(), code(&finding))).collect()
 }
