@@ -18,15 +18,18 @@ pub(super) fn inputs() -> Inputs {
     Inputs { commit, dirty, ..Inputs::default() }
 }
 
-/// Refuses a state folder that git tracks: whoever can push to the manifests could say what is ours, and everybody could read it.
+/// Refuses a ledger that git tracks: whoever can push to the manifests could say what is ours, and everybody could read it.
 ///
 /// # Errors
-/// When the ledger in it, or the key beside it, is under version control.
-pub(super) fn check_untracked(state_dir: &Path) -> Result<(), Failure> {
-    let Some(folder) = state_dir.to_str().filter(|_| state_dir.is_dir()) else { return Ok(()) };
-    let tracked = git(&["-C", folder, "ls-files", "--", "ledger.db", "mac.key"]).unwrap_or_default();
+/// When the ledger's file, or the key beside it, is under version control.
+pub(super) fn check_untracked(ledger: &Path) -> Result<(), Failure> {
+    let folder = ledger.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (true, Some(at), Some(name)) = (folder.is_dir(), folder.to_str(), ledger.file_name().and_then(|n| n.to_str())) else {
+        return Ok(());
+    };
+    let tracked = git(&["-C", at, "ls-files", "--", &format!(":(literal){name}"), "mac.key"]).unwrap_or_default();
     let Some(first) = tracked.lines().next() else { return Ok(()) };
-    let file = state_dir.join(first);
+    let file = folder.join(first);
     let why = format!("git tracks {}: whoever changes the manifests could change what this installation owns", file.display());
     Err(Failure::usage(why).help(format!("take it out with `git rm --cached {}` and add the folder to .gitignore", file.display())))
 }

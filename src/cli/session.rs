@@ -90,7 +90,6 @@ impl Session {
         profiles: BTreeMap<PortalName, Arc<Profile>>,
     ) -> Result<Self, Failure> {
         let (state_dir, location) = (state_dir(places), location(face, places)?);
-        super::git::check_untracked(&state_dir)?;
         let key = location.mac_key(face.settings.mac_key.clone());
         let secrets = LocalSecrets::new(super::settings::variable, std::env::current_dir().unwrap_or_default());
         let mut session = Self { desired, warnings, portals: Vec::new(), closed: Vec::new(), location, secrets, key, profiles, state_dir };
@@ -200,13 +199,17 @@ pub(crate) fn roots(places: &Places) -> Vec<PathBuf> {
 /// Where the ledger is.
 ///
 /// # Errors
-/// When the location given is none.
+/// When the location given is none, or git tracks the file.
 pub(crate) fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocation, Failure> {
     let text = places.ledger.clone().or_else(|| face.settings.ledger.clone());
-    match text {
-        Some(text) => text.parse::<LedgerLocation>().map_err(|e| Failure::usage(e.to_string())),
-        None => Ok(LedgerLocation::Sqlite(state_dir(places).join("ledger.db"))),
+    let location = match text {
+        Some(text) => text.parse::<LedgerLocation>().map_err(|e| Failure::usage(e.to_string()))?,
+        None => LedgerLocation::Sqlite(state_dir(places).join("ledger.db")),
+    };
+    if let LedgerLocation::Sqlite(file) = &location {
+        super::git::check_untracked(file)?;
     }
+    Ok(location)
 }
 
 /// Where state is kept: `.tenantry` beside the first root; in the current directory, if that is the root or nothing is.

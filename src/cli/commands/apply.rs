@@ -299,7 +299,7 @@ fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Pr
     let mut session = Session::of_saved(face, &places, desired)?;
     let tighten = selection.tighten(file)?;
     session.portals.iter_mut().for_each(|served| served.spec.limits = tighten.apply(served.spec.limits));
-    if args.planning.places.state_dir.is_none() && args.planning.places.ledger.is_none() {
+    if args.planning.places.state_dir.is_none() {
         face.output.note(&format!("State is kept in {}, as {} says.", crate::cli::session::state_dir(&places).display(), file.display()));
     }
     Ok((session, scope, selection.purpose(), Some(document)))

@@ -79,7 +79,7 @@ fn a_state_folder_in_git_is_refused() {
     git("init -q");
     shell.run("plan").exits(0);
     git("add -f .tenantry/ledger.db");
-    for line in ["plan", "apply --auto-approve", "show acme"] {
+    for line in ["plan", "apply --auto-approve", "show acme", "ledger list", "plan --ledger .tenantry/ledger.db"] {
         let refused = shell.run(line).exits(64);
         assert!(refused.err.contains("git rm --cached .tenantry/ledger.db"), "{line}: {}", refused.err);
     }
