@@ -131,12 +131,13 @@ async fn audit(face: &Face<'_>, location: &LedgerLocation, limit: usize, output:
         face.output.note("The audit record is empty: nothing was changed yet.");
         return Ok(Exit::Success);
     }
-    let head = ["WHEN", "WHO", "TICKET", "ADDRESS", "REQUEST", "RESULT"].map(str::to_owned).to_vec();
+    let head = ["WHEN", "WHO", "TICKET", "APPROVAL", "ADDRESS", "REQUEST", "RESULT"].map(str::to_owned).to_vec();
     let line = |r: &AuditRecord| {
         vec![
             format!("{:.0}", r.at),
             r.who.clone(),
             r.ticket.clone().unwrap_or_default(),
+            r.approval.clone(),
             r.address.to_string(),
             r.request.clone(),
             r.result.clone(),
@@ -155,22 +156,35 @@ async fn correct(
     write: impl Fn(&LedgerRow, &PortalName) -> Write,
 ) -> Result<Exit, Failure> {
     let ledger = location.open().await?;
-    let (portal, state, address) = find(ledger.as_ref(), args).await?;
-    let row = state.rows.get(&address).ok_or_else(|| Failure::new(Exit::Error, format!("the ledger has no row for {address}")))?;
-    let done = write(row, &portal);
-    let done_words = in_words(&done);
-    let mut units = vec![(portal.clone(), address.tenant.clone())];
-    if let Write::Move(_, _, to) = &done
-        && to.tenant != address.tenant
-    {
-        return Err(Failure::usage("a row moves within its tenant: in another tenant it would be another object"));
-    }
+    let (portal, _, address) = find(ledger.as_ref(), args).await?;
+    let lock = lock(ledger.as_ref(), &[(portal.clone(), address.tenant.clone())], verb).await?;
+    let done = corrected(ledger.as_ref(), &lock, &portal, &address, verb, write).await;
+    ledger.unlock(&lock).await?;
+    face.output.note(&format!("{address} in portal {portal} {}.", done?));
+    Ok(Exit::Success)
+}
+
+/// Reads the row anew: what was read before the lock was held may have changed since. Goes out: what was done, in words.
+async fn corrected(
+    ledger: &dyn Ledger,
+    lock: &LockId,
+    portal: &PortalName,
+    address: &Address,
+    verb: &str,
+    write: impl Fn(&LedgerRow, &PortalName) -> Write,
+) -> Result<String, Failure> {
+    let state = ledger.read(portal, std::slice::from_ref(&address.tenant)).await?.pop().unwrap_or_default();
+    let row = state.rows.get(address).ok_or_else(|| Failure::new(Exit::Error, format!("the ledger has no row for {address}")))?;
+    let done = write(row, portal);
     if row.origin == Origin::Created && matches!(done, Write::Put(..)) {
         return Err(Failure::usage(format!(
             "{address} was created by tenantry: it needs no release to be deleted once it is not declared"
         )));
     }
     if let Write::Move(_, _, to) = &done {
+        if to.tenant != address.tenant {
+            return Err(Failure::usage("a row moves within its tenant: in another tenant it would be another object"));
+        }
         if to.kind != address.kind {
             return Err(Failure::usage(format!("a row keeps its kind: {address} is a {}", address.kind.def().noun)));
         }
@@ -179,10 +193,9 @@ async fn correct(
                 .help("forget that row first, if its object is not to be ours any more"));
         }
     }
-    units.dedup();
-    under_lock(ledger.as_ref(), &units, verb, vec![done, noted(&portal, &address, verb)]).await?;
-    face.output.note(&format!("{address} in portal {portal} {done_words}."));
-    Ok(Exit::Success)
+    let words = in_words(&done);
+    ledger.commit(lock, vec![done, noted(portal, address, verb)]).await?;
+    Ok(words)
 }
 
 fn released(row: &LedgerRow, at: &PortalName) -> Write {
