@@ -12,10 +12,22 @@ pub type Secrets = Vec<(Box<str>, SecretString)>;
 /// Reads every secret of a field's value.
 ///
 /// # Errors
-/// When one cannot be read; the error names the reference.
-pub fn read(reader: &dyn SecretReader, value: &Value) -> Result<Secrets, SecretError> {
-    references(value).into_iter().map(|(key, reference)| Ok((key, reader.read(reference)?))).collect()
+/// When some cannot be read; the error names each of their references.
+pub fn read(reader: &dyn SecretReader, value: &Value) -> Result<Secrets, UnreadableSecrets> {
+    let (mut secrets, mut errors) = (Secrets::new(), Vec::new());
+    for (key, reference) in references(value) {
+        match reader.read(reference) {
+            Ok(secret) => secrets.push((key, secret)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(secrets) } else { Err(UnreadableSecrets(errors)) }
 }
+
+/// Every secret of a field that cannot be read, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct UnreadableSecrets(pub Vec<SecretError>);
 
 /// The MAC of a field's secrets: over keys and secrets, in order of the keys.
 pub fn mac(mac: Mac<'_>, secrets: &Secrets) -> Digest {

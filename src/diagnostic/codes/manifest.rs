@@ -35,5 +35,6 @@ codes! {
     EXTERNAL_ID_CONFLICT = "M038", "Two pinned ids contradict each other", "pin each object of a portal by one resource";
     NO_MANIFESTS = "M039", "A folder has no manifests", "check the path; files end in .yaml, .yml or .json";
     TENANT_RENAMED = "M040", "An organization names former names", "a tenant keeps its name, which its portals know it by: keep the name, and change `displayName` instead";
+    MSP_OFFBOARDED = "M041", "The MSP itself is marked as offboarded", "take `offboard` out: it would take the access of the MSP's own technicians away";
     MORE_PROBLEMS = "M099", "More problems than are shown", "correct the ones shown first";
 }

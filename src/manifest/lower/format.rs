@@ -67,3 +67,13 @@ pub(crate) fn url_has_credentials(text: &str) -> bool {
     let host = text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
     host.is_some_and(|h| h.contains('@'))
 }
+
+/// True for a text with an address that carries a password: `https://user:password@host`.
+pub(crate) fn url_has_password(text: &str) -> bool {
+    text.match_indices("://").any(|(at, mark)| {
+        let rest = text.get(at + mark.len()..).unwrap_or_default();
+        let authority = rest.split(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#')).next().unwrap_or_default();
+        let userinfo = authority.rsplit_once('@').map(|(userinfo, _)| userinfo);
+        userinfo.and_then(|u| u.split_once(':')).is_some_and(|(_, password)| !password.is_empty())
+    })
+}

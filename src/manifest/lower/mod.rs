@@ -7,6 +7,7 @@ mod fields;
 mod format;
 mod member;
 mod secret;
+mod secret_words;
 mod value;
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use super::super::problem::{Place, did_you_mean, shown};
 use super::super::tree::{Data, Entry, Node};
-use super::{Cx, format, secret};
+use super::{Cx, format, secret, secret_words};
 use crate::diagnostic::codes::manifest as codes;
 use crate::model::kind::{FieldDef, FieldType};
 use crate::model::{Name, Value};
@@ -86,6 +86,13 @@ fn wrong_type(cx: &mut Cx<'_, '_>, ty: &FieldType, node: &Node<'_>, place: Place
 }
 
 fn text(cx: &mut Cx<'_, '_>, ty: &FieldType, text: &str, place: Place, path: &str) -> Option<Value> {
+    if format::url_has_password(text) {
+        cx.problems.hide(place);
+        cx.problems
+            .error(codes::INLINE_SECRET, place, format!("`{path}`: an address carries a password"))
+            .help("write the address without it, change the password where it is used, and put it under `secrets` by reference");
+        return None;
+    }
     let why = match ty {
         FieldType::Text(max) if text.chars().count() > usize::from(*max) => {
             Some(format!("has {} characters, and at most {max} are allowed", text.chars().count()))
@@ -123,6 +130,14 @@ fn map(cx: &mut Cx<'_, '_>, inner: &'static FieldType, entries: &[Entry<'_>], pa
     let mut complete = true;
     for e in entries {
         let name = format!("{path}.{}", shown(&e.key));
+        if matches!(inner, FieldType::Text(_)) && secret_words::names_a_secret(&e.key) {
+            cx.problems.hide(e.value.place);
+            cx.problems
+                .error(codes::INLINE_SECRET, e.key_place, format!("`{name}`: a secret is written here in the manifest, by the name of its key"))
+                .help("take it out, change the secret where it is used, and put it under `secrets` by reference: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: …, key: …}}`");
+            complete = false;
+            continue;
+        }
         let long = e.key.is_empty() || e.key.chars().count() > KEY_MAX || format::control_character(&e.key).is_some();
         if long {
             cx.problems.error(

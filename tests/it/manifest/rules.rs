@@ -272,3 +272,50 @@ fn references_lead_only_to_earlier_kinds_so_that_no_cycle_can_exist() {
         }
     }
 }
+
+#[test]
+fn the_msp_is_never_offboarded() {
+    refused(&document("Organization", "msp", "displayName: We\noffboard: true"), &[("M041", "own technicians")]);
+    fine(&document("Organization", "msp", "displayName: We\noffboard: false"));
+    fine(&acme("offboard: true"));
+}
+
+/// The diagnostics of an integration with these settings.
+fn settings(settings: &str) -> tenantry::manifest::Loaded {
+    load(&[("acme.yaml", &acme(&format!("integrations:\n- name: x\n  type: x\n  settings:\n    {}", settings.replace('\n', "\n    "))))])
+}
+
+#[test]
+fn a_key_that_names_a_secret_holds_none() {
+    let keys = "password PASSWD dbPassword api_key apiKey APIKey API_KEY access-key accessKey clientSecret private_key credential credentials oauth2Token";
+    for key in keys.split(' ') {
+        for text in [
+            format!("{key}: hunter2"),
+            format!("{{{key}: 'hunter2', url: x}}"),
+            format!("{key}: |\n  hunter2"),
+            format!("{key}: [hunter2]"),
+        ] {
+            let loaded = settings(&text);
+            let said = format!("{:?}", loaded.diagnostics);
+            assert_eq!(loaded.diagnostics.len(), 1, "{text}: {said}");
+            assert!(loaded.diagnostics[0].code == "M019" && loaded.diagnostics[0].help.contains("under `secrets`"), "{text}: {said}");
+            assert!(!said.contains("hunter2"), "{text}: {said}");
+        }
+    }
+    for key in ["tokenUrl", "passwordPolicy", "accessKeyId", "secretary", "tokenizer", "key", "url", "compass"] {
+        assert_eq!(settings(&format!("{key}: x")).diagnostics, [], "{key}");
+    }
+}
+
+#[test]
+fn an_address_with_a_password_is_refused_in_every_text() {
+    for text in ["https://bob:hunter2@x.example", "jdbc:postgresql://bob:hunter2@db/x", "see https://bob:hunter2@x.example/a"] {
+        for loaded in [settings(&format!("url: {text}")), load(&[("acme.yaml", &acme(&format!("notes: {text}")))])] {
+            let said = format!("{:?}", loaded.diagnostics);
+            assert!(loaded.diagnostics.len() == 1 && loaded.diagnostics[0].code == "M019" && !said.contains("hunter2"), "{text}: {said}");
+        }
+    }
+    for text in ["https://x.example/a@b:c", "https://bob@x.example", "mailto:bob@x.example", "http://[::1]:80/"] {
+        assert_eq!(settings(&format!("url: \"{text}\"")).diagnostics, [], "{text}");
+    }
+}

@@ -92,7 +92,7 @@ fn cases() -> Vec<Case> {
         Case {
             rule: "EMB-3",
             action: create,
-            breaks: vec![user(json!({"administrator": true, "suspended": true}))],
+            breaks: vec![user(json!({"administrator": true, "suspended": true, "invitation": {"notify": false}}))],
             keeps: vec![user(json!({"administrator": true, "suspended": false}))],
             refuses: true,
             message: "al@acme.example would be made an administrator and be suspended at once: create the user first, suspend it afterwards",
@@ -146,6 +146,22 @@ fn cases() -> Vec<Case> {
             refuses: true,
             message: "delegation desk names neither technicians nor groups: nobody would get access",
         },
+        Case {
+            rule: "EMB-9",
+            action: create,
+            breaks: vec![user(json!({"suspended": true, "invitation": {"expiresAfterDays": 7}}))],
+            keeps: vec![user(json!({"suspended": true, "invitation": {"notify": false}}))],
+            refuses: false,
+            message: "al@acme.example would be suspended and be invited by e-mail all the same: set `invitation.notify: false` (inferred, not documented)",
+        },
+        Case {
+            rule: "EMB-10",
+            action: update,
+            breaks: vec![user(json!({})), resource("acme/domain/other", json!({"domain": "notacme.example"}))],
+            keeps: vec![user(json!({})), resource("acme/domain/main", json!({"domain": "Acme.example"}))],
+            refuses: false,
+            message: "al@acme.example is under none of the domains that acme declares: correct the address, or declare its domain (inferred, not documented)",
+        },
     ]
 }
 
@@ -169,6 +185,22 @@ fn each_rule_is_what_its_test_tests() {
     let tested: Vec<_> = cases().iter().map(|c| c.rule).collect();
     let profile = load_profile("embedded", None).unwrap();
     assert_eq!(profile.rule_ids().collect::<Vec<_>>(), tested, "every rule has a case");
+}
+
+#[test]
+fn emb_9_and_emb_10_leave_alone_whom_they_are_not_about() {
+    let profile = load_profile("embedded", None).unwrap();
+    let kept = |action, resources: &[Resource]| {
+        assert_eq!(subject(&profile, action, resources, Conduct::violations), [], "{action:?} {}", resources[0].address);
+    };
+    let suspended = json!({"email": "al@acme.example", "suspended": true});
+    kept(IntentAction::Update, &[resource("acme/user/al", suspended)]);
+    let machine = json!({"email": "al@acme.example", "suspended": true, "serviceAccount": true});
+    kept(IntentAction::Create, &[resource("acme/user/al", machine)]);
+    let domain = |tenant: &str| resource(&format!("{tenant}/domain/main"), json!({"domain": "msp.example"}));
+    kept(IntentAction::Create, &[resource("msp/user/al", json!({"email": "al@home.example"})), domain("msp")]);
+    kept(IntentAction::Create, &[resource("acme/user/al", json!({"email": "al@home.example"}))]);
+    kept(IntentAction::Create, &[resource("acme/user/al", json!({"email": "Al@Mail.MSP.example"})), domain("acme")]);
 }
 
 #[test]
