@@ -6,6 +6,7 @@
 mod apply;
 mod intents;
 mod laws;
+mod mended_exits;
 mod mended_intents;
 mod pipeline;
 mod scripted;
