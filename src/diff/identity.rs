@@ -15,7 +15,7 @@ pub struct Identity<'a> {
     rows_by_id: HashMap<(Kind, &'a str), &'a LedgerRow>,
     ledger: &'a BTreeMap<Address, LedgerRow>,
     resources: HashMap<&'a Address, &'a Resource>,
-    /// Names of declared resources that the ledger does not know yet, by natural key.
+    /// Names of declared resources whose ids the ledger does not know yet, by natural key.
     names: HashMap<(Kind, Box<str>), &'a Name>,
     /// Declared resources by their former names.
     renamed: HashMap<(Kind, &'a Name), &'a Resource>,
@@ -33,7 +33,8 @@ impl<'a> Identity<'a> {
             by_key.entry((object.kind, &*object.key)).or_default().push(object);
         }
         let rows = input.ledger.rows.values();
-        let keyed = declared_resources(input).filter(|r| r.def().key.is_some() && !input.ledger.rows.contains_key(&r.address));
+        let known_by_id = |r: &Resource| input.ledger.rows.get(&r.address).is_some_and(|row| row.id.is_some());
+        let keyed = declared_resources(input).filter(|r| r.def().key.is_some() && !known_by_id(r));
         let renamed = declared_resources(input).flat_map(|r| r.previously().iter().map(move |name| ((r.address.kind, name), r)));
         Self {
             names: keyed.map(|r| ((r.address.kind, normalise_key(r.natural_key())), &r.address.name)).collect(),

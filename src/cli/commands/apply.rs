@@ -264,10 +264,10 @@ fn exits_of(report: &RunReport) -> Vec<Exit> {
         }
     }
     // What was held, skipped or waits has an exit of its own, and is out of step for that reason.
-    let explained = |address: &&Address| report.outcomes.iter().any(|o| o.address == **address && o.result != OutcomeResult::Done);
-    let never_read_again = report.remaining.is_empty() && report.stopped.is_none();
-    let out_of_step = if report.remaining.is_empty() { never_read_again } else { !report.remaining.iter().all(|a| explained(&a)) };
-    exits.extend((!report.final_plan_empty && out_of_step).then_some(Exit::Partial));
+    let explained = |address: &Address| report.outcomes.iter().any(|o| o.address == *address && o.result != OutcomeResult::Done);
+    let unexplained = report.remaining.iter().any(|address| !explained(address));
+    let never_read_again = !report.final_plan_empty && report.remaining.is_empty() && report.stopped.is_none();
+    exits.extend((unexplained || never_read_again).then_some(Exit::Partial));
     exits.extend(report.stopped.is_some().then_some(Exit::Error));
     exits
 }

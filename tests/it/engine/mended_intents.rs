@@ -302,3 +302,13 @@ async fn what_was_adopted_and_is_made_again_is_ours() {
     assert_eq!(origin(), Origin::Created);
     stage.done(&desired([org("acme")]), &["delete acme/user/ann"]).await;
 }
+
+#[tokio::test]
+async fn what_refers_to_a_row_without_id_is_in_step() {
+    let rule = || resource("acme/notification-rule/alarms").with("target.users", vec!["ann"]);
+    let wanted = desired([org("acme"), user("acme", "ann"), rule()]);
+    let stage = Stage::new(capable(), Manners::default()).given(&wanted).await;
+    stage.bench.ledger.edit_row("main", "acme/user/ann", |row| row.id = None);
+    let body = stage.plan(&wanted).await;
+    assert_eq!((changes(&body), drift(&body)), (Vec::new(), Vec::new()));
+}

@@ -6,6 +6,7 @@
 mod apply;
 mod intents;
 mod laws;
+mod mended_exits;
 mod mended_intents;
 mod mended_plan;
 mod pipeline;
