@@ -142,7 +142,8 @@ pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -
     {
         let left = planned.plan.body.units.iter().flat_map(|u| &u.changes).filter(|c| !only_warned_of(c));
         let left: Vec<_> = left.map(|c| c.address.clone()).collect();
-        report.final_plan_empty = planned.unreachable.is_empty() && left.is_empty();
+        report.planned_again = planned.unreachable.is_empty();
+        report.final_plan_empty = report.planned_again && left.is_empty();
         // What failed, was held or waits is out of step for a reason that its outcome gives.
         let explained: BTreeSet<_> =
             report.outcomes.iter().filter(|o| o.result != OutcomeResult::Done).map(|o| o.address.clone()).collect();

@@ -126,8 +126,11 @@ fn ledger_only(context: &Context<'_>, task: &Task<'_>) -> Vec<Write> {
     if let Some(intent) = change.resumes.as_ref().filter(|_| !makes) {
         writes.push(Write::Settle(portal.clone(), change.address.tenant.clone(), intent.clone()));
     }
-    if build::intents(&change.actions).is_empty() {
+    let calls = !build::intents(&change.actions).is_empty();
+    if !calls {
         writes.push(record::audit(context, task, "done"));
+    } else if !writes.is_empty() {
+        writes.push(record::audit(context, task, "recorded; its call follows"));
     }
     writes
 }

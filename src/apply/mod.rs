@@ -123,6 +123,7 @@ pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
         plan_digest: plan.body.digest.clone(),
         timestamp: (world.clock)(),
         outcomes: Vec::new(),
+        planned_again: false,
         final_plan_empty: false,
         stopped: None,
         remaining: Vec::new(),

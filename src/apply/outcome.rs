@@ -78,6 +78,9 @@ pub struct RunReport {
     pub timestamp: Timestamp,
     /// One for each change, in the order of the plan.
     pub outcomes: Vec<Outcome>,
+    /// True if the plan was computed again afterwards, in every portal.
+    #[serde(default)]
+    pub planned_again: bool,
     /// True if the plan was computed again afterwards and holds nothing but what waits for a technician or for acceptance.
     pub final_plan_empty: bool,
     /// Why the run stopped before its end, if it did; then there was no final plan.

@@ -6,7 +6,7 @@ use super::{Action, Cause, Delta, Drift, DriftKind, FieldChange, Finding, Purpos
 use crate::model::kind::{Placement, Sense};
 use crate::model::live::normalise_key;
 use crate::model::portal_spec::AdoptionPolicy;
-use crate::model::{IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Performer, Readability, Value};
+use crate::model::{Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Performer, Readability, Value};
 
 /// Every call whose effect a portal may show late.
 const EVERY_WRITE: [IntentAction; 3] = [IntentAction::Create, IntentAction::Update, IntentAction::Resend];
@@ -69,7 +69,10 @@ impl Case<'_, '_> {
         let named =
             self.resource.def().key.is_none() && matches!(self.resource.def().placement, Placement::Member { .. } | Placement::MspOnly);
         let wanted = normalise_key(self.resource.natural_key());
-        named && self.capability.update == Performer::Call && object.key == row.key && object.key != wanted
+        // An interrupted run has moved the row already, and its intent tells what it set out to do.
+        let begun = |i: &Intent| i.action == IntentAction::Update && i.address == self.resource.address && i.key == wanted;
+        let former = object.key == row.key || self.input.ledger.intents.iter().any(begun);
+        named && self.capability.update == Performer::Call && former && object.key != wanted
     }
 
     /// True if all that differs was applied already: a portal that shows its writes late would look just so.

@@ -20,7 +20,6 @@ use crate::cli::{Face, ask};
 use crate::engine::{self, Purpose, Scope, View};
 use crate::guard::{self, Approvals, Unused};
 use crate::ledger::{Holder, Ledger, LedgerError, LockId};
-use crate::model::Address;
 use crate::plan::document::{PlanDocument, SavedPlan, read_saved, refused_references, stale};
 use crate::plan::{Approved, Plan};
 use crate::report;
@@ -152,6 +151,7 @@ fn nothing_done(document: &PlanDocument, in_step: bool) -> RunReport {
         plan_digest: document.plan_digest.clone(),
         timestamp: Timestamp::now(),
         outcomes: Vec::new(),
+        planned_again: true,
         final_plan_empty: in_step,
         stopped: None,
         remaining: Vec::new(),
@@ -263,11 +263,9 @@ fn exits_of(report: &RunReport) -> Vec<Exit> {
             OutcomeResult::Cancelled => {}
         }
     }
-    // What was held, skipped or waits has an exit of its own, and is out of step for that reason.
-    let explained = |address: &Address| report.outcomes.iter().any(|o| o.address == *address && o.result != OutcomeResult::Done);
-    let unexplained = report.remaining.iter().any(|address| !explained(address));
-    let never_read_again = !report.final_plan_empty && report.remaining.is_empty() && report.stopped.is_none();
-    exits.extend((unexplained || never_read_again).then_some(Exit::Partial));
+    // What was held, skipped or waits has an exit of its own and is not among what remains.
+    let never_read_again = !report.planned_again && report.stopped.is_none();
+    exits.extend((!report.remaining.is_empty() || never_read_again).then_some(Exit::Partial));
     exits.extend(report.stopped.is_some().then_some(Exit::Error));
     exits
 }

@@ -17,6 +17,7 @@ fn run(results: Vec<OutcomeResult>) -> RunReport {
     });
     RunReport {
         stopped: None,
+        planned_again: true,
         plan_digest: digest('d'),
         timestamp: "2026-03-01T12:00:00Z".parse().unwrap(),
         outcomes: outcomes.collect(),
@@ -107,6 +108,7 @@ fn the_json_has_each_result_and_the_counts() {
       "duration_ms": 12
     }
   ],
+  "planned_again": true,
   "final_plan_empty": true,
   "summary": {
     "done": 1,
