@@ -3,6 +3,7 @@
 //! Comes in: what is wrong and where in a text. Goes out: [`Diagnostic`]s with the line shown. Never shows a secret: what stands where
 //! a secret belongs is masked in every line that is shown.
 
+use super::lower::format::url_has_password;
 use super::tree::Entry;
 use crate::diagnostic::codes::manifest::UNKNOWN_FIELD;
 use crate::diagnostic::{Code, Diagnostic, Range, Severity, harmless};
@@ -245,9 +246,12 @@ pub(crate) fn stands_under_secret(text: &str, at: usize) -> bool {
     false
 }
 
-/// Hides what follows a key that sounds like a secret, unless it is a reference. Where a document cannot be read, or a field is unknown,
+/// Hides what follows a key that sounds like a secret, unless it is a reference, and addresses with a password. Where a document cannot be read, or a field is unknown,
 /// nothing else tells a secret from other text.
 fn mask_lookalikes(line: &str) -> std::borrow::Cow<'_, str> {
+    if let Some(at) = line.find("://").filter(|_| url_has_password(line)) {
+        return format!("{}(sensitive)", line.get(..at).unwrap_or_default()).into();
+    }
     let lower = line.to_ascii_lowercase();
     let Some(word) = WORDS.iter().filter_map(|w| lower.find(w)).min() else { return line.into() };
     let Some(colon) = line.get(word..).and_then(|rest| rest.find(':')).map(|at| word + at + 1) else { return line.into() };

@@ -4,7 +4,7 @@
 //! when all documents are known, and every problem of the document at once. Never looks at another document.
 
 mod fields;
-mod format;
+pub(super) mod format;
 mod member;
 mod secret;
 mod secret_words;

@@ -315,6 +315,14 @@ fn an_address_with_a_password_is_refused_in_every_text() {
             assert!(loaded.diagnostics.len() == 1 && loaded.diagnostics[0].code == "M019" && !said.contains("hunter2"), "{text}: {said}");
         }
     }
+    for unread in [
+        "notes: \"https://bob:hunter2@x.example",
+        "nots: a\nroles: [{name: 'https://bob:hunter2@x.example'}]",
+        "language: https://bob:hunter2@x",
+    ] {
+        let said = format!("{:?}", load(&[("acme.yaml", &acme(unread))]).diagnostics);
+        assert!(said.contains("M0") && !said.contains("hunter2"), "{unread}: {said}");
+    }
     for text in ["https://x.example/a@b:c", "https://bob@x.example", "mailto:bob@x.example", "http://[::1]:80/"] {
         assert_eq!(settings(&format!("url: \"{text}\"")).diagnostics, [], "{text}");
     }
