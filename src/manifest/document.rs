@@ -12,6 +12,8 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use super::problem::{Place, Problems, line_start, shown, stands_under_secret};
 use super::tree::{Data, Entry, Node, resolve_plain};
 use crate::diagnostic::codes::manifest as codes;
+use crate::model::Kind;
+use crate::model::kind::Placement;
 
 /// Deepest nesting. Real manifests nest seven deep in a `List`.
 const DEPTH: usize = 64;
@@ -81,16 +83,44 @@ fn syntax_error(error: &ScanError, text: &str, base_line: u32, problems: &mut Pr
     let marker = error.marker();
     let start = marker.byte_offset().unwrap_or_default().min(text.len());
     let end = start + text.get(start..).and_then(|t| t.chars().next()).filter(|c| !matches!(c, '\n' | '\r')).map_or(0, char::len_utf8);
-    let place = Place { line: number(marker.line()) + base_line, column: number(marker.col() + 1), start: number(start), end: number(end) };
-    let too_deep = matches!(error.kind(), granit_parser::ErrorKind::RecursionLimitExceeded);
-    if too_deep {
-        nested_too_deep(place, problems);
-    } else {
-        if stands_under_secret(text, start) {
-            problems.hide(Place { start: number(line_start(text, start)), end: number(text.len()), ..place });
-        }
-        problems.error(codes::YAML_SYNTAX, place, format!("this is not YAML: {}", shown(&error.info())));
+    let mut place =
+        Place { line: number(marker.line()) + base_line, column: number(marker.col() + 1), start: number(start), end: number(end) };
+    if matches!(error.kind(), granit_parser::ErrorKind::RecursionLimitExceeded) {
+        return nested_too_deep(place, problems);
     }
+    let info = error.info();
+    let tab = tab_at(text, place, info.contains("tab"));
+    if let Some(tab) = tab {
+        place = tab;
+    }
+    let start = place.start as usize;
+    if stands_under_secret(text, start) {
+        problems.hide(Place { start: number(line_start(text, start)), end: number(text.len()), ..place });
+    }
+    let before = text.get(line_start(text, start)..start).unwrap_or_default();
+    if tab.is_some() {
+        let text = format!("this is not YAML: line {} begins with a tab", place.line);
+        problems.error(codes::YAML_SYNTAX, place, text).help("use spaces: YAML takes no tab for indentation");
+    } else if info.contains("mapping values") && before.contains(": ") {
+        let text = format!("this is not YAML: {}", shown(&info));
+        problems.error(codes::YAML_SYNTAX, place, text).help("put the value in quotes: it holds a colon and a blank");
+    } else {
+        problems.error(codes::YAML_SYNTAX, place, format!("this is not YAML: {}", shown(&info)));
+    }
+}
+
+/// The tab in the indentation of the line at fault. Where the parser speaks of a tab it may mean the line before the tab's.
+fn tab_at(text: &str, fault: Place, or_below: bool) -> Option<Place> {
+    let mut begin = line_start(text, fault.start as usize);
+    for line in fault.line..=fault.line + u32::from(or_below) {
+        let rest = text.get(begin..)?;
+        let indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        if let Some(at) = rest.get(..indent)?.find('\t') {
+            return Some(Place { line, column: number(at + 1), start: number(begin + at), end: number(begin + at + 1) });
+        }
+        begin += rest.find('\n')? + 1;
+    }
+    None
 }
 
 fn nested_too_deep(place: Place, problems: &mut Problems) {
@@ -173,7 +203,7 @@ impl<'t, 'b> Builder<'t, 'b> {
                 if let Some(Frame { container, place, anchor }) = self.stack.pop() {
                     let data = match container {
                         Container::List(items) => Data::List(items),
-                        Container::Map(entries, _) => Data::Map(without_repeated_keys(entries, problems)),
+                        Container::Map(entries, _) => Data::Map(without_repeated_keys(entries, self.is_inline_item(), problems)),
                     };
                     return self.finished(Node { data, place }, anchor, problems);
                 }
@@ -187,6 +217,16 @@ impl<'t, 'b> Builder<'t, 'b> {
             _ => {}
         }
         Step::On
+    }
+
+    /// True where the map that just ended is an item of a list of inline resources.
+    fn is_inline_item(&self) -> bool {
+        let mut above = self.stack.iter().rev().map(|frame| &frame.container);
+        let key = match (above.next(), above.next()) {
+            (Some(Container::List(_)), Some(Container::Map(_, Key::Is(key, _)))) => key,
+            _ => return false,
+        };
+        Kind::ALL.iter().any(|kind| matches!(kind.def().placement, Placement::Member { inline } if inline == *key))
     }
 
     fn open(&mut self, container: Container<'t>, anchor: usize, tag: Option<&Tag>, place: Place, problems: &mut Problems) -> Step<'t> {
@@ -287,8 +327,8 @@ fn refuse_tag(tag: &Tag, place: Place, problems: &mut Problems) {
         .help("take the tag out");
 }
 
-/// Reports each key that stands twice and keeps the first. Sorted rather than hashed, so that no choice of keys makes it slow.
-fn without_repeated_keys<'t>(mut entries: Vec<Entry<'t>>, problems: &mut Problems) -> Vec<Entry<'t>> {
+/// Reports keys that stand twice and keeps the first. Sorted rather than hashed, so that no choice of keys makes it slow.
+fn without_repeated_keys<'t>(mut entries: Vec<Entry<'t>>, inline_item: bool, problems: &mut Problems) -> Vec<Entry<'t>> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     let key = |at: &usize| entries.get(*at).map(|e| e.key.as_ref());
     if entries.len() < 16 {
@@ -302,14 +342,36 @@ fn without_repeated_keys<'t>(mut entries: Vec<Entry<'t>>, problems: &mut Problem
     if order.is_empty() {
         return entries;
     }
-    for entry in order.iter().filter_map(|at| entries.get(*at)) {
-        problems.hide(entry.value.place);
-        problems.error(codes::REPEATED_KEY, entry.key_place, format!("the key `{}` stands twice in one map", shown(&entry.key)));
-    }
+    let repeated: Vec<_> = order.iter().filter_map(|at| entries.get(*at)).collect();
+    repeated.iter().for_each(|entry| problems.hide_value(entry.value.place));
+    report_repeated(&entries, &repeated, inline_item, problems);
     let mut at = 0;
     entries.retain(|_| {
         at += 1;
         order.binary_search(&(at - 1)).is_err()
     });
     entries
+}
+
+/// A mark that was forgotten between two documents or two items is told once, and as what it is: to keep one of two keys would lose the rest.
+fn report_repeated(entries: &[Entry<'_>], repeated: &[&Entry<'_>], inline_item: bool, problems: &mut Problems) {
+    let has = |key: &str| entries.iter().any(|e| e.key == key);
+    let head = |entry: &&&Entry<'_>| matches!(&*entry.key, "apiVersion" | "kind");
+    if let Some(entry) = repeated.iter().find(head).filter(|_| has("apiVersion") && has("kind")) {
+        problems.incomplete = true;
+        problems
+            .error(codes::REPEATED_KEY, entry.key_place, "a second document begins here: is `---` missing above?")
+            .help("write `---` on a line of its own above the second document");
+        return;
+    }
+    let text = |entry: &Entry<'_>| format!("the key `{}` stands twice in one map", shown(&entry.key));
+    if let Some(entry) = repeated.first().filter(|_| inline_item) {
+        let missing = if entry.key == "name" { "is `- ` missing before `name:`?" } else { "is `- name:` missing above this line?" };
+        problems.incomplete = true;
+        problems.error(codes::REPEATED_KEY, entry.key_place, text(entry)).help(format!("{missing} If not, keep one of the two"));
+        return;
+    }
+    for entry in repeated {
+        problems.error(codes::REPEATED_KEY, entry.key_place, text(entry));
+    }
 }

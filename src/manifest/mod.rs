@@ -119,7 +119,15 @@ pub fn load(request: &Request<'_>) -> Loaded {
     diagnostics.into_iter().for_each(|d| lowered.findings.push(d));
     let settings = Settings { only: request.only, builtins: request.builtins };
     let work = Work { origins: &origins, read: &read, size: &size, leads_outside: &source::leads_outside };
-    work.run(lowered, sources, settings)
+    let (mut loaded, any) = work.run(lowered, sources, settings);
+    if !any && !request.roots.is_empty() && !loaded.has_errors() {
+        // Nothing at all is a checkout that failed, and no wish to have nothing: one error stands for the warnings about each folder.
+        loaded.diagnostics.retain(|d| d.code != codes::NO_MANIFESTS.id);
+        let roots: Vec<_> = request.roots.iter().map(|r| format!("`{}`", problem::shown_path(&r.to_string_lossy()))).collect();
+        let text = format!("there is no manifest in {}", roots.join(" or "));
+        loaded.diagnostics.push(Diagnostic::error(codes::NO_MANIFESTS, text));
+    }
+    loaded
 }
 
 /// Lowers texts. Pure.
@@ -139,7 +147,7 @@ pub fn lower_sources(mut texts: Vec<SourceText>, settings: Settings<'_>) -> Load
     let read = |at: usize| texts.get(at).map(|t| Cow::Borrowed(t.bytes.as_slice())).ok_or_else(String::new);
     let size = |at: usize| texts.get(at).map_or(0, |t| t.bytes.len() as u64);
     let work = Work { origins: &origins, read: &read, size: &size, leads_outside: &|_, _| false };
-    work.run(Lowered::default(), sources, settings)
+    work.run(Lowered::default(), sources, settings).0
 }
 
 /// Reads a source by its place in the run.
@@ -155,7 +163,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&self, mut lowered: Lowered, sources: Sources, settings: Settings<'_>) -> Loaded {
+    /// What was loaded, and whether there was any document at all.
+    fn run(&self, mut lowered: Lowered, sources: Sources, settings: Settings<'_>) -> (Loaded, bool) {
         let budget = Budget::default();
         let mut digests = Vec::with_capacity(self.origins.len());
         let small = |at: &usize| (self.size)(*at) < LARGE;
@@ -170,16 +179,15 @@ impl Work<'_> {
         }
         if budget.is_exceeded() {
             let text = "the aliases of all manifests together expand to too much";
-            return Loaded {
-                desired: Desired { sources, ..Desired::default() },
-                diagnostics: vec![Diagnostic::error(codes::ALIAS_EXPANSION, text)],
-            };
+            let desired = Desired { sources, ..Desired::default() };
+            return (Loaded { desired, diagnostics: vec![Diagnostic::error(codes::ALIAS_EXPANSION, text)] }, true);
         }
         self.check_secret_files(&mut lowered);
         let text = |id: SourceId| (self.read)(id.0 as usize).ok().and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
+        let any = lowered.any_document;
         let resolved = resolve::resolve(lowered, &sources, settings.builtins, &text);
         let desired = Desired { tenants: resolved.tenants, portals: resolved.portals, sources, manifests_digest: digest_of_all(digests) };
-        Loaded { desired, diagnostics: resolved.findings.into_diagnostics() }
+        (Loaded { desired, diagnostics: resolved.findings.into_diagnostics() }, any)
     }
 
     /// Lowers one file; with all threads if it is large.
@@ -274,7 +282,7 @@ fn chunk(origin: &Origin, part: Part<'_>, only: Only<'_>, budget: &Budget) -> Lo
     }
     for document in split::documents(part.text) {
         match scan::scan(document.text) {
-            Some(_) if origin.trust == Trust::Portals => {}
+            Some(_) if origin.trust == Trust::Portals => lowered.any_document = true,
             Some(scanned) if only.is_some_and(|wanted| !wanted(scanned.tenant)) => lowered.skip(&scanned),
             _ => {
                 let base_line = part.base_line + document.base_line;
@@ -291,6 +299,7 @@ fn parse(origin: &Origin, part: Part<'_>, only: Only<'_>, budget: &Budget, lower
             Some(node) => lower::document(&mut Cx { origin, out: lowered, problems }, node, only),
             None => lowered.incomplete = true,
         }
+        lowered.incomplete |= std::mem::take(&mut problems.incomplete);
         problems.finish(part.text, &origin.path, &mut lowered.findings, origin.id);
     });
 }

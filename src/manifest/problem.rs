@@ -3,6 +3,9 @@
 //! Comes in: what is wrong and where in a text. Goes out: [`Diagnostic`]s with the line shown. Never shows a secret: what stands where
 //! a secret belongs is masked in every line that is shown.
 
+use super::lower::format::url_has_password;
+use super::tree::Entry;
+use crate::diagnostic::codes::manifest::UNKNOWN_FIELD;
 use crate::diagnostic::{Code, Diagnostic, Range, Severity, harmless};
 use crate::model::{Address, Mark, SourceId};
 
@@ -43,8 +46,20 @@ pub(crate) struct Problems {
     /// Errors and warnings beyond [`MOST`].
     more: [usize; 2],
     kept: [usize; 2],
-    sensitive: Vec<Place>,
+    hidden: Vec<Hidden>,
+    /// What was written could not all be taken: what is missing may be there.
+    pub(crate) incomplete: bool,
 }
+
+/// What is not shown, and what stands for it.
+#[derive(Debug, Clone, Copy)]
+struct Hidden {
+    place: Place,
+    shown_as: &'static str,
+}
+
+/// Stands for a value of which nothing more is known than that it is not shown.
+const VALUE: &str = "…";
 
 impl Problems {
     /// Notes an error.
@@ -95,19 +110,30 @@ impl Problems {
         }
     }
 
-    /// What stands at this place is never shown.
+    /// What stands at this place is a secret and never shown.
     pub(crate) fn hide(&mut self, place: Place) {
-        self.sensitive.push(place);
+        self.hidden.push(Hidden { place, shown_as: "(sensitive)" });
+    }
+
+    /// What stands at this place may be anything, a secret too, and is not shown.
+    pub(crate) fn hide_value(&mut self, place: Place) {
+        self.hidden.push(Hidden { place, shown_as: VALUE });
+    }
+
+    /// Notes a field that there is none of: its key is shown and its value is not.
+    pub(crate) fn unknown_field(&mut self, entry: &Entry<'_>, summary: impl Into<String>) -> &mut Self {
+        self.hide_value(entry.value.place);
+        self.error(UNKNOWN_FIELD, entry.key_place, summary)
     }
 
     /// Ends a document: its problems become diagnostics of `findings`.
     pub(crate) fn finish(&mut self, text: &str, path: &str, findings: &mut Findings, source: SourceId) {
         for Problem { mut diagnostic, place } in self.found.drain(..) {
-            diagnostic.range = Some(range(text, path, place, &self.sensitive));
+            diagnostic.range = Some(range(text, path, place, &self.hidden, diagnostic.code == UNKNOWN_FIELD.id));
             findings.push(diagnostic);
         }
         findings.add_more(self.more);
-        findings.hidden.extend(self.sensitive.drain(..).map(|p| (source, p.line)));
+        findings.hidden.extend(self.hidden.drain(..).map(|h| (source, h.place.line)));
         (self.more, self.kept) = ([0; 2], [0; 2]);
     }
 }
@@ -162,18 +188,27 @@ fn place_of(diagnostic: &Diagnostic) -> Option<(&str, u32, u32)> {
     diagnostic.range.as_ref().map(|r| (r.file.as_str(), r.line, r.column))
 }
 
-/// The range of a place, with its line shown and secrets masked.
-fn range(text: &str, path: &str, place: Place, sensitive: &[Place]) -> Range {
+/// The range of a place, with its line shown and secrets masked. `is_key`: what stands at the place is a key, which is shown always.
+fn range(text: &str, path: &str, place: Place, hidden: &[Hidden], is_key: bool) -> Range {
     let (start, end) = (place.start as usize, place.end as usize);
     let line_start = line_start(text, start);
     let line_end = text.get(start..).and_then(|rest| rest.find(['\n', '\r'])).map_or(text.len(), |at| start + at);
     let length = text.get(start..end.min(line_end).max(start)).map_or(0, |t| t.chars().count());
     let mut line = text.get(line_start..line_end).unwrap_or_default().to_owned();
-    let hidden = sensitive.iter().filter(|s| (s.start as usize) < line_end && (s.end as usize) > line_start);
-    // From the first secret of a line on, nothing of the line is shown.
-    if let Some(cut) = hidden.map(|s| (s.start as usize).saturating_sub(line_start)).min() {
+    let hidden = hidden.iter().filter(|h| (h.place.start as usize) < line_end && (h.place.end as usize) > line_start);
+    // From the first secret of a line on, nothing of the line is shown but the key in question.
+    if let Some((cut, shown_as)) = hidden.map(|h| ((h.place.start as usize).saturating_sub(line_start), h.shown_as)).min() {
         line.truncate(cut.min(line.len()));
-        line.push_str("(sensitive)");
+        if is_key && start > line_start + cut {
+            let blank = (place.column as usize).saturating_sub(line.chars().count() + 2);
+            line.push_str(VALUE);
+            line.extend(std::iter::repeat_n(' ', blank));
+            line.push_str(text.get(start..end.min(line_end)).unwrap_or_default());
+            line.push_str(": ");
+            line.push_str(VALUE);
+        } else {
+            line.push_str(shown_as);
+        }
     }
     shown_range(path, place.line, place.column, u32::try_from(length).unwrap_or(u32::MAX), &line)
 }
@@ -211,9 +246,12 @@ pub(crate) fn stands_under_secret(text: &str, at: usize) -> bool {
     false
 }
 
-/// Hides what follows a key that sounds like a secret, unless it is a reference. Where a document cannot be read, or a field is unknown,
+/// Hides what follows a key that sounds like a secret, unless it is a reference, and addresses with a password. Where a document cannot be read, or a field is unknown,
 /// nothing else tells a secret from other text.
 fn mask_lookalikes(line: &str) -> std::borrow::Cow<'_, str> {
+    if let Some(at) = line.find("://").filter(|_| url_has_password(line)) {
+        return format!("{}(sensitive)", line.get(..at).unwrap_or_default()).into();
+    }
     let lower = line.to_ascii_lowercase();
     let Some(word) = WORDS.iter().filter_map(|w| lower.find(w)).min() else { return line.into() };
     let Some(colon) = line.get(word..).and_then(|rest| rest.find(':')).map(|at| word + at + 1) else { return line.into() };

@@ -8,7 +8,7 @@ codes! {
     UNSUPPORTED_YAML = "M005", "A document uses a part of YAML that manifests do without", "write the value out";
     ALIAS_EXPANSION = "M006", "An alias is unknown, contains itself, or expands to too much", "write the value out where it is needed";
     KEY_NOT_TEXT = "M007", "A key is not a text", "put the key in quotes";
-    REPEATED_KEY = "M008", "A map has the same key twice", "keep one of the two";
+    REPEATED_KEY = "M008", "A map has the same key twice", "keep one of the two, or write the mark that is missing between two documents or two items";
     LINK_OUTSIDE = "M009", "A symbolic link leads out of the folder given with -f", "put the file itself below the folder, or give its folder with another -f";
     NOT_A_MANIFEST = "M010", "A document is no manifest", "a manifest has apiVersion, kind, metadata and spec; keep other YAML files in another folder";
     API_VERSION = "M011", "A document has another apiVersion", "write `apiVersion: tenantry.dev/v1alpha1`";
@@ -24,7 +24,7 @@ codes! {
     SECRET_FILE_OUTSIDE = "M021", "A secret's file lies outside of the folder that may name it", "put the file below the folder given with -f, or use `env`";
     UNTRUSTED_PORTAL = "M022", "A Portal stands outside of the trusted folder and is left out", "Portals are read from the folder given with --portals alone; move it there";
     SECRET_VARIABLE_REFUSED = "M023", "A manifest names an environment variable that it may not", "name a variable that begins with TENANT_SECRET_, and set it where the run gets its secrets; TENANTRY_… are the program's own";
-    DUPLICATE_ADDRESS = "M030", "Two resources have the same address", "rename one with `spec.name`, or take one out";
+    DUPLICATE_ADDRESS = "M030", "Two resources have the same address", "rename one with `spec.name` (inline: `name`), or take one out";
     DANGLING_REFERENCE = "M031", "A reference leads nowhere", "declare what it names, or correct the name";
     UNDECLARED_ORGANIZATION = "M032", "An organization is not declared", "declare it in a document of kind Organization, or correct the name";
     DUPLICATE_NATURAL_KEY = "M033", "Two resources of a tenant have the same natural key", "keep one of the two";
@@ -33,7 +33,7 @@ codes! {
     RENAME_CONFLICT = "M036", "A former name is claimed twice or still in use", "list a former name in `previously` of one resource, and only after it was renamed";
     NO_TARGET = "M037", "A notification rule has no target", "set `target.organization: true`, or name roles, groups or users";
     EXTERNAL_ID_CONFLICT = "M038", "Two pinned ids contradict each other", "pin each object of a portal by one resource";
-    NO_MANIFESTS = "M039", "A folder has no manifests", "check the path; files end in .yaml, .yml or .json";
+    NO_MANIFESTS = "M039", "A folder, or everything that was given, has no manifests", "check the path; files end in .yaml, .yml or .json";
     TENANT_RENAMED = "M040", "An organization names former names", "a tenant keeps its name, which its portals know it by: keep the name, and change `displayName` instead";
     MSP_OFFBOARDED = "M041", "The MSP itself is marked as offboarded", "take `offboard` out: it would take the access of the MSP's own technicians away";
     MORE_PROBLEMS = "M099", "More problems than are shown", "correct the ones shown first";

@@ -153,8 +153,6 @@ impl Draft {
     }
 
     fn unknown(&mut self, cx: &mut Cx<'_, '_>, prefix: &str, entry: &Entry<'_>) {
-        // What stands under an unknown key may be anything, so that it is not shown.
-        cx.problems.hide(entry.value.place);
         let at = |path: &'static str| path.strip_prefix(prefix).and_then(|p| p.split('.').next());
         let own = self.def.fields.iter().filter_map(|f| at(f.path));
         let placement = self.def.placement;
@@ -171,7 +169,7 @@ impl Draft {
         self.given.extend(near.and_then(|near| self.def.field_named(&format!("{prefix}{near}"))).map(|(id, _)| id));
         let help = near.map_or_else(|| format!("its fields are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
         let text = format!("{} has no field `{prefix}{}`", a(self.def.noun), shown(&entry.key));
-        cx.problems.error(codes::UNKNOWN_FIELD, entry.key_place, text).help(help);
+        cx.problems.unknown_field(entry, text).help(help);
     }
 
     fn finish(mut self, cx: &mut Cx<'_, '_>, since: usize) {

@@ -2,7 +2,7 @@
 
 use super::super::problem::{Place, a, shown};
 use super::super::tree::{Data, Entry};
-use super::{Cx, Head, value};
+use super::{Cx, Head, format, value};
 use crate::diagnostic::codes::manifest as codes;
 use crate::model::kind::{FieldType, KindDef, Placement};
 use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy};
@@ -36,6 +36,11 @@ pub(crate) fn name(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Option
         }
         return None;
     };
+    if format::url_has_password(text) {
+        cx.problems.hide(entry.value.place);
+        cx.problems.error(codes::BAD_NAME, entry.place(), format!("`{path}` is an address with a password, and no name"));
+        return None;
+    }
     Name::new(text)
         .map_err(|_| {
             let summary = format!("`{path}`: `{}` is not a name", shown(text));

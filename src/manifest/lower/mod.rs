@@ -4,7 +4,7 @@
 //! when all documents are known, and every problem of the document at once. Never looks at another document.
 
 mod fields;
-mod format;
+pub(super) mod format;
 mod member;
 mod secret;
 mod secret_words;
@@ -110,6 +110,8 @@ pub(crate) struct Lowered {
     pub(crate) findings: Findings,
     /// Something could not be read or named: what is missing may be there.
     pub(crate) incomplete: bool,
+    /// There was a document, of whatever kind.
+    pub(crate) any_document: bool,
     tenants: HashMap<String, TenantName>,
 }
 
@@ -125,6 +127,7 @@ impl Lowered {
         self.outside.extend(other.outside);
         self.findings.absorb(other.findings);
         self.incomplete |= other.incomplete;
+        self.any_document |= other.any_document;
     }
 
     /// A tenant's name, one text for all its resources.
@@ -139,6 +142,7 @@ impl Lowered {
 
     /// Notes what a cheap look at a document of an unwanted tenant found.
     pub(crate) fn skip(&mut self, scanned: &Scanned<'_>) {
+        self.any_document = true;
         if scanned.kind.def().placement == Placement::Tenant
             && let Some(name) = self.tenant(scanned.tenant)
         {
@@ -163,12 +167,13 @@ pub(crate) fn document(cx: &mut Cx<'_, '_>, node: &Node<'_>, only: Only<'_>) {
     if matches!(node.data, Data::Null) {
         return;
     }
+    cx.out.any_document = true;
     if !is_list {
         return single(cx, node, only);
     }
     for entry in node.as_map().unwrap_or_default() {
         if !matches!(&*entry.key, "apiVersion" | "kind" | "metadata" | "items") {
-            cx.problems.error(codes::UNKNOWN_FIELD, entry.key_place, format!("a List has no field `{}`", shown(&entry.key)));
+            cx.problems.unknown_field(entry, format!("a List has no field `{}`", shown(&entry.key)));
         }
     }
     match node.get("items").map(|e| (&e.value.data, e.place())) {
@@ -257,7 +262,7 @@ fn envelope(cx: &mut Cx<'_, '_>, node: &Node<'_>) {
         if !KEYS.contains(&&*entry.key) {
             let help =
                 did_you_mean(&entry.key, KEYS.iter().copied(), "a manifest has apiVersion, kind, metadata and spec; fields go under spec");
-            cx.problems.error(codes::UNKNOWN_FIELD, entry.key_place, format!("a manifest has no field `{}`", shown(&entry.key))).help(help);
+            cx.problems.unknown_field(entry, format!("a manifest has no field `{}`", shown(&entry.key))).help(help);
         }
     }
     match node.get("apiVersion") {
@@ -278,7 +283,7 @@ fn envelope(cx: &mut Cx<'_, '_>, node: &Node<'_>) {
     };
     for entry in entries.iter().filter(|e| !METADATA.contains(&&*e.key)) {
         let help = did_you_mean(&entry.key, METADATA.into_iter(), "fields of the resource go under spec");
-        cx.problems.error(codes::UNKNOWN_FIELD, entry.key_place, format!("`metadata` has no field `{}`", shown(&entry.key))).help(help);
+        cx.problems.unknown_field(entry, format!("`metadata` has no field `{}`", shown(&entry.key))).help(help);
     }
 }
 

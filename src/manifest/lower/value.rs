@@ -162,7 +162,7 @@ fn record(cx: &mut Cx<'_, '_>, fields: &'static [FieldDef], entries: &[Entry<'_>
         let Some(field) = fields.iter().find(|f| f.path == e.key) else {
             let known = fields.iter().map(|f| f.path);
             let help = did_you_mean(&e.key, known.clone(), &format!("its fields are {}", known.collect::<Vec<_>>().join(", ")));
-            cx.problems.error(codes::UNKNOWN_FIELD, e.key_place, format!("`{path}` has no field `{}`", shown(&e.key))).help(help);
+            cx.problems.unknown_field(e, format!("`{path}` has no field `{}`", shown(&e.key))).help(help);
             complete = false;
             continue;
         };
@@ -216,7 +216,7 @@ pub(crate) fn organizations(cx: &mut Cx<'_, '_>, e: &Entry<'_>, path: &str) -> O
             "selector" => selection.labels = selector(cx, inner, path),
             other => {
                 let text = format!("`{path}` has no field `{}`", shown(other));
-                cx.problems.error(codes::UNKNOWN_FIELD, inner.key_place, text).help(FORM);
+                cx.problems.unknown_field(inner, text).help(FORM);
             }
         }
     }
@@ -242,7 +242,7 @@ fn selector(cx: &mut Cx<'_, '_>, e: &Entry<'_>, path: &str) -> Option<Vec<(Box<s
             labels = Some(pairs.into_iter().filter_map(text).collect());
         } else {
             let text = format!("`{path}.selector` has no field `{}`", shown(&inner.key));
-            cx.problems.error(codes::UNKNOWN_FIELD, inner.key_place, text).help(FORM);
+            cx.problems.unknown_field(inner, text).help(FORM);
         }
     }
     if labels.is_none() && entries.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::problem::{Findings, MOST, shown_range};
 use super::Located;
 use crate::diagnostic::Range;
+use crate::diagnostic::codes::manifest::DUPLICATE_ADDRESS;
 use crate::model::{Mark, SourceId, Sources};
 
 /// A word at fault is looked for in so many lines from its field's mark on.
@@ -27,7 +28,10 @@ pub(crate) fn report(found: Vec<Located>, sources: &Sources, text: &dyn Fn(Sourc
     for (source, group) in by_source {
         let text = text(source).unwrap_or_default();
         let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().collect();
-        for located in group {
+        for mut located in group {
+            if located.diagnostic.code == DUPLICATE_ADDRESS.id {
+                located.diagnostic.help = format!("rename one with `{}`, or take one out", name_at(&lines, located.mark));
+            }
             let (line, column, length) = locate(&lines, located.mark, located.word.as_deref());
             let path = sources.path(source);
             let shown = lines.get(line.saturating_sub(1) as usize).filter(|_| !hidden.contains(&(source, line)));
@@ -56,6 +60,15 @@ fn locate(lines: &[&str], mark: Mark, word: Option<&str>) -> (u32, u32, u32) {
     }
     let key = lines.get(from).map(|l| l.chars().skip(skip).take_while(|c| c.is_alphanumeric()).count()).unwrap_or_default();
     (mark.line, u32::from(mark.column), u32::try_from(key).unwrap_or_default())
+}
+
+/// The path of the name of what begins at a mark: an inline resource begins with a field of its own, a document with one of a document's.
+fn name_at(lines: &[&str], mark: Mark) -> &'static str {
+    let line = lines.get(mark.line.saturating_sub(1) as usize).copied().unwrap_or_default();
+    let begin: String = line.chars().skip(usize::from(mark.column.saturating_sub(1))).take(16).collect();
+    let key = begin.trim_start_matches(['"', '\'']);
+    let document = ["apiVersion", "kind", "metadata", "spec", "status"].iter().any(|k| key.starts_with(k));
+    if document { "spec.name" } else { "name" }
 }
 
 fn find_word(line: &str, begin: usize, word: &str) -> Option<usize> {

@@ -659,7 +659,7 @@ fn code_65_everything_that_is_wrong_at_once() {
     ! error[M015]: an organization has no field `displayname`
     !  --> acme.yaml:6:3
     !   |
-    ! 6 |   displayname: (sensitive)
+    ! 6 |   displayname: …
     !   |   ^^^^^^^^^^^
     !   |
     !   = note: about acme/organization/acme
@@ -680,7 +680,7 @@ fn code_65_everything_that_is_wrong_at_once() {
     ! error[M015]: an organization has no field `displayname`
     !  --> acme.yaml:6:3
     !   |
-    ! 6 |   displayname: (sensitive)
+    ! 6 |   displayname: …
     !   |   ^^^^^^^^^^^
     !   |
     !   = note: about acme/organization/acme

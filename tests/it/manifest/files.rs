@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tenantry::manifest::{Loaded, Request, load};
+use tenantry::model::Kind;
 
 use super::{acme, addresses, document, resource};
 
@@ -69,7 +70,6 @@ fn the_digest_follows_what_was_read_and_not_where_it_lies() {
 fn what_cannot_be_read_is_said() {
     let dir = folder(&[("x/readme.md", "")]);
     assert_eq!(codes(&load_from(&[dir.path().join("gone.yaml")], None)), ["M001"]);
-    assert_eq!(codes(&load_from(&[dir.path().to_path_buf()], None)), ["M039"]);
     assert_eq!(codes(&load_from(&[PathBuf::from("-")], None)), ["M001"]);
 }
 
@@ -163,4 +163,22 @@ fn a_large_file_is_read_in_parts_and_nothing_shows_of_it() {
     assert_eq!(loaded.desired.resources().count(), 2_202);
     let place = loaded.diagnostics[0].range.as_ref().unwrap();
     assert_eq!((codes(&loaded), place.line as usize), (vec!["M017"], text.lines().count() + 7));
+}
+
+#[test]
+fn no_manifest_at_all_is_an_error_and_one_empty_folder_among_several_a_warning() {
+    let empty = folder(&[("x/readme.md", "")]);
+    let blank = folder(&[("a.yaml", "# all gone\n")]);
+    let full = folder(&[("a.yaml", &organization("a"))]);
+    let paths = |dirs: &[&tempfile::TempDir]| dirs.iter().map(|d| d.path().to_path_buf()).collect::<Vec<_>>();
+    for roots in [paths(&[&empty]), paths(&[&blank]), paths(&[&empty, &blank])] {
+        let loaded = load_from(&roots, None);
+        assert!(codes(&loaded) == ["M039"] && loaded.has_errors(), "{:?}", loaded.diagnostics);
+    }
+    let loaded = load_from(&paths(&[&empty, &full]), None);
+    assert!(codes(&loaded) == ["M039"] && !loaded.has_errors(), "{:?}", loaded.diagnostics);
+    let only = |tenant: &str| tenant == "other";
+    let none = |_: Kind, _: &str| false;
+    let narrowed = load(&Request { roots: &paths(&[&full]), stdin: None, portals_root: None, only: Some(&only), builtins: &none });
+    assert_eq!(codes(&narrowed), [] as [&str; 0]);
 }

@@ -315,7 +315,72 @@ fn an_address_with_a_password_is_refused_in_every_text() {
             assert!(loaded.diagnostics.len() == 1 && loaded.diagnostics[0].code == "M019" && !said.contains("hunter2"), "{text}: {said}");
         }
     }
+    for unread in [
+        "notes: \"https://bob:hunter2@x.example",
+        "nots: a\nroles: [{name: 'https://bob:hunter2@x.example'}]",
+        "language: https://bob:hunter2@x",
+    ] {
+        let said = format!("{:?}", load(&[("acme.yaml", &acme(unread))]).diagnostics);
+        assert!(said.contains("M0") && !said.contains("hunter2"), "{unread}: {said}");
+    }
     for text in ["https://x.example/a@b:c", "https://bob@x.example", "mailto:bob@x.example", "http://[::1]:80/"] {
         assert_eq!(settings(&format!("url: \"{text}\"")).diagnostics, [], "{text}");
     }
+}
+
+/// The first diagnostic's summary, line shown and help.
+fn told(text: &str) -> String {
+    let loaded = load(&[("acme.yaml", text)]);
+    let all = loaded.diagnostics.iter().map(|d| {
+        let shown = d.range.as_ref().map(|r| format!("{}:{} {}", r.line, r.column, r.line_text.as_deref().unwrap_or("-")));
+        format!("{} {} | {} | {}", d.code, shown.unwrap_or_default(), d.summary, d.help)
+    });
+    all.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_forgotten_mark_is_told_as_what_it_is() {
+    let second = acme("users: [{name: a, email: a@acme.example}]")
+        + document("User", "bob", "organization: acme\nemail: b@acme.example").strip_prefix("---\n").unwrap();
+    insta::assert_snapshot!(told(&second), @r"M008 8:1 apiVersion: … | a second document begins here: is `---` missing above? | write `---` on a line of its own above the second document");
+    let items = "users:\n- name: ann\n  email: ann@acme.example\n  groups: [staff]\n  email: bob@acme.example\n  groups: [staff]\ngroups: [{name: staff}]";
+    insta::assert_snapshot!(told(&acme(items)), @r"M008 11:5     email: … | the key `email` stands twice in one map | is `- name:` missing above this line? If not, keep one of the two");
+    insta::assert_snapshot!(told(&acme("users:\n- name: ann\n  email: ann@acme.example\n  name: bob\n  email: bob@acme.example")), @r"M008 10:5     name: … | the key `name` stands twice in one map | is `- ` missing before `name:`? If not, keep one of the two");
+    refused(&acme("labels: {kind: a, kind: b}"), &[("M008", "`kind` stands twice")]);
+}
+
+#[test]
+fn nothing_is_called_missing_where_a_mark_was_forgotten() {
+    let role = document("Role", "lead", "organization: acme\npermissions: [read]").replacen("---\n", "", 1);
+    refused(&(acme("users: [{name: a, email: a@acme.example, roles: [lead]}]") + &role), &[("M008", "second document")]);
+}
+
+#[test]
+fn what_is_not_yaml_is_told_by_its_cause() {
+    insta::assert_snapshot!(told(&acme("contact:\n\tphone: x")), @r"M003 8:3    phone: x | this is not YAML: line 8 begins with a tab | use spaces: YAML takes no tab for indentation");
+    insta::assert_snapshot!(told(&acme("contact:\n  phone: x\n\temail: y")), @r"M003 9:3    email: y | this is not YAML: line 9 begins with a tab | use spaces: YAML takes no tab for indentation");
+    insta::assert_snapshot!(told("kind: User\n\tspec: x\n"), @r"M003 2:1  spec: x | this is not YAML: line 2 begins with a tab | use spaces: YAML takes no tab for indentation");
+    insta::assert_snapshot!(told(&acme("notes: Ring: twice")), @r"M003 7:14   notes: Ring: twice | this is not YAML: mapping values are not allowed in this context | put the value in quotes: it holds a colon and a blank");
+    refused(&acme("notes: [a"), &[("M003", "correct the syntax")]);
+}
+
+#[test]
+fn a_key_that_there_is_none_of_is_shown_and_its_value_is_not() {
+    insta::assert_snapshot!(told(&acme("contact: {phon: hunter2, emial: hunter3}\nsekrets: {a: hunter2, b: c}")), @r"
+    M015 7:13   contact: {phon: … | an organization has no field `contact.phon` | did you mean `phone`?
+    M015 7:28   contact: {phon: …        emial: … | an organization has no field `contact.emial` | its fields are company, phone, address, website, email
+    M015 8:3   sekrets: … | an organization has no field `sekrets` | did you mean `secrets`?
+    ");
+    insta::assert_snapshot!(told(&acme("secrets: {a: hunter2}\nusers: [{name: a, email: a@acme.example, invitation: {notfy: hunter2}}]")), @r"
+    M019 7:16   secrets: (sensitive) | `secrets.a`: a secret is written here in the manifest | take it out, change the secret where it is used, and write a reference: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: …, key: …}}`
+    M015 8:57   users: [{name: a, email: a@acme.example, invitation: {notfy: … | a user has no field `invitation.notfy` | did you mean `notify`?
+    ");
+    insta::assert_snapshot!(told(&(acme("") + "pasword: hunter2\n")), @r"M015 7:1 pasword: … | a manifest has no field `pasword` | a manifest has apiVersion, kind, metadata and spec; fields go under spec");
+}
+
+#[test]
+fn who_stands_twice_is_renamed_by_the_name_at_hand() {
+    let user = document("User", "a", "organization: acme\nemail: b@acme.example");
+    refused(&(acme("users: [{name: a, email: a@acme.example}]") + &user), &[("M030", "with `spec.name`,")]);
+    refused(&acme("users:\n- name: a\n  email: a@acme.example\n- email: b@acme.example\n  name: a"), &[("M030", "with `name`,")]);
 }

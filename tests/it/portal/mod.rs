@@ -8,3 +8,4 @@ mod embedded;
 mod embedded_rules;
 mod kit;
 mod profile;
+mod secret_fields;
