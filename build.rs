@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for variable in ["PATH", "TENANTRY_TEST_POSTGRES_URL"] {
+    for variable in ["PATH", "TEST_POSTGRES_URL"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     println!("cargo::rustc-check-cfg=cfg(have_postgres)");
     println!("cargo::rustc-check-cfg=cfg(have_postgres_with_tls)");
     let programs = postgres();
-    if programs.is_some() || std::env::var_os("TENANTRY_TEST_POSTGRES_URL").is_some() {
+    if programs.is_some() || std::env::var_os("TEST_POSTGRES_URL").is_some() {
         println!("cargo::rustc-cfg=have_postgres");
     }
     // Certificates are made for a server of our own.

@@ -168,6 +168,15 @@ impl<'a> Identity<'a> {
         }
         let object = known.and_then(|id| self.object(kind, id)).or_else(|| with_key.first().copied())?;
         let owner = self.rows_by_id.get(&(kind, &*object.id))?;
+        if known.is_none() && !self.is_declared(&owner.address) && !self.moved(owner) {
+            // Two names for one key, the old one gone: to delete and make anew would lock out and invite whoever was merely renamed.
+            let (old, new) = (&owner.address, &resource.address.name);
+            return ambiguous(format!(
+                "{key} is what {old} goes by, which is no longer declared: if {new} is the same under a new name, add `previously: [{}]`; \
+                 if it is another, apply once without {new}",
+                old.name
+            ));
+        }
         let same = owner.address == resource.address || row.is_some_and(|r| r.address == owner.address) || self.gives_up(resource, object);
         if same { None } else { ambiguous(format!("the object with id {} is recorded as {}", object.id, owner.address)) }
     }

@@ -2,11 +2,12 @@
 
 use super::declared::{Case, waiting};
 use super::fields::{self, Compared};
-use super::{Action, Cause, Delta, Drift, DriftKind, FieldChange, Finding, Purpose, TenantDiff, absence, begun};
+use super::{Action, Cause, Delta, Drift, DriftKind, FieldChange, Finding, Purpose, Retained, TenantDiff, absence, begun};
 use crate::model::kind::{Placement, Sense};
+use crate::model::ledger::applied_digest;
 use crate::model::live::normalise_key;
 use crate::model::portal_spec::AdoptionPolicy;
-use crate::model::{Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Performer, Readability, Value};
+use crate::model::{Digest, Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Performer, Readability, Value};
 
 /// Every call whose effect a portal may show late.
 const EVERY_WRITE: [IntentAction; 3] = [IntentAction::Create, IntentAction::Update, IntentAction::Resend];
@@ -33,6 +34,9 @@ impl Case<'_, '_> {
         }
         if object.state == ObjectState::Invited {
             out.awaiting_acceptance += 1;
+        }
+        if let Some(row) = row {
+            self.rights_left_as_they_are(row, object, out);
         }
         if compared.replace {
             delta.findings.extend(self.forbids_replacement(row, &delta));
@@ -98,6 +102,25 @@ impl Case<'_, '_> {
         }
     }
 
+    /// Rights whose line is gone from the manifest. An absent line leaves a field as it is, which is not what somebody means who takes the line
+    /// `administrator: true` out; so it is said.
+    fn rights_left_as_they_are(&self, row: &LedgerRow, object: &LiveObject, out: &mut TenantDiff) {
+        let rights = [Sense::Administrator, Sense::Suspended, Sense::Grant, Sense::Share];
+        for (id, field) in self.resource.def().fields().filter(|(_, f)| rights.contains(&f.sense)) {
+            let was_declared = applied_digest(&row.applied, field.path).is_some_and(|d| d != Digest::of_field(None));
+            let Some(live) = object.fields.get(id).filter(|v| was_declared && !v.is_empty() && self.resource.fields.get(id).is_none())
+            else {
+                continue;
+            };
+            let empty = if matches!(live, Value::List(_)) { "[]" } else { "false" };
+            let why = format!(
+                "its line `{}` is gone from the manifest, and an absent line changes nothing: to take it away, write `{}: {empty}`",
+                field.path, field.path
+            );
+            out.retained.push(Retained { address: self.resource.address.clone(), why });
+        }
+    }
+
     /// Turns a comparison into what is done about it.
     pub(super) fn differs(&self, compared: Compared, object: Option<&LiveObject>, mut delta: Delta, out: &mut TenantDiff) {
         delta.findings.extend(compared.findings);
@@ -126,7 +149,7 @@ impl Case<'_, '_> {
         if let Some(protect) = delta.protect {
             delta.actions.push(if protect { Action::Protect } else { Action::Unprotect });
         }
-        if delta.actions.iter().all(|a| a.ledger_only()) && delta.reason.is_empty() {
+        if !delta.actions.is_empty() && delta.actions.iter().all(|a| a.ledger_only()) && delta.reason.is_empty() {
             delta.reason = "only the ledger changes".to_owned();
         }
         if !delta.actions.is_empty() || !delta.findings.is_empty() {

@@ -5,7 +5,7 @@ use super::{Check, GUARDS, Guard, Nature};
 const HEAD: &str = "\
 # Guards
 
-<!-- Generated from src/guard/rules by `TENANTRY_UPDATE=1 cargo test --test it generated`; do not edit. -->
+<!-- Generated from src/guard/rules by `TEST_UPDATE=1 cargo test --test it generated`; do not edit. -->
 
 A plan is judged by every guard below before anything is written. A guard that looks at a change or at a tenant holds back that
 tenant, in that portal, and no other; a guard that looks at the run holds back every tenant. What is held back is shown with its code and is

@@ -15,6 +15,12 @@ pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Fail
     let wanted = session::scope(&Select { tenant: args.tenant.clone(), ..Select::default() })?;
     // Who works in a customer from the MSP's own tenant is declared there, so everything is loaded.
     let session = Session::open(face, &args.places, &Scope::default())?;
+    for text in &args.tenant {
+        let one = session::scope(&Select { tenant: vec![text.clone()], ..Select::default() })?;
+        if !session.desired.tenants.keys().any(|t| one.tenant(t)) {
+            return Err(Failure::usage(format!("--tenant {text}: no tenant of this name is declared")));
+        }
+    }
     let mut exits = Vec::new();
     let mut seen: Vec<(PortalName, TenantName, LiveTenant)> = Vec::new();
     for served in session.portals.iter().filter(|_| args.live) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::plan::{self, JudgedPlan, document, show};
+use super::slips;
 use crate::apply::{Event, OutcomeResult, Run, RunReport, World};
 use crate::cli::args::{ApplyCommand, Format};
 use crate::cli::exit::Exit;
@@ -42,6 +43,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     let stop = Arc::new(Stops::default());
     stop.listen(args.planning.automation.timeout, face.output.clone());
     let (session, scope, purpose, saved) = prepare(face, args)?;
+    slips::ledger(&args.planning.places, &session, session.ledger().await?.as_ref()).await?;
     let ledger = session.ledger_for_writing().await?;
     let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
     let renewing = renew(Arc::clone(&ledger), lock.clone(), Arc::clone(&stop));
@@ -82,7 +84,7 @@ struct Locked<'a> {
 
 async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result<Exit, Failure> {
     if at.saved.is_none() {
-        plan::check_selected(&args.planning.select, &at.session, &at.scope, at.ledger).await?;
+        slips::selection(&args.planning.select, &at.session, &at.scope, at.ledger).await?;
     }
     let key = at.session.key_for_writing(at.ledger).await?;
     let planned = plan::plan(&at.session, at.ledger, &at.scope, at.purpose, key.as_ref(), &args.planning.limits).await?;
@@ -278,7 +280,7 @@ fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
     }
     let scope = plan::scope(&args.planning.select, &args.planning.places)?;
     let session = Session::open(face, &args.planning.places, &scope)?;
-    plan::check_portals(&session, &scope)?;
+    slips::portals(&session, &scope)?;
     let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     Ok((session, scope, purpose, None))
 }

@@ -1,6 +1,6 @@
 //! `drift`: what differs from what was last applied. Opens everything for reading alone.
 
-use super::plan;
+use super::{plan, slips};
 use crate::cli::Face;
 use crate::cli::args::{DriftArgs, LimitArgs};
 use crate::cli::exit::Exit;
@@ -12,9 +12,9 @@ use crate::engine::Purpose;
 pub(super) async fn run(face: &Face<'_>, args: &DriftArgs) -> Result<Exit, Failure> {
     let scope = plan::scope(&args.select, &args.places)?;
     let session = Session::open(face, &args.places, &scope)?;
-    plan::check_portals(&session, &scope)?;
+    slips::portals(&session, &scope)?;
     let ledger = session.ledger().await?;
-    plan::check_selected(&args.select, &session, &scope, ledger.as_ref()).await?;
+    slips::selection(&args.select, &session, &scope, ledger.as_ref()).await?;
     let limits = LimitArgs { max_delete: None, min_admins: None };
     let planned = plan::plan(&session, ledger.as_ref(), &scope, Purpose::Look, None, &limits).await?;
     let document = plan::document(&planned.plan);

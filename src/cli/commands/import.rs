@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::plan;
+use super::{plan, slips};
 use crate::cli::Face;
 use crate::cli::args::{ImportArgs, Places, Select};
 use crate::cli::exit::Exit;
@@ -29,7 +29,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
     let wanted =
         session::scope(&Select { tenant: args.tenant.clone(), portal: args.portal.iter().cloned().collect(), ..Select::default() })?;
     let session = Session::open(face, &args.places, &Scope::default())?;
-    plan::check_portals(&session, &wanted)?;
+    slips::portals(&session, &wanted)?;
     let served = one_portal(&session, &wanted)?;
     let unread = |e: PortalError| Failure::new(exit_of(&e), format!("portal {} cannot be read: {e}", served.spec.name));
     let all = served.observe.tenants().await.map_err(unread)?;

@@ -9,6 +9,7 @@ mod ledger;
 mod papers;
 mod plan;
 mod show;
+mod slips;
 mod validate;
 
 use super::Face;

@@ -1,20 +1,20 @@
 //! `plan`: what would change. Opens everything for reading alone.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::slips;
 use crate::cli::Face;
 use crate::cli::args::{Automation, Format, LimitArgs, PlanCommand, Select, Show};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::selection::Selection;
 use crate::cli::session::{self, Session, mac_with};
-use crate::engine::{self, Pattern, Planned, Purpose, Scope, View};
+use crate::engine::{self, Planned, Purpose, Scope, View};
 use crate::guard::{self, Policy, Tighten};
 use crate::ledger::LedgerRead;
-use crate::model::{PortalName, TenantName};
+use crate::model::PortalName;
 use crate::plan::document::{PlanDocument, refused_references, write_desired};
 use crate::plan::{Inputs, Judged, Plan};
 use crate::portal::PortalError;
@@ -25,9 +25,10 @@ use crate::secrets::MacKey;
 pub(super) async fn run(face: &Face<'_>, args: &PlanCommand) -> Result<Exit, Failure> {
     let scope = scope(&args.planning.select, &args.planning.places)?;
     let session = Session::open(face, &args.planning.places, &scope)?;
-    check_portals(&session, &scope)?;
+    slips::portals(&session, &scope)?;
     let ledger = session.ledger().await?;
-    check_selected(&args.planning.select, &session, &scope, ledger.as_ref()).await?;
+    slips::selection(&args.planning.select, &session, &scope, ledger.as_ref()).await?;
+    slips::ledger(&args.planning.places, &session, ledger.as_ref()).await?;
     let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     let key = session.key_for_looking(ledger.as_ref()).await?;
     let planned = plan(&session, ledger.as_ref(), &scope, purpose, key.as_ref(), &args.planning.limits).await?;
@@ -139,64 +140,6 @@ pub(super) fn scope(select: &Select, places: &crate::cli::args::Places) -> Resul
         crate::cli::git::narrow(&mut scope, revision, places)?;
     }
     Ok(scope)
-}
-
-/// A selection that selects nothing is a slip of the hand, and "No changes" would be a lie about it. A name counts if it is declared or recorded.
-pub(super) async fn check_selected(select: &Select, session: &Session, scope: &Scope, ledger: &dyn LedgerRead) -> Result<(), Failure> {
-    let selects = |flag: &str, text: &str| {
-        Failure::usage(format!("--{flag} {text} selects nothing that is declared or in the ledger"))
-            .help("`tenantry ledger list` and the manifests have the names")
-    };
-    // What `--changed-since` leaves is no name that a person wrote.
-    if !select.tenant.is_empty() {
-        let recorded = ledger.tenants().await?;
-        let tenants: BTreeSet<&TenantName> = session.desired.tenants.keys().chain(recorded.iter().map(|(_, tenant)| tenant)).collect();
-        for text in &select.tenant {
-            let one = Scope { tenants: vec![Pattern::new(text).map_err(Failure::usage)?], ..Scope::default() };
-            if !tenants.iter().any(|t| one.tenant(t)) {
-                return Err(selects("tenant", text));
-            }
-        }
-    }
-    for (text, pattern) in select.target.iter().zip(&scope.targets) {
-        let one = Scope { targets: vec![pattern.clone()], ..Scope::default() };
-        let declared = session.desired.resources().any(|r| one.address(&r.address));
-        if !declared && !recorded(&one, ledger).await? {
-            return Err(selects("target", text));
-        }
-    }
-    // That no file changed since a revision is no slip.
-    let narrowed = select.changed_since.is_none() && !(select.tenant.is_empty() && select.target.is_empty() && select.kind.is_empty());
-    let declared = session.desired.resources().any(|r| scope.address(&r.address));
-    if narrowed && !declared && !recorded(scope, ledger).await? {
-        return Err(Failure::usage("the selection as a whole selects nothing that is declared or in the ledger")
-            .help("--tenant, --target and --kind hold together, and --exclude takes away from them; `tenantry ledger list` and the manifests have the names"));
-    }
-    Ok(())
-}
-
-/// Whether the ledger has an address in a scope.
-async fn recorded(scope: &Scope, ledger: &dyn LedgerRead) -> Result<bool, Failure> {
-    for (portal, tenant) in ledger.tenants().await?.into_iter().filter(|(_, tenant)| scope.tenant(tenant)) {
-        let states = ledger.read(&portal, &[tenant]).await?;
-        if states.iter().flat_map(|s| s.rows.keys()).any(|a| scope.address(a)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The portals that are named exist.
-pub(super) fn check_portals(session: &Session, scope: &Scope) -> Result<(), Failure> {
-    for portal in &scope.portals {
-        if !session.portals.iter().any(|s| s.spec.name == *portal) && !session.closed.iter().any(|(name, _)| name == portal) {
-            let known: Vec<_> = session.portals.iter().map(|s| s.spec.name.to_string()).collect();
-            return Err(
-                Failure::usage(format!("--portal {portal}: there is no such portal")).help(format!("the portals are {}", known.join(", ")))
-            );
-        }
-    }
-    Ok(())
 }
 
 /// A saved plan knows what was selected and where its state is kept, so that `apply FILE` needs no flags to find them.

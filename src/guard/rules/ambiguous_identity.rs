@@ -10,7 +10,7 @@ pub(super) static GUARD: Guard = Guard {
     refuses: "A change of something that could be two different objects, or of which id, ledger and natural key disagree.",
     why: "A guess writes one customer's data into another's object.",
     number: None,
-    remedy: "say which one it is: pin its id with the annotation `tenantry.dev/external-id`",
+    remedy: "say which one it is, as the message suggests, or pin its id with `externalId`",
     checks: &[Check::Finding(check)],
 };
 

@@ -7,6 +7,7 @@ mod kill;
 mod ledger_rebuild;
 mod saved_plan;
 mod secrets;
+mod slips;
 mod transcript;
 mod transcripts;
 mod trust;

@@ -183,14 +183,21 @@ async fn who_takes_the_address_of_one_who_leaves_comes_after() {
 }
 
 #[tokio::test]
-async fn a_newcomer_may_take_the_address_of_one_who_leaves_or_changes_it() {
+async fn a_new_name_for_an_address_whose_old_name_is_gone_asks_whether_it_is_a_rename() {
     let stage = stage().given(&desired([org("acme"), user("acme", "alice"), user("acme", "bob")])).await;
-    let wanted = desired([
-        org("acme"),
-        mail("acme", "bob", "robert@acme.example"),
-        mail("acme", "carol", "alice@acme.example"),
-        mail("acme", "dan", "bob@acme.example"),
-    ]);
+    let wanted = desired([org("acme"), mail("acme", "alicia", "alice@acme.example"), user("acme", "bob")]);
+    let plan = stage.plan(&wanted).await;
+    assert_eq!(codes(&plan, "acme/user/alicia"), ["G012"]);
+    assert!(refusals(&plan).contains("add `previously: [alice]`"), "{}", refusals(&plan));
+    stage.done(&wanted, &[]).await;
+    assert_eq!(stage.portal.invitations("alice@acme.example"), 0, "nobody is invited anew for a new name");
+}
+
+#[tokio::test]
+async fn a_newcomer_may_take_the_address_of_one_who_changes_it() {
+    let stage = stage().given(&desired([org("acme"), user("acme", "alice"), user("acme", "bob")])).await;
+    let wanted =
+        desired([org("acme"), user("acme", "alice"), mail("acme", "bob", "robert@acme.example"), mail("acme", "dan", "bob@acme.example")]);
     let applied = stage.bench.apply(&wanted).await;
     assert!(applied.report.final_plan_empty, "{:?} {}", applied.outcomes(), refusals(&applied.plan));
     let people = ["acme user alice@acme.example", "acme user bob@acme.example", "acme user robert@acme.example"];

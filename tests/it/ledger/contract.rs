@@ -15,7 +15,7 @@ macro_rules! on_both_stores {
         }
         mod postgres_store {
             $(#[tokio::test]
-            #[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+            #[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
             async fn $promise() {
                 super::$promise(super::Store::postgres().await).await;
             })*

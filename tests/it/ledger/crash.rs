@@ -62,7 +62,7 @@ async fn a_killed_run_leaves_whole_commits_in_sqlite() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_killed_run_leaves_whole_commits_in_postgres() {
     check_killed(Store::postgres().await).await;
 }

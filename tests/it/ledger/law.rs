@@ -199,7 +199,7 @@ fn sqlite_has_what_the_model_has() {
 }
 
 #[test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 fn postgres_has_what_the_model_has() {
     check_law(32, Store::postgres);
 }

@@ -58,7 +58,7 @@ async fn a_server_that_is_not_there_is_unavailable_and_the_password_stays_unsaid
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_stranger_is_denied_and_the_password_stays_unsaid() {
     let store = Store::postgres().await;
     let (_, place) = url(&store).rsplit_once('@').unwrap();
@@ -68,7 +68,7 @@ async fn a_stranger_is_denied_and_the_password_stays_unsaid() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn reading_what_is_not_there_makes_no_tables() {
     let store = Store::postgres().await;
     let reader = PostgresReader::open(url(&store)).await.unwrap();
@@ -78,7 +78,7 @@ async fn reading_what_is_not_there_makes_no_tables() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_ledger_of_a_newer_version_is_refused() {
     let store = Store::postgres().await;
     store.open().await;
@@ -89,7 +89,7 @@ async fn a_ledger_of_a_newer_version_is_refused() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn the_audit_trail_cannot_be_changed_in_the_database() {
     let store = Store::postgres().await;
     commit(&*store.open().await, vec![Write::Audit(audit("acme/user/alice", "done"))]).await.unwrap();
@@ -102,7 +102,7 @@ async fn the_audit_trail_cannot_be_changed_in_the_database() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_connection_that_the_server_ended_is_made_anew() {
     let store = Store::postgres().await;
     let ledger = PostgresLedger::open(&format!("{}&application_name=victim", url(&store))).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_connection_that_the_server_ended_is_made_anew() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_runner_whose_clock_is_wrong_takes_no_live_lock_and_holds_none_too_long() {
     let store = Store::postgres().await;
     let (mine, other) = (store.open().await, store.open().await);
@@ -164,7 +164,7 @@ fn a_server_that_wants_tls_is_not_reached_without() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_server_without_tls_is_refused_where_tls_is_required() {
     let store = Store::postgres().await;
     let error = PostgresLedger::open(&format!("{}&sslmode=require", url(&store))).await.err().unwrap();
@@ -241,13 +241,13 @@ async fn check_cut(cut: Cut) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_commit_whose_answer_was_lost_is_made_once() {
     check_cut(Cut::AfterCommit).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TENANTRY_TEST_POSTGRES_URL")]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_commit_that_the_server_never_heard_of_is_made_once() {
     check_cut(Cut::BeforeCommit).await;
 }

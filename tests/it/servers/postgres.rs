@@ -1,4 +1,4 @@
-//! A PostgreSQL server: the one that `TENANTRY_TEST_POSTGRES_URL` names, or one of our own below `target/`, on a free port of 127.0.0.1.
+//! A PostgreSQL server: the one that `TEST_POSTGRES_URL` names, or one of our own below `target/`, on a free port of 127.0.0.1.
 
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
@@ -59,7 +59,7 @@ pub(crate) async fn execute(url: &str, sql: &str) {
 
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| match std::env::var("TENANTRY_TEST_POSTGRES_URL") {
+    SERVER.get_or_init(|| match std::env::var("TEST_POSTGRES_URL") {
         Ok(url) => Server { url, _alive: None },
         Err(_) => start(),
     })

@@ -1,15 +1,15 @@
-//! Generated files are in git and fresh. `TENANTRY_UPDATE=1 cargo test --test it generated` writes them anew; read what changed.
+//! Generated files are in git and fresh. `TEST_UPDATE=1 cargo test --test it generated` writes them anew; read what changed.
 
 use std::path::Path;
 
 fn check(file: &str, fresh: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    if std::env::var_os("TENANTRY_UPDATE").is_some_and(|v| v == "1") {
+    if std::env::var_os("TEST_UPDATE").is_some_and(|v| v == "1") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, fresh).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == fresh, "{file} is stale: refresh it with `TENANTRY_UPDATE=1 cargo test --test it generated`");
+    assert!(written == fresh, "{file} is stale: refresh it with `TEST_UPDATE=1 cargo test --test it generated`");
 }
 
 fn schema(file: &str, schema: &serde_json::Value) {

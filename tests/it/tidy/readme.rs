@@ -1,4 +1,4 @@
-//! What the README shows is what the program says. `TENANTRY_UPDATE=1 cargo test --test it tidy::readme` writes it anew.
+//! What the README shows is what the program says. `TEST_UPDATE=1 cargo test --test it tidy::readme` writes it anew.
 //!
 //! A golden block is a fenced block right after `<!-- golden:NAME -->`; each name has its scenario here.
 
@@ -62,7 +62,7 @@ fn check(name: &str, scenario: fn() -> String) {
     let place = block(&document, name).unwrap_or_else(|| panic!("{README} has no golden block `{name}`"));
     let said = scenario();
     let said = format!("{}\n", said.trim_end());
-    if std::env::var_os("TENANTRY_UPDATE").is_some_and(|v| v == "1") {
+    if std::env::var_os("TEST_UPDATE").is_some_and(|v| v == "1") {
         std::fs::write(root().join(README), format!("{}{said}{}", &document[..place.start], &document[place.end..]))
             .expect("a writable README");
         return;
