@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::reach::Reach;
 use super::{Action, Change, Consequences, Facts, Finding, Source, Unit};
 use crate::diff::{Delta, Input, TenantDiff};
 use crate::model::kind::{Bearing, Sense};
@@ -18,13 +19,14 @@ pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources:
     }
     let mut changes: Vec<_> = deltas.into_iter().map(|d| change(input, d, conduct, sources)).collect();
     carry(input, &mut changes);
-    let consequences = consequences(administrators_now(input), &changes);
+    let facts = facts(input);
+    let consequences = consequences(administrators_now(input), &facts.reach, &changes);
     Some(Unit {
         portal: input.portal.name.clone(),
         tenant: input.tenant.clone(),
         tenant_id: tenant_id(input, &changes),
         consequences,
-        facts: facts(input),
+        facts,
         changes,
         drift,
         unmanaged,
@@ -59,6 +61,7 @@ fn facts(input: &Input<'_>) -> Facts {
         owned,
         declared: input.desired.map_or(0, |t| t.resources.len() as u64),
         tenant_declared: input.desired.is_some(),
+        reach: Reach::of(input.desired),
         administrators_known: input.capabilities.kinds.keys().filter(|k| administered(k)).all(|k| input.live.is_complete(*k)),
     }
 }
@@ -174,14 +177,14 @@ fn carry(input: &Input<'_>, changes: &mut [Change]) {
 /// Works the consequences out again after changes were taken out: what is not done has none, and nobody may count on it.
 pub(crate) fn consider_again(unit: &mut Unit) {
     let before = std::mem::take(&mut unit.consequences.administrators_before).into_iter().collect();
-    unit.consequences = consequences(before, &unit.changes);
+    unit.consequences = consequences(before, &unit.facts.reach, &unit.changes);
 }
 
 /// What changes mean to people: from the kinds' bearings and the fields' senses.
-fn consequences(administrators_before: BTreeSet<String>, changes: &[Change]) -> Consequences {
+fn consequences(administrators_before: BTreeSet<String>, reach: &Reach, changes: &[Change]) -> Consequences {
     let mut out = Consequences::default();
     for change in changes {
-        access(change, &mut out);
+        access(change, reach, &mut out);
         if change.effects.contains(&Effect::Email) {
             out.emails.push(change.key.to_string());
         }
@@ -202,22 +205,13 @@ fn consequences(administrators_before: BTreeSet<String>, changes: &[Change]) -> 
     out
 }
 
-fn access(change: &Change, out: &mut Consequences) {
+fn access(change: &Change, reach: &Reach, out: &mut Consequences) {
     let def = change.address.kind.def();
     if def.bearing != Bearing::Access {
         return;
     }
-    let share = def.with_sense(Sense::Share).next();
-    let whom = |place: Option<&str>| place.map_or_else(|| change.key.to_string(), |p| format!("{} in {p}", change.key));
-    if let Some((id, _)) = share {
-        let field = change.fields.iter().find(|f| f.field == id);
-        let list = |v: Option<&Value>| -> BTreeSet<String> {
-            v.and_then(Value::as_list).unwrap_or_default().iter().filter_map(|v| v.as_text().map(str::to_owned)).collect()
-        };
-        let before = list(field.and_then(|f| f.before.as_ref()));
-        let after = list(field.and_then(|f| f.after.as_ref()));
-        out.gain_access.extend(after.difference(&before).map(|t| whom(Some(t))));
-        out.lose_access.extend(before.difference(&after).map(|t| whom(Some(t))));
+    let whom = || change.key.to_string();
+    if reach.consequences(change, out) {
         return;
     }
     if change.has(Action::Update)
@@ -228,15 +222,15 @@ fn access(change: &Change, out: &mut Consequences) {
     let suspended = |id| change.desired.get(id).is_some_and(Value::is_true);
     let suspension = def.with_sense(Sense::Suspended).find_map(|(id, _)| change.fields.iter().find(|f| f.field == id));
     match change.action() {
-        Some(Action::Create) if !def.with_sense(Sense::Suspended).any(|(id, _)| suspended(id)) => out.gain_access.push(whom(None)),
-        Some(Action::Delete) => out.lose_access.push(whom(None)),
+        Some(Action::Create) if !def.with_sense(Sense::Suspended).any(|(id, _)| suspended(id)) => out.gain_access.push(whom()),
+        Some(Action::Delete) => out.lose_access.push(whom()),
         Some(Action::Replace) => {
-            out.lose_access.push(change.key_before().map_or_else(|| whom(None), String::from));
-            out.gain_access.push(whom(None));
+            out.lose_access.push(change.key_before().map_or_else(whom, String::from));
+            out.gain_access.push(whom());
         }
         Some(_) if change.has(Action::Update) => match suspension.and_then(|f| f.after.as_ref()) {
-            Some(Value::Bool(true)) => out.lose_access.push(whom(None)),
-            Some(_) => out.gain_access.push(whom(None)),
+            Some(Value::Bool(true)) => out.lose_access.push(whom()),
+            Some(_) => out.gain_access.push(whom()),
             None => {}
         },
         Some(_) | None => {}

@@ -10,6 +10,7 @@ pub mod document;
 mod held;
 mod keys;
 pub mod link;
+mod reach;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ use crate::model::{Address, Fields, Kind, Performer, PortalName, TenantName};
 
 pub(crate) use digest::seal;
 pub use held::Hold;
+pub use reach::Reach;
 
 /// A plan in a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,6 +236,8 @@ pub struct Facts {
     pub declared: u64,
     /// True if the tenant is declared.
     pub tenant_declared: bool,
+    /// Who stands behind grants into other tenants.
+    pub reach: Reach,
     /// True if the administrators before and after are known: the collection was read to its end.
     pub administrators_known: bool,
 }

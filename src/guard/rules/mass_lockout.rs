@@ -1,6 +1,8 @@
 //! `G022`: many people would lose access.
 
 use super::{percent, plural};
+use std::collections::BTreeSet;
+
 use crate::guard::loss::takes_access;
 use crate::guard::{Check, Guard, InRun, InTenant, Nature, Refused, deletes};
 use crate::model::Kind;
@@ -63,7 +65,9 @@ impl Lost {
         let changes = unit.changes.iter().filter(|c| gives_access(c.address.kind));
         let deleted = changes.clone().filter(|c| deletes(c)).count();
         let taken = changes.filter(|c| takes_access(c)).count();
-        Self { access: taken.max(unit.consequences.lose_access.len()) as u64, deleted: deleted as u64 }
+        // Somebody who loses three tenants is one person.
+        let people: BTreeSet<_> = unit.consequences.lose_access.iter().filter_map(|who| who.split(" in ").next()).collect();
+        Self { access: taken.max(people.len()) as u64, deleted: deleted as u64 }
     }
 
     fn by_deletions_alone(&self) -> bool {

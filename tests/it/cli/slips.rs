@@ -45,3 +45,13 @@ fn a_right_whose_line_is_gone_is_said_to_stay() {
     assert!(plan.out.contains("acme/user/alice stays: its line `administrator` is gone from the manifest"), "{}", plan.said());
     assert!(plan.out.contains("write `administrator: false`"), "{}", plan.said());
 }
+
+#[test]
+fn who_reaches_a_customer_through_a_group_is_named() {
+    let shell = Shell::of("quickstart");
+    let first = shell.run("apply -f . --auto-approve -q").exits(0);
+    assert!(first.out.contains("tom@northwind-it.example in acme"), "{}", first.said());
+    shell.edit("msp.yaml", "lastName: Turner\n  groups: [service-desk]\n", "lastName: Turner\n  groups: []\n");
+    let plan = shell.run("plan -f . --kind User").exits(0);
+    assert!(plan.out.contains("lose access: tom@northwind-it.example in acme"), "{}", plan.said());
+}

@@ -54,6 +54,7 @@ pub(super) fn unit(tenant: &str, changes: Vec<Change>) -> Unit {
             owned: Kind::reconciled().map(|kind| (kind, 1000)).collect(),
             declared: 20_000,
             tenant_declared: true,
+            reach: tenantry::plan::Reach::default(),
             administrators_known: true,
         },
         refusals: Vec::new(),
