@@ -308,21 +308,7 @@ fn unsupported_kind(input: &Input<'_>, resource: &Resource, out: &mut TenantDiff
 }
 
 fn blank(resource: &Resource) -> Delta {
-    Delta {
-        address: resource.address.clone(),
-        previous: None,
-        key: normalise_key(resource.natural_key()),
-        id: None,
-        actions: Vec::new(),
-        fields: Vec::new(),
-        cause: Cause::Manifest,
-        reason: String::new(),
-        findings: Vec::new(),
-        before: None,
-        desired: Fields::new(),
-        protect: None,
-        resumes: None,
-    }
+    Delta::about(resource.address.clone(), normalise_key(resource.natural_key()))
 }
 
 pub(super) fn waiting(resource: &Resource, waits_for: &str, technician: bool) -> Waiting {

@@ -126,6 +126,27 @@ pub struct Delta {
     pub resumes: Option<Box<str>>,
 }
 
+impl Delta {
+    /// A difference about which nothing is known yet.
+    fn about(address: Address, key: Box<str>) -> Self {
+        Self {
+            address,
+            previous: None,
+            key,
+            id: None,
+            actions: Vec::new(),
+            fields: Vec::new(),
+            cause: Cause::Manifest,
+            reason: String::new(),
+            findings: Vec::new(),
+            before: None,
+            desired: Fields::new(),
+            protect: None,
+            resumes: None,
+        }
+    }
+}
+
 /// Compares one tenant in one portal.
 pub fn tenant(input: &Input<'_>) -> TenantDiff {
     let identity = Identity::new(input);

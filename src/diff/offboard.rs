@@ -1,10 +1,10 @@
 //! A tenant that is offboarded: nobody keeps access to it unnoticed. What stays with access is no change and no silence, but a finding.
 
 use super::identity::Identity;
-use super::{Cause, Delta, Finding, Input, Purpose, Retained, TenantDiff, undeclared};
+use super::{Delta, Finding, Input, Purpose, Retained, TenantDiff, undeclared};
 use crate::model::kind::{Bearing, Placement, Sense};
 use crate::model::live::normalise_key;
-use crate::model::{Address, Fields, Kind, LedgerRow, LiveObject, ObjectState, Tenant, Value};
+use crate::model::{Address, Kind, LedgerRow, LiveObject, ObjectState, Tenant, Value};
 
 /// True if objects of this kind are taken away because the tenant is offboarded.
 pub(super) fn takes_access(input: &Input<'_>, kind: Kind) -> bool {
@@ -45,19 +45,5 @@ fn has_access(object: &LiveObject) -> bool {
 
 fn of_organization(address: &Address, findings: Vec<Finding>) -> Delta {
     debug_assert!(address.kind.def().placement == Placement::Tenant, "access is kept to a tenant");
-    Delta {
-        address: address.clone(),
-        previous: None,
-        key: normalise_key(address.name.as_str()),
-        id: None,
-        actions: Vec::new(),
-        fields: Vec::new(),
-        cause: Cause::Manifest,
-        reason: String::new(),
-        findings,
-        before: None,
-        desired: Fields::new(),
-        protect: None,
-        resumes: None,
-    }
+    Delta { findings, ..Delta::about(address.clone(), normalise_key(address.name.as_str())) }
 }

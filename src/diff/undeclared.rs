@@ -246,19 +246,5 @@ fn taken_away(before: &Fields) -> Vec<super::FieldChange> {
 }
 
 pub(super) fn blank(row: &LedgerRow) -> Delta {
-    Delta {
-        address: row.address.clone(),
-        previous: None,
-        key: row.key.clone(),
-        id: row.id.clone(),
-        actions: Vec::new(),
-        fields: Vec::new(),
-        cause: Cause::Manifest,
-        reason: String::new(),
-        findings: Vec::new(),
-        before: None,
-        desired: Fields::new(),
-        protect: None,
-        resumes: None,
-    }
+    Delta { id: row.id.clone(), ..Delta::about(row.address.clone(), row.key.clone()) }
 }

@@ -36,5 +36,6 @@ codes! {
     NO_MANIFESTS = "M039", "A folder, or everything that was given, has no manifests", "check the path; files end in .yaml, .yml or .json";
     TENANT_RENAMED = "M040", "An organization names former names", "a tenant keeps its name, which its portals know it by: keep the name, and change `displayName` instead";
     MSP_OFFBOARDED = "M041", "The MSP itself is marked as offboarded", "take `offboard` out: it would take the access of the MSP's own technicians away";
+    OFFBOARDED_IS_REACHED = "M042", "Something of the MSP still reaches into an organization that is offboarded", "take the organization out of it, if the MSP's own people and connections are to go as well";
     MORE_PROBLEMS = "M099", "More problems than are shown", "correct the ones shown first";
 }

@@ -16,7 +16,7 @@ use super::lower::{Lowered, Stub};
 use super::problem::Findings;
 use crate::diagnostic::codes::manifest as codes;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::kind::Placement;
+use crate::model::kind::{Placement, Sense};
 use crate::model::{Kind, Mark, Name, PortalSpec, Resource, SourceId, Sources, Tenant, TenantName, Value};
 
 /// The state of a run, worked out.
@@ -61,6 +61,7 @@ pub(crate) fn resolve(
     }
     unique::check(&tenants, &mut found);
     no_target(&tenants, &mut found);
+    reached_though_offboarded(&tenants, &mut found);
     let portals = portals.into_iter().map(|p| PortalSpec::from_fields(p.address.name, &p.fields, Some(p.source))).collect();
     places::report(found, sources, text, &mut lowered.findings);
     Resolved { tenants, portals, findings: lowered.findings }
@@ -166,6 +167,18 @@ fn undeclared(tenants: &BTreeMap<TenantName, Tenant>, organizations: &BTreeMap<N
             located.diagnostic.detail = format!("{} resources name it", tenant.resources.len());
         }
         found.push(located);
+    }
+}
+
+/// `offboard` takes the access of an organization's own people away. What the MSP shares and delegates is declared elsewhere, and stays.
+fn reached_though_offboarded(tenants: &BTreeMap<TenantName, Tenant>, found: &mut Vec<Located>) {
+    for resource in tenants.values().flat_map(|t| &t.resources) {
+        let shares = resource.def().with_sense(Sense::Share).filter_map(|(id, _)| resource.fields.get(id)?.as_list());
+        let names = shares.flatten().filter_map(Value::as_text).filter_map(|name| Name::new(name).ok());
+        for name in names.filter(|name| tenants.get(name).is_some_and(Tenant::offboarded)) {
+            let summary = format!("{name} is offboarded, and {} still reaches it", resource.address);
+            found.push(Located::warning(codes::OFFBOARDED_IS_REACHED, summary, resource.source, resource.mark).about(resource));
+        }
     }
 }
 

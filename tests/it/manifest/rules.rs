@@ -280,6 +280,14 @@ fn the_msp_is_never_offboarded() {
     fine(&acme("offboard: true"));
 }
 
+#[test]
+fn what_still_reaches_an_offboarded_organization_is_said() {
+    let integration = |with: &str| document("Integration", "mail", &format!("organization: msp\ntype: smtp\nsharedWith: {with}"));
+    let (acme, msp) = (acme("offboard: true"), document("Organization", "msp", "displayName: We"));
+    refused(&format!("{acme}{msp}{}", integration("{names: [acme]}")), &[("M042", "msp/integration/mail still reaches it")]);
+    fine(&format!("{acme}{msp}{}", integration("{names: []}")));
+}
+
 /// The diagnostics of an integration with these settings.
 fn settings(settings: &str) -> tenantry::manifest::Loaded {
     load(&[("acme.yaml", &acme(&format!("integrations:\n- name: x\n  type: x\n  settings:\n    {}", settings.replace('\n', "\n    "))))])
