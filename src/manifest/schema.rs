@@ -178,6 +178,7 @@ fn type_schema(ty: &FieldType) -> Json {
             json!({ "type": "string", "maxLength": EMAIL_MAX, "pattern": pattern })
         }
         FieldType::DomainName => json!({ "type": "string", "maxLength": DOMAIN_MAX + 1, "pattern": format!("^{LABEL}(\\.{LABEL})+\\.?$") }),
+        FieldType::Time => json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" }),
         FieldType::Date => json!({ "type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
         FieldType::Url => json!({ "type": "string", "maxLength": URL_MAX, "pattern": "^https?://[^/?#@\\s]+([/?#]\\S*)?$" }),
         FieldType::Ref(_) => json!({ "type": "string", "maxLength": 200, "pattern": TEXT }),

@@ -51,6 +51,13 @@ pub(crate) fn date(text: &str) -> Option<String> {
     day.flatten().is_none().then(|| format!("`{}` is not a day of the calendar in the form YYYY-MM-DD", shown(text)))
 }
 
+/// A time of day, `HH:MM`, from 00:00 to 23:59.
+pub(crate) fn time(text: &str) -> Option<String> {
+    let number = |t: &str| (t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u8>().ok()).flatten();
+    let fine = text.split_once(':').is_some_and(|(h, m)| number(h).is_some_and(|h| h < 24) && number(m).is_some_and(|m| m < 60));
+    (!fine).then(|| format!("`{}` is no time of day in the form HH:MM, from 00:00 to 23:59", shown(text)))
+}
+
 /// An `http://` or `https://` address with a host, and without credentials.
 pub(crate) fn url(text: &str) -> Option<String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));

@@ -49,7 +49,13 @@ fn value(cx: &mut Cx<'_, '_>, ty: &'static FieldType, node: &Node<'_>, place: Pl
             Value::Integer(*i)
         }
         (
-            FieldType::Text(_) | FieldType::Enum(_) | FieldType::Email | FieldType::DomainName | FieldType::Date | FieldType::Url,
+            FieldType::Text(_)
+            | FieldType::Enum(_)
+            | FieldType::Email
+            | FieldType::DomainName
+            | FieldType::Date
+            | FieldType::Time
+            | FieldType::Url,
             Data::Text(t),
         ) => text(cx, ty, t, place, path)?,
         (FieldType::Ref(_), Data::Text(t)) => text(cx, &FieldType::Text(200), t, place, path)?,
@@ -71,6 +77,7 @@ fn wrong_type(cx: &mut Cx<'_, '_>, ty: &FieldType, node: &Node<'_>, place: Place
             | FieldType::Email
             | FieldType::DomainName
             | FieldType::Date
+            | FieldType::Time
             | FieldType::Url
             | FieldType::Ref(_)
     );
@@ -106,6 +113,7 @@ fn text(cx: &mut Cx<'_, '_>, ty: &FieldType, text: &str, place: Place, path: &st
         FieldType::Email => format::email(text),
         FieldType::DomainName => format::domain_name(text),
         FieldType::Date => format::date(text),
+        FieldType::Time => format::time(text),
         FieldType::Url if format::url_has_credentials(text) => {
             cx.problems.hide(place);
             cx.problems

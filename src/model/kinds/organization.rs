@@ -49,7 +49,7 @@ pub static ORGANIZATION: KindDef = KindDef {
 static WINDOW: FieldType = FieldType::Record(&[
     FieldDef::new("days", FieldType::Set(&FieldType::Enum(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"])), "Days of the week")
         .required(),
-    FieldDef::new("from", FieldType::Text(5), "Start, HH:MM").required(),
-    FieldDef::new("to", FieldType::Text(5), "End, HH:MM").required(),
+    FieldDef::new("from", FieldType::Time, "Start, HH:MM").required(),
+    FieldDef::new("to", FieldType::Time, "End, HH:MM").required(),
     FieldDef::new("timezone", FieldType::Text(64), "IANA time zone, such as Europe/Berlin"),
 ]);

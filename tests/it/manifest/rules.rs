@@ -281,6 +281,15 @@ fn the_msp_is_never_offboarded() {
 }
 
 #[test]
+fn a_window_has_times_of_the_day() {
+    let window = |from: &str, to: &str| acme(&format!("doNotDisturb:\n- days: [sat]\n  from: \"{from}\"\n  to: \"{to}\""));
+    fine(&window("00:00", "23:59"));
+    for wrong in ["24:00", "25:99", "7:30", "0730", "07:60", "ab:cd"] {
+        refused(&window(wrong, "08:00"), &[("M017", "is no time of day")]);
+    }
+}
+
+#[test]
 fn what_still_reaches_an_offboarded_organization_is_said() {
     let integration = |with: &str| document("Integration", "mail", &format!("organization: msp\ntype: smtp\nsharedWith: {with}"));
     let (acme, msp) = (acme("offboard: true"), document("Organization", "msp", "displayName: We"));

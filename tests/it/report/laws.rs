@@ -51,7 +51,7 @@ fn slug() -> impl Strategy<Value = Name> {
 /// A value in the one form of its type.
 fn value(ty: &'static FieldType) -> BoxedStrategy<Value> {
     let strategy = match ty {
-        FieldType::Text(_) | FieldType::Url | FieldType::Date => wild().prop_map(Value::text).boxed(),
+        FieldType::Text(_) | FieldType::Url | FieldType::Date | FieldType::Time => wild().prop_map(Value::text).boxed(),
         FieldType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         FieldType::Integer(min, max) => (*min..=*max).prop_map(Value::Integer).boxed(),
         FieldType::Enum(words) => prop::sample::select(words.to_vec()).prop_map(Value::text).boxed(),
