@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Change, Consequences};
 use crate::model::kind::{Bearing, Sense};
+use crate::model::live::normalise_key;
 use crate::model::{FieldId, Fields, Kind, KindDef, Resource, Tenant, Value};
 
 /// A resource that references name, by kind and name.
@@ -33,7 +34,7 @@ impl Reach {
             return reach;
         }
         for person in resources().filter(|r| is_person(r.def())) {
-            let key = person.natural_key().to_lowercase();
+            let key = normalise_key(person.natural_key()).to_string();
             let behind = references(person.def(), &person.fields).into_iter().chain([itself(person)]);
             behind.for_each(|named| reach.people.entry(named).or_default().extend([key.clone()]));
         }

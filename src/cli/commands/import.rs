@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::cli::output::counted;
 use crate::cli::session::{self, Session};
 use crate::engine::import::{self, Imported};
 use crate::engine::{Scope, Served};
-use crate::ledger::{Holder, LedgerRead, Write};
+use crate::ledger::{Holder, Ledger, LedgerRead, Write};
 use crate::manifest;
 use crate::model::{PortalName, TenantName};
 use crate::portal::{PortalError, TenantKey};
@@ -42,13 +43,13 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
     let chosen: Vec<_> = all.iter().filter(|t| wanted.tenant(&t.name)).cloned().collect();
     let live = served.observe.read(&chosen).await.map_err(unread)?;
     let to_stdout = args.into == Path::new("-");
-    // Written to, the ledger has an identity, which says whose marks are ours.
-    let identity = if to_stdout { None } else { Some(session.ledger_for_writing().await?.identity().await?) };
-    let ledger = session.ledger().await?;
-    let identity = match identity {
-        Some(identity) => identity,
-        None => ledger.identity().await?,
+    // Opened for writing, the ledger has an identity, which says whose marks are ours.
+    let writing = if to_stdout { None } else { Some(session.ledger_for_writing().await?) };
+    let ledger: Arc<dyn LedgerRead> = match &writing {
+        Some(ledger) => Arc::clone(ledger) as Arc<dyn LedgerRead>,
+        None => session.ledger().await?,
     };
+    let identity = ledger.identity().await?;
     let names: Vec<_> = chosen.iter().map(|t| t.name.clone()).collect();
     let states = ledger.read(&served.spec.name, &names).await?;
     let organizations: BTreeMap<Box<str>, TenantName> = all.iter().filter_map(|t| Some((t.id.clone()?, t.name.clone()))).collect();
@@ -59,20 +60,20 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
         imported.push((key, one));
     }
     imported.retain(|(_, one)| !one.resources.is_empty());
-    if to_stdout {
+    let Some(writing) = writing else {
         for (at, (key, one)) in imported.iter().enumerate() {
             let separator = if at == 0 { "" } else { "---\n" };
             face.output.data(&format!("{separator}{}", manifest::write_tenant(&key.name, &one.resources)));
         }
         return Ok(Exit::Success);
-    }
+    };
     let written = imported.len();
     if written == 0 {
         face.output.note("The portal has nothing that could be imported: nothing was written.");
         return Ok(Exit::Success);
     }
     write_files(args, &imported)?;
-    record(&session, &served.spec.name, imported).await?;
+    record(writing.as_ref(), &served.spec.name, imported).await?;
     let files = counted(written, "file");
     face.output.note(&format!("Wrote {files} to {}; what they declare is recorded as adopted.", args.into.display()));
     face.output.note(&format!("Now read them, then: {}", next(args)));
@@ -115,12 +116,11 @@ fn write_files(args: &ImportArgs, imported: &[(&TenantKey, Imported)]) -> Result
 }
 
 /// Records what is not ours yet; what is ours stays as it is.
-async fn record(session: &Session, portal: &PortalName, imported: Vec<(&TenantKey, Imported)>) -> Result<(), Failure> {
-    let ledger = session.ledger_for_writing().await?;
+async fn record(ledger: &dyn Ledger, portal: &PortalName, imported: Vec<(&TenantKey, Imported)>) -> Result<(), Failure> {
     let tenants: Vec<_> = imported.iter().map(|(key, _)| key.name.clone()).collect();
     let units: Vec<_> = tenants.iter().map(|t| (portal.clone(), t.clone())).collect();
     let lock = ledger.lock(&units, &Holder::current("import"), Timestamp::now(), LEASE).await?;
-    let states = LedgerRead::read(ledger.as_ref(), portal, &tenants).await?;
+    let states = LedgerRead::read(ledger, portal, &tenants).await?;
     let mut writes = Vec::new();
     for ((_, one), state) in imported.into_iter().zip(&states) {
         let known = |id: &Option<Box<str>>| state.rows.values().any(|r| r.id == *id);
