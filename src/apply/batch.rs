@@ -279,7 +279,7 @@ fn settle(
             }
             "done".to_owned()
         }
-        Ok(Done::Pending { waits_for }) => {
+        Ok(Done::Pending { waits_for, work: _ }) => {
             writes.extend(unknown());
             let word = format!("pending: {waits_for}");
             doing.result = Some(OutcomeResult::Pending { waits_for });

@@ -7,7 +7,7 @@ use crate::diff;
 use crate::model::kind::Placement;
 use crate::model::{Address, Digest, FieldId, Fields, IntentAction, KindCapability, PortalName, TenantName, Value};
 use crate::plan::Change;
-use crate::portal::{Call, Execute};
+use crate::portal::{Call, CallContext, Execute};
 
 /// A call and what the ledger needs to know of it.
 pub(super) struct Prepared {
@@ -91,6 +91,11 @@ fn fill(
         IntentAction::Update => change.fields.iter().map(|f| f.field).collect(),
         IntentAction::Delete | IntentAction::Resend => Vec::new(),
     };
+    let named_before = before(change, action);
+    let before = before_with_ids(context.knowledge, portal, change, &named_before);
+    let around = capabilities.context.then(|| context.knowledge.around(context.world, portal, &change.address.tenant));
+    let named = || if action == IntentAction::Delete { Fields::new() } else { change.desired.clone() };
+    let around = around.map(|around| Box::new(CallContext { around, named: named(), named_before, answered: None }));
     let mut secrets = Vec::new();
     let mut macs = Vec::new();
     for (field, value) in changed.iter().filter_map(|id| Some((*id, desired.get(*id)?))) {
@@ -117,8 +122,45 @@ fn fill(
         changed,
         secrets,
         carries: Vec::new(),
+        before,
+        context: around,
     };
     Ok((call, macs))
+}
+
+/// What the portal had of what differs, by name; nothing for a creation.
+fn before(change: &Change, action: IntentAction) -> Fields {
+    let mut fields = Fields::new();
+    let shown = change.fields.iter().filter(|_| action != IntentAction::Create);
+    for (field, value) in shown.filter_map(|f| Some((f.field, f.before.clone()?))) {
+        fields.set(field, value);
+    }
+    fields
+}
+
+/// The same with ids. What has no name here is an id already.
+fn before_with_ids(knowledge: &Knowledge, portal: &PortalName, change: &Change, named: &Fields) -> Fields {
+    let def = change.address.kind.def();
+    let mut fields = Fields::new();
+    for (id, value) in named.iter() {
+        let one = |kind, value: &Value| {
+            let target = diff::targets(&change.address, kind, value).into_iter().next();
+            target.and_then(|a| known(knowledge, portal, &a)).map_or_else(|| value.clone(), Value::text)
+        };
+        let value = match (def.field(id).ty.refers_to(), value) {
+            (None, value) => value.clone(),
+            (Some(kind), Value::List(items)) => Value::List(items.iter().map(|v| one(kind, v)).collect()),
+            (Some(kind), value) => one(kind, value),
+        };
+        fields.set(id, value);
+    }
+    fields
+}
+
+/// The id of something that a call refers to.
+fn known(knowledge: &Knowledge, portal: &PortalName, target: &Address) -> Option<Box<str>> {
+    let tenant = target.kind.def().placement == Placement::Tenant;
+    knowledge.reference(portal, target).or_else(|| tenant.then(|| tenant_in(knowledge, portal, &target.tenant)).flatten())
 }
 
 /// The id of a change's tenant; what makes the tenant itself has none yet, though one that is gone had.
@@ -158,10 +200,7 @@ fn with_ids<'a>(
                 return Ok(Some(Value::text(name)));
             }
             let target = diff::targets(&change.address, kind, value).into_iter().next();
-            let found = target.as_ref().and_then(|a| {
-                let tenant = a.kind.def().placement == Placement::Tenant;
-                knowledge.reference(portal, a).or_else(|| tenant.then(|| tenant_in(knowledge, portal, &a.tenant)).flatten())
-            });
+            let found = target.as_ref().and_then(|a| known(knowledge, portal, a));
             match (found, target) {
                 (Some(id), _) => Ok(Some(Value::text(id))),
                 // What rides on its carrier's call is made before what it refers to; the rest is written once that exists.

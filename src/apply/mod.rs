@@ -17,7 +17,7 @@ mod uncertain;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -31,9 +31,9 @@ pub use outcome::{Outcome, OutcomeResult, RunReport};
 use crate::ledger::{Ledger, LedgerError, LockId, Write};
 use crate::model::kind::Placement;
 use crate::model::ledger::Attestation;
-use crate::model::{Address, Digest, LedgerRow, PortalName, TenantName};
+use crate::model::{Address, Desired, Digest, LedgerRow, PortalName, TenantName};
 use crate::plan::{Approved, Plan, Unit};
-use crate::portal::Execute;
+use crate::portal::{Around, Execute};
 use crate::secrets::SecretReader;
 use schedule::Schedule;
 
@@ -42,6 +42,8 @@ pub type Mac<'a> = &'a (dyn Fn(&[(&str, &SecretString)]) -> Digest + Sync);
 
 /// Everything that apply acts on and with.
 pub struct World<'a> {
+    /// What is declared in the plan's scope.
+    pub desired: &'a Desired,
     /// The portals, open for writing, with the most requests at once.
     pub portals: &'a BTreeMap<PortalName, (Arc<dyn Execute>, usize)>,
     /// The ledger.
@@ -257,6 +259,9 @@ pub(crate) struct Knowledge {
     rows: Mutex<HashMap<(PortalName, Address), LedgerRow>>,
     records: HashMap<(PortalName, Address), Attestation>,
     tenants: HashMap<(PortalName, TenantName), Box<str>>,
+    /// What calls are told of their tenants.
+    around: Mutex<HashMap<(PortalName, TenantName), Arc<Around>>>,
+    organizations: OnceLock<Arc<BTreeMap<TenantName, Box<str>>>>,
     /// Ids of tenants that this run made: what was read before them is of those that were gone.
     made: Mutex<HashMap<(PortalName, TenantName), Box<str>>>,
 }
@@ -282,7 +287,19 @@ impl Knowledge {
                 records.extend(state.attestations.into_iter().map(|(address, record)| ((portal.clone(), address), record)));
             }
         }
-        Ok(Self { rows: Mutex::new(rows), records, tenants, made: Mutex::default() })
+        Ok(Self { rows: Mutex::new(rows), records, tenants, ..Self::default() })
+    }
+
+    /// What the calls of a tenant are told of it; made once.
+    fn around(&self, world: &World<'_>, portal: &PortalName, tenant: &TenantName) -> Arc<Around> {
+        let mut known = self.around.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let organizations = self.organizations.get_or_init(|| Arc::new(world.desired.organization_names()));
+            let account = world.desired.portals.iter().find(|p| p.name == *portal).map(|p| p.account.clone());
+            let declared = world.desired.tenants.get(tenant).cloned();
+            Arc::new(Around { tenant: declared, organizations: Arc::clone(organizations), account: account.unwrap_or_default() })
+        };
+        Arc::clone(known.entry((portal.clone(), tenant.clone())).or_insert_with(make))
     }
 
     fn row(&self, portal: &PortalName, address: &Address) -> Option<LedgerRow> {

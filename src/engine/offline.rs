@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::model::portal_spec::Unsupported;
-use crate::model::rule::{Conduct, Subject};
+use crate::model::rule::{Conduct, Subject, Verdict};
 use crate::model::{Capabilities, Desired, FieldSupport, IntentAction, PortalSpec, Resource, Tenant, TenantName};
 
 /// Checks everything that is declared for a portal, as if it were about to be made.
@@ -36,7 +36,10 @@ fn of_resource(
     };
     let broken = conduct.violations(&subject).into_iter().map(|v| {
         let summary = format!("portal {}: {}: {}", portal.name, v.rule, v.message);
-        if v.refuses { Diagnostic::error(codes::run::RULE_REFUSES, summary) } else { Diagnostic::warning(codes::run::RULE_WARNS, summary) }
+        match v.verdict {
+            Verdict::Refuses => Diagnostic::error(codes::run::RULE_REFUSES, summary),
+            Verdict::Warns | Verdict::LeavesOut => Diagnostic::warning(codes::run::RULE_WARNS, summary),
+        }
     });
     let lacking = unsupported(portal, capabilities, resource).into_iter().map(|what| match portal.unsupported {
         Unsupported::Error => Diagnostic::error(codes::run::UNSUPPORTED, what),

@@ -34,6 +34,8 @@ pub enum FieldSupport {
     WriteOnly,
     /// Takes it at creation, shows it, never changes it: another value needs a replacement.
     Immutable,
+    /// Has it, and no call sets it: a technician does, after whatever else makes the object. Never shown by a call.
+    Technician,
     /// Has no such field.
     Unsupported,
 }
@@ -103,6 +105,8 @@ pub struct Capabilities {
     pub consistency_window: Duration,
     /// Most changes that one request carries.
     pub batch: usize,
+    /// Whether its calls need to know what is around them: true for drivers that follow a profile's mappings and screens.
+    pub context: bool,
 }
 
 impl Capabilities {

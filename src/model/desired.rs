@@ -155,6 +155,15 @@ impl Desired {
         self.tenants.get(&address.tenant)?.get(address.kind, &address.name)
     }
 
+    /// The names by which people know the declared organizations.
+    pub fn organization_names(&self) -> BTreeMap<TenantName, Box<str>> {
+        let shown = |organization: &Resource| {
+            let (id, _) = organization.def().field_named("displayName")?;
+            organization.fields.get(id).and_then(Value::as_text).map(Box::from)
+        };
+        self.tenants.iter().filter_map(|(name, tenant)| Some((name.clone(), tenant.organization().and_then(shown)?))).collect()
+    }
+
     /// All resources, by tenant, kind and name.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
         self.tenants.values().flat_map(|t| &t.resources)

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::name::Address;
 use super::value::Value;
+use super::work_order::{Observation, WorkItem};
 
 /// The first 128 bits of a SHA-256: enough that nobody finds a second value for a field.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +61,19 @@ impl std::fmt::Debug for Digest {
     }
 }
 
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("a digest has 32 hexadecimal digits"))
+    }
+}
+
 /// How an object became ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,7 +85,7 @@ pub enum Origin {
 }
 
 /// One object that is ours in one portal. Field paths key the digests, so that a ledger outlives a change of the tables.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerRow {
     /// Its address.
     pub address: Address,
@@ -178,4 +192,8 @@ pub struct LedgerState {
     pub attestations: BTreeMap<Address, Attestation>,
     /// Newest first.
     pub tombstones: Vec<Tombstone>,
+    /// Items of work orders by the intent that they keep open; the closed ones are not here.
+    pub work: BTreeMap<Box<str>, WorkItem>,
+    /// What the portal was last seen to show of the tenant beside what is declared, by name.
+    pub observed: BTreeMap<Box<str>, Observation>,
 }

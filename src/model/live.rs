@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::kind::{Kind, KindDef};
 use super::value::Fields;
+use super::work_order::Observation;
 
 /// How far a collection can be believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,8 @@ impl Collection {
 pub struct LiveTenant {
     /// By kind.
     pub collections: BTreeMap<Kind, Collection>,
+    /// What the portal shows of the tenant beside what is declared, by the names that its profile gives.
+    pub observed: BTreeMap<Box<str>, Observation>,
 }
 
 impl LiveTenant {

@@ -15,6 +15,7 @@ pub mod portal_spec;
 pub mod rule;
 pub mod secret;
 pub mod value;
+pub mod work_order;
 
 pub use capability::{Capabilities, FieldSupport, KeyScope, KindCapability, Performer, Readability};
 pub use desired::{Desired, Mark, Meta, Resource, SourceId, Sources, Tenant};
@@ -25,3 +26,4 @@ pub use name::{Address, MSP, Name, NameError, PortalName, TenantName};
 pub use portal_spec::PortalSpec;
 pub use secret::{CUSTOMERS_VARIABLES, SecretRef, SecretSource};
 pub use value::{Fields, Value};
+pub use work_order::{Observation, WorkItem, WorkState};

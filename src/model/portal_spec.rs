@@ -85,6 +85,19 @@ pub struct Account {
     pub add_ons: Vec<String>,
 }
 
+/// How work orders are given out, and how long what comes back is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkOrders {
+    /// The technician who gets them.
+    pub assignee: Option<String>,
+    /// The label of an organization that names its technician, in place of [`Self::assignee`].
+    pub assignee_label: Option<String>,
+    /// Days until one is due.
+    pub due_after_days: u64,
+    /// Days for which a technician's record is believed.
+    pub believed_for_days: u64,
+}
+
 /// One portal of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortalSpec {
@@ -108,6 +121,8 @@ pub struct PortalSpec {
     pub adoption: AdoptionPolicy,
     /// For fields the portal lacks.
     pub unsupported: Unsupported,
+    /// For what a technician does.
+    pub work_orders: WorkOrders,
     /// How much a plan may do.
     pub limits: Limits,
     /// Most requests in a minute; 0: no limit.
@@ -179,6 +194,13 @@ impl PortalSpec {
                 Some("Warning") => Unsupported::Warning,
                 Some("Ignore") => Unsupported::Ignore,
                 _ => Unsupported::Error,
+            },
+            work_orders: WorkOrders {
+                assignee: text("workOrders.assignee"),
+                assignee_label: text("workOrders.assigneeLabel"),
+                due_after_days: count("workOrders.dueAfterDays", 7),
+                // A quarter: as long as an MSP's own reviews of access are apart.
+                believed_for_days: count("workOrders.believedForDays", 90),
             },
             limits: Limits {
                 max_deletes_per_kind: count("limits.maxDeletesPerKind", limits.max_deletes_per_kind),

@@ -51,13 +51,24 @@ pub struct Subject<'a> {
     pub account: &'a Account,
 }
 
+/// What becomes of a change that breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is refused.
+    Refuses,
+    /// It is made, and a person is told.
+    Warns,
+    /// It is not made, and a person is told why: the portal brings it about by itself.
+    LeavesOut,
+}
+
 /// A rule that a change breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The rule's ID, such as `ITC-3`.
     pub rule: String,
-    /// True: the change is refused; false: a warning.
-    pub refuses: bool,
+    /// What becomes of the change.
+    pub verdict: Verdict,
     /// What is wrong and what to do, in words for a technician.
     pub message: String,
 }

@@ -8,7 +8,7 @@ use super::reach::Reach;
 use super::{Action, Change, Consequences, Facts, Finding, Source, Unit};
 use crate::diff::{Delta, Input, TenantDiff};
 use crate::model::kind::{Bearing, Sense};
-use crate::model::rule::{Conduct, Effect, Subject};
+use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
 use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Performer, Sources, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
@@ -71,6 +71,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
     let declared = input.desired.and_then(|t| t.get(address.kind, &address.name));
     let mut effects = BTreeSet::new();
     let mut performer = Performer::Call;
+    let mut left_out = false;
     for intended in intents(&actions) {
         let who = performer_of(input, address.kind, intended);
         performer = worse(performer, who);
@@ -87,10 +88,14 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
             account: &input.portal.account,
         };
         effects.extend(conduct.effects(&subject));
-        let broken = conduct.violations(&subject).into_iter();
-        findings.extend(broken.map(|v| Finding::Rule { rule: v.rule, message: v.message, refuses: v.refuses }));
+        let broken = conduct.violations(&subject);
+        left_out |= broken.iter().any(|v| v.verdict == Verdict::LeavesOut);
+        let refuses = |v: &Violation| v.verdict == Verdict::Refuses;
+        findings.extend(broken.into_iter().map(|v| Finding::Rule { refuses: refuses(&v), rule: v.rule, message: v.message }));
     }
-    if performer == Performer::Technician {
+    // The portal brings it about by itself: nothing is done, and the findings say why.
+    let (actions, fields, mut effects) = if left_out { <_>::default() } else { (actions, fields, effects) };
+    if performer == Performer::Technician && !left_out {
         effects.insert(Effect::Technician);
     }
     let source = declared.map(|r| Source {

@@ -9,13 +9,18 @@ pub mod embedded;
 pub mod profile;
 mod routed;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 
 use crate::model::ledger::IntentAction;
 use crate::model::live::KeyHolder;
+use crate::model::portal_spec::Account;
 use crate::model::rule::Conduct;
-use crate::model::{Address, Capabilities, FieldId, Fields, Kind, LiveObject, LiveTenant, TenantName};
+use crate::model::work_order::Instructions;
+use crate::model::{Address, Capabilities, FieldId, Fields, Kind, LiveObject, LiveTenant, Tenant, TenantName};
 
 /// Reads a portal.
 #[async_trait]
@@ -87,6 +92,43 @@ pub struct Call {
     pub secrets: Vec<(FieldId, Box<str>, SecretString)>,
     /// Creations that this call makes as well (an organization's first administrator).
     pub carries: Vec<Call>,
+    /// What the portal had of `changed` when it was planned; references hold ids where they are known.
+    pub before: Fields,
+    /// What is around it; `None` where [`Capabilities::context`] does not ask for it.
+    pub context: Option<Box<CallContext>>,
+}
+
+/// What is around a call, for drivers that follow a profile: its expressions and its screens speak of more than one object.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// What all calls of a tenant share.
+    pub around: Arc<Around>,
+    /// [`Call::desired`] with references by name, as `self` has them in rules.
+    pub named: Fields,
+    /// [`Call::before`] with references by name where they are known.
+    pub named_before: Fields,
+    /// What a person answered to an earlier part of this very call.
+    pub answered: Option<Answered>,
+}
+
+/// What all calls of a tenant in one portal share.
+#[derive(Debug, Clone)]
+pub struct Around {
+    /// What is declared of the tenant; `None`: nothing any more.
+    pub tenant: Option<Tenant>,
+    /// The names that people see of all declared organizations.
+    pub organizations: Arc<BTreeMap<TenantName, Box<str>>>,
+    /// The MSP's own account in the portal.
+    pub account: Account,
+}
+
+/// What a person answered to an earlier part of a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// What the driver learnt before the person's turn.
+    pub learnt: BTreeMap<String, String>,
+    /// What the person brought back.
+    pub evidence: BTreeMap<String, String>,
 }
 
 /// What a call brought about.
@@ -105,7 +147,20 @@ pub enum Done {
     Pending {
         /// What it waits for.
         waits_for: String,
+        /// What a technician is to do; `None`: nobody has to do anything but wait.
+        work: Option<Box<Work>>,
     },
+}
+
+/// What a technician is to do for a call, as its driver says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// Screens, values and what to bring back.
+    pub instructions: Instructions,
+    /// What the driver learnt so far and needs again: it comes back in [`Answered::learnt`].
+    pub learnt: BTreeMap<String, String>,
+    /// True: calls follow once this is confirmed; false: then it is done.
+    pub calls_follow: bool,
 }
 
 /// Why a call has no effect, or none that is known. Sorted by what the caller does about it.

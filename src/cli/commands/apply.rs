@@ -207,6 +207,7 @@ async fn carry_out(
     let run = Run { who: Holder::current("apply").who, ticket: args.ticket.clone(), approval };
     let watch = Watch::new(&face.output, args.planning.show.json, approved);
     let world = World {
+        desired: &at.session.desired,
         portals: &writers,
         ledger: at.ledger,
         lock: at.lock,

@@ -95,6 +95,7 @@ const fn support(support: FieldSupport) -> &'static str {
         FieldSupport::Full => "full",
         FieldSupport::WriteOnly => "write-only",
         FieldSupport::Immutable => "immutable",
+        FieldSupport::Technician => "technician",
         FieldSupport::Unsupported => "unsupported",
     }
 }

@@ -22,6 +22,8 @@ pub(super) fn states(connection: &mut Connection, portal: &PortalName, tenants: 
     let mut states = Vec::with_capacity(tenants.len());
     for tenant in tenants {
         states.push(LedgerState {
+            work: std::collections::BTreeMap::new(),
+            observed: std::collections::BTreeMap::new(),
             rows: rows(&tx, portal, tenant, &installation)?.into_iter().map(|row| (row.address.clone(), row)).collect(),
             intents: intents(&tx, portal, tenant)?,
             attestations: attestations(&tx, portal, tenant)?.into_iter().map(|a| (a.address.clone(), a)).collect(),

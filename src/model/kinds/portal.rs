@@ -57,6 +57,18 @@ pub static PORTAL: KindDef = KindDef {
         FieldDef::new("limits.maxDeletePercent", PERCENT, "Most deletions of what we own of a kind in a tenant, in percent; default 30"),
         FieldDef::new("limits.deleteFloor", COUNT, "So many deletions of a kind are never too large a share; default 2"),
         FieldDef::new("limits.minAdministrators", COUNT, "Administrators that each tenant keeps; default 1"),
+        FieldDef::new("workOrders.assignee", LINE, "The technician who gets this portal's work orders"),
+        FieldDef::new(
+            "workOrders.assigneeLabel",
+            LINE,
+            "The label of an organization that names its technician; where it is not set, workOrders.assignee",
+        ),
+        FieldDef::new("workOrders.dueAfterDays", FieldType::Integer(0, 365), "Days until a work order is due; default 7"),
+        FieldDef::new(
+            "workOrders.believedForDays",
+            FieldType::Integer(1, 3650),
+            "Days for which a technician's record of what is in the portal is believed; default 90",
+        ),
         FieldDef::new("budget.requestsPerMinute", COUNT, "Most requests in a minute; 0: no limit"),
         FieldDef::new("budget.parallelism", FieldType::Integer(1, 1000), "Most requests at once; default 10"),
     ],

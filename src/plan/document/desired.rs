@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use crate::model::desired::{Mark, Meta};
 use crate::model::kind::Placement;
 use crate::model::kinds::PORTAL;
-use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy, Limits, PortalSpec, Unsupported};
+use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy, Limits, PortalSpec, Unsupported, WorkOrders};
 use crate::model::{
     Address, Desired, Fields, Kind, Name, PortalName, Resource, SecretSource, SourceId, Sources, Tenant, TenantName, Value,
 };
@@ -263,6 +263,7 @@ fn portal_fields(portal: &PortalSpec) -> Fields {
         delete_members,
         adoption,
         unsupported,
+        work_orders,
         limits,
         requests_per_minute,
         parallelism,
@@ -298,6 +299,11 @@ fn portal_fields(portal: &PortalSpec) -> Fields {
         Unsupported::Ignore => "Ignore",
     };
     set("unsupported", Some(Value::text(word)));
+    let WorkOrders { assignee, assignee_label, due_after_days, believed_for_days } = work_orders;
+    set("workOrders.assignee", text(assignee));
+    set("workOrders.assigneeLabel", text(assignee_label));
+    set("workOrders.dueAfterDays", count(*due_after_days));
+    set("workOrders.believedForDays", count(*believed_for_days));
     set("limits.maxDeletesPerKind", count(*max_deletes_per_kind));
     set("limits.maxDeletesPerTenant", count(*max_deletes_per_tenant));
     set("limits.maxDeletesPerRun", count(*max_deletes_per_run));

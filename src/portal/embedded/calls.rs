@@ -228,6 +228,7 @@ fn take(capability: &KindCapability, def: &KindDef, id: FieldId, value: Value, i
     match capability.field(id) {
         FieldSupport::Unsupported => refused(format!("{} has no field {}", def.noun, field.path)),
         FieldSupport::WriteOnly => Ok(()),
+        FieldSupport::Technician => refused(format!("{} of a {} is set by a technician", field.path, def.noun)),
         // Secrets come beside the fields, and are not kept.
         _ if field.ty.is_secret() => Ok(()),
         FieldSupport::Full | FieldSupport::Immutable => match field.ty.normalise(value) {

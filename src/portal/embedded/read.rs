@@ -85,7 +85,7 @@ impl Reader {
             };
             (*kind, Collection { completeness, objects: Vec::new() })
         });
-        LiveTenant { collections: collections.collect::<BTreeMap<_, _>>() }
+        LiveTenant { collections: collections.collect::<BTreeMap<_, _>>(), ..LiveTenant::default() }
     }
 }
 

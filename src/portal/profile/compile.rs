@@ -9,11 +9,13 @@ use std::time::Duration;
 use serde_saphyr::{Location, Spanned};
 
 use super::cel::{CompileError, Expression, VARIABLES};
-use super::document::{Action, Document, EffectSection, KindSection, Perform, Read, RuleSection, Severity, Source};
+use super::document::{Action, Document, EffectSection, KindSection, Perform, Read, RuleSection, Severity};
 use super::message::Template;
 use super::{Applicable, EffectRule, Message, Profile, Rule, paths};
 use crate::diagnostic::{Code, Diagnostic, Range, codes::portal as codes};
 use crate::model::kind::Placement;
+use crate::model::rule::Verdict;
+use crate::model::work_order::Provenance;
 use crate::model::{Capabilities, IntentAction, Kind, KindCapability, Name};
 
 /// Most rules and effects of a profile: each change is held against those of its kind and action.
@@ -54,6 +56,7 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         idempotent: document.limits.idempotent,
         consistency_window: window(&document, &mut problems),
         batch: batch(&document, &mut problems),
+        context: document.driver.value != "embedded" || !drivers.is_empty(),
     };
     if !problems.found.is_empty() {
         problems.found.sort_by(|a, b| a.range.cmp(&b.range));
@@ -252,8 +255,13 @@ fn rule(section: &Spanned<RuleSection>, named: &[Kind], compiled: &mut Compiled<
         Some(None) => return None,
         None => None,
     };
-    let (refuses, inferred) = (*severity == Severity::Error, *source == Source::Inferred);
-    Some(Rule { id: id.as_str().into(), refuses, inferred, when, expr: expr?, message: message? })
+    let verdict = match severity {
+        Severity::Error => Verdict::Refuses,
+        Severity::Warning => Verdict::Warns,
+        Severity::LeaveOut => Verdict::LeavesOut,
+    };
+    let inferred = *source == Provenance::Inferred;
+    Some(Rule { id: id.as_str().into(), verdict, inferred, when, expr: expr?, message: message? })
 }
 
 fn kinds_of(named: &[Spanned<String>], has: &BTreeMap<Kind, KindCapability>, at: Location, problems: &mut Problems<'_>) -> Vec<Kind> {

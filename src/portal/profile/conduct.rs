@@ -4,7 +4,7 @@
 
 use super::cel::{EvalError, Expression, SubjectScope};
 use super::{Message, Profile, Rule};
-use crate::model::rule::{Conduct, Effect, Subject, Violation};
+use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
 
 impl Conduct for Profile {
     fn violations(&self, subject: &Subject<'_>) -> Vec<Violation> {
@@ -28,12 +28,12 @@ impl Conduct for Profile {
 
 impl Rule {
     fn violation(&self, subject: &Subject<'_>) -> Option<Violation> {
-        let broken = |refuses, message| Some(Violation { rule: self.id.to_string(), refuses, message });
+        let broken = |verdict, message| Some(Violation { rule: self.id.to_string(), verdict, message });
         match self.holds(subject) {
             Ok(true) => None,
-            Ok(false) => broken(self.refuses, self.message(subject)),
+            Ok(false) => broken(self.verdict, self.message(subject)),
             Err(error) => broken(
-                true,
+                Verdict::Refuses,
                 format!(
                     "rule {} could not be evaluated, so the change is refused: {error}; correct the profile or what it looks at",
                     self.id

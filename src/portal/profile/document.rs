@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::screens::{ActionScreens, Observed, Screens, Table};
 use crate::model::rule::Effect;
+use crate::model::work_order::Provenance;
 use crate::model::{FieldSupport, KeyScope, Performer, Readability};
 
 /// A profile: what one portal can do, what it demands, and who performs it.
@@ -44,6 +46,17 @@ pub struct Document {
     #[serde(default)]
     #[schemars(with = "Vec<EffectSection>")]
     pub effects: Vec<Spanned<EffectSection>>,
+    /// The vendor's own menu, for technicians.
+    #[serde(default)]
+    pub screens: Screens,
+    /// Tables that its screens show, for `runbook observe`.
+    #[serde(default)]
+    #[schemars(with = "Vec<Table>")]
+    pub tables: Vec<Spanned<Table>>,
+    /// What it shows of a tenant beside what is declared.
+    #[serde(default)]
+    #[schemars(with = "Vec<Observed>")]
+    pub observed: Vec<Spanned<Observed>>,
 }
 
 /// Numbers of the portal as a whole.
@@ -96,6 +109,13 @@ pub struct KindSection {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Support>")]
     pub fields: BTreeMap<String, Spanned<Support>>,
+    /// Screens by action, for what a technician does.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<Action, ActionScreens>")]
+    pub screens: BTreeMap<Action, Spanned<ActionScreens>>,
+    /// CEL over `item` (an object as the portal shows it): whether it is the portal's own, never drift and never pruned.
+    #[schemars(with = "Option<String>")]
+    pub portals_own: Option<Spanned<String>>,
 }
 
 /// A rule that a change must keep.
@@ -105,7 +125,7 @@ pub struct RuleSection {
     /// Its ID, such as `ITC-3`; unique in the profile.
     pub id: String,
     /// How we know it.
-    pub source: Source,
+    pub source: Provenance,
     /// The kinds it looks at.
     #[schemars(with = "Vec<String>")]
     pub kinds: Vec<Spanned<String>>,
@@ -177,6 +197,8 @@ pub enum Support {
     WriteOnly,
     /// Takes it at creation, shows it, never changes it.
     Immutable,
+    /// Has it, and no call sets it: a technician does, once the object is there.
+    Technician,
     /// Has no such field.
     Unsupported,
 }
@@ -208,20 +230,6 @@ pub enum Action {
     Resend,
 }
 
-/// How a rule is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum Source {
-    /// The portal's manual.
-    #[serde(rename = "m")]
-    Manual,
-    /// Another page of the vendor's documentation.
-    #[serde(rename = "d")]
-    Documentation,
-    /// Inferred: messages say so.
-    #[serde(rename = "i")]
-    Inferred,
-}
-
 /// Whether a broken rule refuses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -231,6 +239,8 @@ pub enum Severity {
     Error,
     /// A person is told.
     Warning,
+    /// The change is left out, and a person is told why: the portal brings it about by itself.
+    LeaveOut,
 }
 
 impl From<Read> for Readability {
@@ -258,6 +268,7 @@ impl From<Support> for FieldSupport {
             Support::Full => Self::Full,
             Support::WriteOnly => Self::WriteOnly,
             Support::Immutable => Self::Immutable,
+            Support::Technician => Self::Technician,
             Support::Unsupported => Self::Unsupported,
         }
     }

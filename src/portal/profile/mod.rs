@@ -10,13 +10,15 @@ mod conduct;
 pub mod document;
 mod message;
 mod paths;
+pub mod screens;
+pub mod template;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path};
 use std::sync::{Arc, LazyLock};
 
 use crate::diagnostic::{Diagnostic, codes::portal as codes};
-use crate::model::rule::Effect;
+use crate::model::rule::{Effect, Verdict};
 use crate::model::{Capabilities, IntentAction, Kind};
 use document::Action;
 
@@ -50,7 +52,7 @@ struct Applicable {
 #[derive(Debug)]
 struct Rule {
     id: Box<str>,
-    refuses: bool,
+    verdict: Verdict,
     /// True: nobody documented it, and messages say so.
     inferred: bool,
     when: Option<cel::Expression>,

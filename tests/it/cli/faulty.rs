@@ -100,7 +100,7 @@ impl Faults {
             "denied" => Err(CallError::Denied("this key may not write".to_owned())),
             "refused" => Err(CallError::Refused("no seat is left".to_owned())),
             "uncertain" => Err(CallError::Uncertain("the connection broke".to_owned())),
-            "pending" => Ok(Done::Pending { waits_for: "a technician".to_owned() }),
+            "pending" => Ok(Done::Pending { waits_for: "a technician".to_owned(), work: None }),
             other => panic!("there is no fault {other}"),
         })
     }

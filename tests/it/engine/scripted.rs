@@ -114,7 +114,7 @@ pub(crate) struct Scripted {
 /// Every kind, fully supported.
 pub(crate) fn capable() -> Capabilities {
     let kinds = Kind::reconciled().map(|kind| (kind, KindCapability::full())).collect();
-    Capabilities { kinds, idempotent: false, consistency_window: Duration::ZERO, batch: 1 }
+    Capabilities { kinds, idempotent: false, consistency_window: Duration::ZERO, batch: 1, context: false }
 }
 
 impl Scripted {

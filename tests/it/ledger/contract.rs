@@ -119,7 +119,7 @@ async fn a_move_takes_intents_and_attestation_along(store: Store) {
         rows: [(to.clone(), row("beta/user/al"))].into(),
         intents: vec![intent("i-1", "beta/user/al", 1)],
         attestations: [(to, attestation("beta/user/al", true, 1))].into(),
-        tombstones: vec![],
+        ..LedgerState::default()
     };
     assert_eq!(state(&*ledger, "beta").await, expected);
 }

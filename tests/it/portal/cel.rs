@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tenantry::model::portal_spec::Account;
-use tenantry::model::rule::{Conduct, Subject, Violation};
+use tenantry::model::rule::{Conduct, Subject, Verdict, Violation};
 use tenantry::model::{IntentAction, Kind, Tenant};
 use tenantry::portal::Profile;
 
@@ -66,7 +66,7 @@ fn judge(expr: &str, tenant: &Tenant) -> Vec<Violation> {
 fn fails_closed(expr: &str, tenant: &Tenant, why: &str) {
     let violations = judge(expr, tenant);
     assert_eq!(violations.len(), 1);
-    assert!(violations[0].refuses, "a rule that fails refuses");
+    assert_eq!(violations[0].verdict, Verdict::Refuses, "a rule that fails refuses");
     let message = &violations[0].message;
     assert!(message.starts_with("rule T-1 could not be evaluated") && message.contains(why), "{message}");
     assert!(message.chars().count() < 600, "the message is short: {message}");
@@ -125,7 +125,7 @@ fn a_rule_reads_live_objects_by_id_and_state() {
         };
         profile.violations(&subject).len()
     };
-    let live = |objects| LiveTenant { collections: [(Kind::User, Collection::complete(objects))].into() };
+    let live = |objects| LiveTenant { collections: [(Kind::User, Collection::complete(objects))].into(), ..LiveTenant::default() };
     assert_eq!(judge(&live(vec![object("id-1", ObjectState::Invited), object("id-2", ObjectState::InvitationExpired)])), 0);
     assert_eq!(judge(&live(vec![object("id-1", ObjectState::InvitationExpired)])), 1);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tenantry::model::portal_spec::Account;
-use tenantry::model::rule::{Conduct, Subject};
+use tenantry::model::rule::{Conduct, Subject, Verdict};
 use tenantry::model::{FieldSupport, IntentAction, Kind, Performer};
 use tenantry::portal::Profile;
 use tenantry::portal::profile::{cel, shipped};
@@ -37,7 +37,7 @@ fn the_example_is_a_whole_profile() {
             live: None,
             account: &Account::default(),
         });
-        violations.into_iter().map(|v| (v.refuses, v.message)).collect::<Vec<_>>()
+        violations.into_iter().map(|v| (v.verdict == Verdict::Refuses, v.message)).collect::<Vec<_>>()
     };
     let user = || resource("acme/user/al", json!({"email": "al@acme.example"}));
     let domain = resource("acme/domain/acme", json!({"domain": "acme.example"}));

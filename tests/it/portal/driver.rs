@@ -51,7 +51,7 @@ impl Observe for ScriptedPortal {
             portals_own: false,
         };
         let everything = Kind::reconciled().map(|k| (k, Collection::incomplete("scripted", vec![domain.clone()])));
-        Ok(vec![LiveTenant { collections: everything.collect() }; tenants.len()])
+        Ok(vec![LiveTenant { collections: everything.collect(), ..LiveTenant::default() }; tenants.len()])
     }
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
         Ok(Vec::new())
@@ -64,7 +64,7 @@ impl Observe for ScriptedPortal {
 #[async_trait]
 impl Execute for ScriptedPortal {
     async fn perform(&self, calls: &[Call]) -> Vec<Result<Done, CallError>> {
-        calls.iter().map(|c| Ok(Done::Pending { waits_for: format!("scripted {} of {}", c.address, calls.len()) })).collect()
+        calls.iter().map(|c| Ok(Done::Pending { waits_for: format!("scripted {} of {}", c.address, calls.len()), work: None })).collect()
     }
 }
 
@@ -110,7 +110,7 @@ async fn one_profile_may_mix_drivers() {
     ];
     let answers = portal.perform(&calls).await;
     assert!(matches!(answers[0], Ok(Done::Now { .. })) && matches!(answers[3], Ok(Done::Now { .. })));
-    let pending = |what: &str| Ok(Done::Pending { waits_for: format!("scripted acme/domain/{what} of 2") });
+    let pending = |what: &str| Ok(Done::Pending { waits_for: format!("scripted acme/domain/{what} of 2"), work: None });
     assert_eq!(answers[1..3], [pending("x"), pending("y")], "neighbours of one driver go together");
     assert_eq!(objects(&*portal, "acme", Kind::Role).await.len(), 2);
     assert_eq!(portal.holders(Kind::Domain, &["a"]).await.unwrap(), [KeyHolder::Unknown { why: "scripted".to_owned() }]);

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 use tenantry::model::portal_spec::Account;
-use tenantry::model::rule::{Conduct, Effect, Subject};
+use tenantry::model::rule::{Conduct, Effect, Subject, Verdict};
 use tenantry::model::{FieldSupport, IntentAction, Kind, Resource, Tenant};
 use tenantry::portal::Profile;
 use tenantry::portal::profile::{load_profile, shipped_text};
@@ -170,7 +170,7 @@ fn each_rule_refuses_what_breaks_it_and_nothing_else() {
     let profile = load_profile("embedded", None).unwrap();
     for case in cases() {
         let broken = subject(&profile, case.action, &case.breaks, Conduct::violations);
-        let told: Vec<_> = broken.iter().map(|v| (v.rule.as_str(), v.refuses, v.message.as_str())).collect();
+        let told: Vec<_> = broken.iter().map(|v| (v.rule.as_str(), v.verdict == Verdict::Refuses, v.message.as_str())).collect();
         assert_eq!(told, [(case.rule, case.refuses, case.message)]);
         assert_eq!(subject(&profile, case.action, &case.keeps, Conduct::violations), [], "{} is kept", case.rule);
     }

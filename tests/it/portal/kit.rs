@@ -123,6 +123,8 @@ pub(super) fn with_fields(action: IntentAction, address: Address, desired: Field
         desired,
         secrets: Vec::new(),
         carries: Vec::new(),
+        before: Fields::new(),
+        context: None,
         address,
     }
 }

@@ -32,8 +32,8 @@ fn a_profile_says_kind_by_kind_what_the_portal_does() {
          drivers: {{read: other}}\n    fields: {{lastName: unsupported, email: immutable}}\n"
     );
     let profile = Profile::parse(&text, "test.yaml").unwrap();
-    let Capabilities { kinds, idempotent, consistency_window, batch } = profile.capabilities();
-    assert_eq!((kinds.len(), *idempotent, consistency_window.as_secs(), *batch), (2, false, 90, 7));
+    let Capabilities { kinds, idempotent, consistency_window, batch, context } = profile.capabilities();
+    assert_eq!((kinds.len(), *idempotent, consistency_window.as_secs(), *batch, *context), (2, false, 90, 7, true));
     let organization = &kinds[&Kind::Organization];
     assert_eq!((organization.read, organization.create), (Readability::Unreadable, Performer::Technician));
     assert_eq!((organization.update, organization.key_scope), (Performer::Unsupported, KeyScope::Tenant));

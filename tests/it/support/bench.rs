@@ -113,6 +113,7 @@ impl Bench {
         };
         let run = Run { who: "ann@msp".to_owned(), ticket: Some("T-1".to_owned()), approval: "test".to_owned() };
         let world = World {
+            desired,
             portals: &portals,
             ledger: &self.ledger,
             lock,

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use cel::common::types::{CelBool, CelString};
+use cel::common::types::{CelBool, CelInt, CelList, CelString};
 use cel::common::value::Val;
 use cel::parser::Parser;
 use cel::{Context, IdedExpr};
@@ -122,6 +122,14 @@ impl Expression {
         self.evaluate(scope, |value| value.downcast_ref::<CelString>().map(|s| s.inner().to_owned()), "a text")
     }
 
+    /// Its value as a person would write it: a text as it is, a number, a truth, or a list of such with commas.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated within the budget, or has no such form.
+    pub fn shown(&self, scope: &dyn Scope) -> Result<String, EvalError> {
+        self.evaluate(scope, shown, "a text, a number or a truth")
+    }
+
     /// The field paths it names.
     pub fn paths(&self) -> &[Path] {
         &self.paths
@@ -147,6 +155,20 @@ impl Expression {
         }
         outcome.unwrap_or_else(|_| Err(EvalError("the CEL interpreter failed".to_owned())))
     }
+}
+
+fn shown(value: &dyn Val) -> Option<String> {
+    if let Some(text) = value.downcast_ref::<CelString>() {
+        return Some(text.inner().to_owned());
+    }
+    if let Some(truth) = value.downcast_ref::<CelBool>() {
+        return Some(truth.inner().to_string());
+    }
+    if let Some(number) = value.downcast_ref::<CelInt>() {
+        return Some(number.inner().to_string());
+    }
+    let list = value.downcast_ref::<CelList>()?;
+    list.inner().iter().map(|item| shown(item.as_ref())).collect::<Option<Vec<_>>>().map(|items| items.join(", "))
 }
 
 fn compile_one(source: &str, variables: &[&str]) -> Result<Expression, CompileError> {

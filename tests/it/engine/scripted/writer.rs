@@ -22,7 +22,7 @@ impl Writer<'_> {
         self.demand(call)?;
         if self.manners.by_hand.contains(&call.address.kind) {
             self.state.work_orders.insert(call.address.clone());
-            return Ok(Done::Pending { waits_for: format!("a technician to {} it", word(call.action)) });
+            return Ok(Done::Pending { waits_for: format!("a technician to {} it", word(call.action)), work: None });
         }
         self.receive(call);
         match call.action {
@@ -30,7 +30,7 @@ impl Writer<'_> {
                 let id = self.create(call, &call.intent, None);
                 let carried: Vec<_> = call.carries.iter().map(|c| Some(self.create(c, &call.intent, Some(&id)))).collect();
                 if self.manners.pending.contains(&call.address.kind) {
-                    return Ok(Done::Pending { waits_for: "the portal to finish it".to_owned() });
+                    return Ok(Done::Pending { waits_for: "the portal to finish it".to_owned(), work: None });
                 }
                 Ok(Done::Now { object: self.read_back(&id), id: Some(id), carried })
             }

@@ -1,0 +1,267 @@
+//! Work orders: changes that a technician makes by hand, as values. A driver writes the instructions, the ledger keeps the items, a technician
+//! says what became of them.
+//!
+//! A *work order* is what one portal asks of one technician after one apply; its *items* are single changes, each kept open by an intent. An item
+//! is never edited: a manifest that changed meanwhile makes a new revision of it, with another reference, so that whoever confirms says which
+//! text they followed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ledger::{Digest, IntentAction, LedgerRow};
+use super::name::Address;
+
+/// How a step, a rule or a field of a portal is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Provenance {
+    /// The portal's manual.
+    #[serde(rename = "m")]
+    Manual,
+    /// Another page of the vendor's documentation.
+    #[serde(rename = "d")]
+    Documentation,
+    /// Inferred: wherever it is used, it is said.
+    #[serde(rename = "i")]
+    Inferred,
+}
+
+/// What a technician is to do for one change: screens in the vendor's own menu order, and what to bring back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Instructions {
+    /// One line: what this is, such as `Create organization Acme GmbH`.
+    pub title: String,
+    /// The place of its first screen in the vendor's menu: items of one order are sorted by it.
+    pub menu_place: u32,
+    /// Screens, in the order in which they are visited.
+    pub screens: Vec<Screen>,
+    /// What to bring back.
+    pub evidence: Vec<EvidenceWanted>,
+}
+
+/// One screen of the portal and what is done there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Screen {
+    /// The way to it through the vendor's menu; empty: the screen before goes on, or no page says where it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub menu: Vec<String>,
+    /// Steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One thing that a technician does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// What is done.
+    #[serde(flatten)]
+    pub act: Act,
+    /// Which page says so; `None`: no page that we know documents it, and the work order says that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Provenance>,
+}
+
+/// What is done in a step. Labels are the portal's own words, as its screens show them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "act", rename_all = "camelCase")]
+pub enum Act {
+    /// Press a button, a tab or a link.
+    Press {
+        /// Its label.
+        label: String,
+    },
+    /// In the table, find the row that shows a text; then open its menu and press an entry, or open the row itself.
+    Row {
+        /// What the row shows.
+        shows: String,
+        /// The entry of its menu; `None`: the row is opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entry: Option<String>,
+    },
+    /// Type a text into a field.
+    Fill {
+        /// The field's label.
+        label: String,
+        /// What to type: copied as it is.
+        value: String,
+    },
+    /// Pick an entry of a list, a drop-down or a search's suggestions.
+    Choose {
+        /// The list's label.
+        label: String,
+        /// The entry.
+        value: String,
+    },
+    /// Set a check box.
+    Tick {
+        /// Its label.
+        label: String,
+        /// Whether it is to be set.
+        on: bool,
+    },
+    /// Type a secret, which the work order names and never holds.
+    Secret {
+        /// The field's label.
+        label: String,
+        /// Where the technician finds the secret, such as `env TENANT_SECRET_ACME_VIDEO`.
+        reference: String,
+    },
+    /// Open an address that the portal gave.
+    Visit {
+        /// The address.
+        url: String,
+    },
+    /// Look, and go on only if it is so.
+    Look {
+        /// What must be so.
+        text: String,
+    },
+    /// Something that no page we know documents: what is to be reached, never how.
+    Reach {
+        /// What is to be so afterwards.
+        text: String,
+    },
+}
+
+/// Something that a technician brings back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceWanted {
+    /// Its name, for `--evidence NAME=VALUE`.
+    pub name: String,
+    /// What to read off, for a person.
+    pub ask: String,
+    /// What it must be, compared without regard to case and outer spaces: another value means that another customer was picked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// True: it may be left out.
+    #[serde(default)]
+    pub optional: bool,
+    /// True: it is the portal's id of the object.
+    #[serde(default)]
+    pub id: bool,
+}
+
+/// One change that waits for a technician, or did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkItem {
+    /// The intent that it keeps open: unique.
+    pub intent: Box<str>,
+    /// How a person names it: eight hexadecimal digits over its content. Another revision has another one.
+    pub reference: Box<str>,
+    /// The work order that it belongs to.
+    pub order: Box<str>,
+    /// What it is about.
+    pub address: Address,
+    /// What is to be done.
+    pub action: IntentAction,
+    /// Who is to do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Date>,
+    /// When it was given out; a revision keeps the first time.
+    pub given: Timestamp,
+    /// Digest of the plan that gave it out.
+    pub plan: Box<str>,
+    /// `--ticket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// What to do.
+    pub instructions: Instructions,
+    /// Digest of what is declared (action, key and fields by name): another one means that the manifest has changed meanwhile.
+    pub content: Digest,
+    /// What is recorded once it is confirmed: its own object first, then what is made with it.
+    pub records: Vec<WorkRecord>,
+    /// What the driver learnt before the person's turn, by name; it goes into the calls that follow.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learnt: BTreeMap<String, String>,
+    /// True: calls follow once it is confirmed, so the object is not there yet.
+    #[serde(default)]
+    pub calls_follow: bool,
+    /// What became of it.
+    pub state: WorkState,
+    /// References of earlier revisions, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<Box<str>>,
+}
+
+/// What a confirmation records of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkRecord {
+    /// The intent of this object: the item's own, or that of what is made with it.
+    pub intent: Box<str>,
+    /// What it is about.
+    pub address: Address,
+    /// Its fields as declared, references by name, without secrets; `None`: it is gone afterwards.
+    pub fields: Option<serde_json::Value>,
+    /// Its row in the ledger once that is so; `None`: it is gone afterwards.
+    pub row: Option<LedgerRow>,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum WorkState {
+    /// It waits for its technician.
+    Open,
+    /// It was done.
+    Confirmed {
+        /// By whom.
+        by: String,
+        /// When.
+        #[schemars(with = "String")]
+        at: Timestamp,
+        /// What was brought back, by name.
+        evidence: BTreeMap<String, String>,
+    },
+    /// It could not be done. It stays with the plan until the manifest changes or somebody skips it.
+    Failed {
+        /// Who says so.
+        by: String,
+        /// When.
+        #[schemars(with = "String")]
+        at: Timestamp,
+        /// Why.
+        why: String,
+    },
+    /// It is not done, and goes back to the plan: the next apply gives it out anew.
+    Skipped {
+        /// Who says so.
+        by: String,
+        /// When.
+        #[schemars(with = "String")]
+        at: Timestamp,
+        /// Why.
+        why: String,
+    },
+}
+
+impl WorkState {
+    /// True while its intent stays open.
+    pub const fn keeps_intent(&self) -> bool {
+        matches!(self, Self::Open | Self::Failed { .. })
+    }
+}
+
+/// Something that a portal shows of a tenant beside what is declared: counts of users, licences, the last audit line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Observation {
+    /// As the portal shows it.
+    pub value: String,
+    /// When it was seen.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Who read it off a screen; `None`: a driver read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}

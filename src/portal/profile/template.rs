@@ -1,0 +1,101 @@
+//! Texts with expressions in them: `"https://${name}.portal.example"`. What stands in `${…}` is CEL; everything else is itself, and `$${` is `${`.
+//!
+//! Comes in: the text and the variables that it may name; then a scope. Goes out: a text, or why there is none. An expression that has no value
+//! makes the whole text have none: half an address or half a name is never given out.
+
+use super::cel::{CompileError, EvalError, Expression, Path, Scope};
+
+/// A text, taken apart and compiled.
+#[derive(Debug)]
+pub struct Template(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Expression(Expression),
+}
+
+impl Template {
+    /// Takes a text apart.
+    ///
+    /// # Errors
+    /// When a `${` has no `}`, or an expression does not compile.
+    pub fn compile(text: &str, variables: &[&str]) -> Result<Self, CompileError> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        let mut plain = String::new();
+        while let Some(at) = rest.find("${") {
+            let (before, after) = rest.split_at(at);
+            if let Some(literal) = before.strip_suffix('$') {
+                plain.push_str(literal);
+                plain.push_str("${");
+                rest = after.get(2..).unwrap_or_default();
+                continue;
+            }
+            plain.push_str(before);
+            let inner = after.get(2..).unwrap_or_default();
+            let end = end_of_expression(inner).ok_or_else(|| CompileError::Wrong(format!("`${{` has no `}}` in `{text}`")))?;
+            let (source, tail) = inner.split_at(end);
+            parts.push(Part::Text(std::mem::take(&mut plain)));
+            let compiled = Expression::compile(&[source.trim()], variables).pop();
+            parts.push(Part::Expression(compiled.unwrap_or_else(|| Err(CompileError::Wrong("no expression".to_owned())))?));
+            rest = tail.get(1..).unwrap_or_default();
+        }
+        plain.push_str(rest);
+        parts.push(Part::Text(plain));
+        parts.retain(|p| !matches!(p, Part::Text(text) if text.is_empty()));
+        Ok(Self(parts))
+    }
+
+    /// The text for a scope.
+    ///
+    /// # Errors
+    /// When one of its expressions has no value there.
+    pub fn render(&self, scope: &dyn Scope) -> Result<String, EvalError> {
+        let mut out = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Expression(expression) => out.push_str(&expression.shown(scope)?),
+            }
+        }
+        Ok(out)
+    }
+
+    /// The one expression that it is, if it is nothing else: its value has a type.
+    pub fn alone(&self) -> Option<&Expression> {
+        match self.0.as_slice() {
+            [Part::Expression(expression)] => Some(expression),
+            _ => None,
+        }
+    }
+
+    /// The field paths that it names.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().flat_map(|part| match part {
+            Part::Text(_) => &[],
+            Part::Expression(expression) => expression.paths(),
+        })
+    }
+}
+
+/// Where the expression ends: at the first `}` that closes nothing of its own and stands in no text.
+fn end_of_expression(source: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in source.char_indices() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{') => depth += 1,
+            (None, '}') if depth == 0 => return Some(at),
+            (None, '}') => depth -= 1,
+            (None, _) => {}
+        }
+    }
+    None
+}
