@@ -20,6 +20,35 @@ fn main() {
         println!("cargo::rustc-cfg=have_postgres_with_tls");
     }
     println!("cargo::rustc-env=TEST_POSTGRES_PROGRAMS={}", programs.unwrap_or_default().display());
+    installed_servers();
+    browser();
+}
+
+/// What `tests/servers/install` has put into `target/servers`, or where `TEST_SERVERS` says.
+fn installed_servers() {
+    println!("cargo::rerun-if-env-changed=TEST_SERVERS");
+    let target = || PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).ancestors().nth(4).map(|t| t.join("servers"));
+    let folder = std::env::var_os("TEST_SERVERS").map(PathBuf::from).or_else(target).unwrap_or_default();
+    for (server, condition) in [("keystone", "have_keystone"), ("better-auth", "have_better_auth")] {
+        println!("cargo::rustc-check-cfg=cfg({condition})");
+        let stamp = folder.join(server).join("stamp");
+        if stamp.is_file() {
+            // A file that is not there would count as changed each time: the installation touches this script instead.
+            println!("cargo::rerun-if-changed={}", stamp.display());
+            println!("cargo::rustc-cfg={condition}");
+        }
+    }
+    println!("cargo::rustc-env=TEST_SERVERS={}", folder.display());
+}
+
+/// A browser without a window, and what drives it: for the tests that follow a work order as a technician would.
+fn browser() {
+    println!("cargo::rustc-check-cfg=cfg(have_chromium)");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if has("chromedriver") && has("chromium") {
+        println!("cargo::rustc-cfg=have_chromium");
+    }
 }
 
 /// The folder of PostgreSQL's programs: Debian and Red Hat keep `initdb` off the path, one folder a version; the newest is taken.

@@ -1,11 +1,28 @@
 //! Real servers for tests, started when the first test asks and stopped when the test program ends, however it ends. `build.rs` finds out which
 //! of them this machine has; tests of the others are shown as ignored.
 
+pub(crate) mod better_auth;
+pub(crate) mod keystone;
 pub(crate) mod postgres;
+mod process;
+
+/// An HTTP client for plain HTTP on loopback: never through a proxy.
+pub(crate) fn client() -> reqwest::Client {
+    static PROVIDER: std::sync::Once = std::sync::Once::new();
+    PROVIDER.call_once(|| _ = rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
 
 /// In the gate nothing may be left out for want of a server.
 #[test]
 fn the_gate_has_every_server() {
     let required = std::env::var("TEST_REQUIRE_SERVERS").is_ok_and(|v| v == "1");
-    assert!(!required || cfg!(have_postgres), "TEST_REQUIRE_SERVERS=1, and there is no PostgreSQL: install it (Debian: postgresql)");
+    let has = [
+        (cfg!(have_postgres), "PostgreSQL: install it (Debian: postgresql)"),
+        (cfg!(have_keystone), "Keystone: run tests/servers/install"),
+        (cfg!(have_better_auth), "Better Auth: run tests/servers/install"),
+        (cfg!(have_chromium), "Chromium: install it (Debian: chromium, chromium-driver)"),
+    ];
+    let missing: Vec<_> = has.iter().filter(|(has, _)| required && !has).map(|(_, what)| *what).collect();
+    assert!(missing.is_empty(), "TEST_REQUIRE_SERVERS=1, and there is no {missing:#?}");
 }

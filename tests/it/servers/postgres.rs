@@ -1,14 +1,13 @@
 //! A PostgreSQL server: the one that `TEST_POSTGRES_URL` names, or one of our own below `target/`, on a free port of 127.0.0.1.
 
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use tokio_postgres::NoTls;
+
+use super::process::{done, place, ready, watched};
 
 /// The password of our own server's user; a canary: no output may hold it.
 pub(crate) const PASSWORD: &str = "canary-4f1b";
@@ -93,7 +92,7 @@ impl TlsServer {
 pub(crate) fn tls_server() -> &'static TlsServer {
     static SERVER: OnceLock<TlsServer> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let (folder, port) = place();
+        let (folder, port) = place("postgres");
         certificates(&folder);
         let file = |name: &str| folder.join(name).display().to_string();
         let only_tls = "hostssl all all all scram-sha-256\n";
@@ -121,16 +120,8 @@ fn certificates(folder: &Path) {
 }
 
 fn start() -> Server {
-    let (folder, port) = place();
+    let (folder, port) = place("postgres");
     start_in(&folder, port, &[])
-}
-
-/// A folder and a port for a server of our own.
-fn place() -> (PathBuf, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres-{}-{port}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    (folder, port)
 }
 
 fn start_in(folder: &Path, port: u16, settings: &[String]) -> Server {
@@ -149,26 +140,10 @@ fn start_in(folder: &Path, port: u16, settings: &[String]) -> Server {
     postgres.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
     settings.iter().for_each(|setting| _ = postgres.args(["-c", setting]));
     postgres.args(["-c", "max_connections=200", "-p", &port.to_string(), "-D"]).arg(&data);
-    let alive = watched(&postgres, folder);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let ready = || Command::new(programs.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status().unwrap();
-    while !ready().success() {
-        let log = folder.join("log");
-        assert!(Instant::now() < deadline, "PostgreSQL did not start: {}", std::fs::read_to_string(log).unwrap_or_default());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let alive = watched(&postgres, folder, "INT");
+    let asked = || Command::new(programs.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status().unwrap();
+    ready("PostgreSQL", folder, || asked().success());
     Server { url: format!("postgres://tenantry:{PASSWORD}@127.0.0.1:{port}/postgres"), _alive: Some(alive) }
-}
-
-/// Starts a server under a shell that stops it, and takes its folder away, as soon as our end of the shell's input closes. In a process group
-/// of its own: Ctrl-C ends the tests, and they end the server.
-fn watched(server: &Command, folder: &Path) -> ChildStdin {
-    const SCRIPT: &str = r#"folder=$1; shift; "$@" & server=$!; cat > /dev/null; kill -INT $server; wait $server; rm -rf "$folder""#;
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", SCRIPT, "sh"]).arg(folder).arg(server.get_program()).args(server.get_args());
-    shell.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0).current_dir(folder);
-    shell.spawn().unwrap().stdin.take().unwrap()
 }
 
 /// PostgreSQL refuses to run as root: the user to run it as, if that is who we are.
@@ -187,9 +162,4 @@ fn command(user: &Option<String>, program: &Path) -> Command {
     let group = Command::new("id").args(["-g", user]).output().unwrap();
     command.arg(String::from_utf8(group.stdout).unwrap().trim()).arg(program).current_dir("/");
     command
-}
-
-fn done(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

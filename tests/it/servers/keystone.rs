@@ -1,0 +1,53 @@
+//! Keystone, the identity service of OpenStack: an API that nobody here designed. Installed by `tests/servers/install`.
+
+use std::path::PathBuf;
+use std::process::{ChildStdin, Command};
+use std::sync::OnceLock;
+
+use super::process::{done, place, ready, watched};
+
+/// The password of its administrator; a canary: no output may hold it.
+pub(crate) const PASSWORD: &str = "test-admin";
+
+/// A running Keystone.
+pub(crate) struct Keystone {
+    /// Where its API begins, such as `http://127.0.0.1:5000/v3`.
+    pub(crate) url: String,
+    _alive: ChildStdin,
+}
+
+/// The one server of all tests: each test makes domains of its own.
+pub(crate) fn server() -> &'static Keystone {
+    static SERVER: OnceLock<Keystone> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let installed = PathBuf::from(env!("TEST_SERVERS")).join("keystone");
+        let (folder, port) = place("keystone");
+        done(Command::new("cp").arg("-r").arg(installed.join("home/.")).arg(&folder));
+        let configuration = std::fs::read_to_string(installed.join("keystone.conf")).unwrap().replace("HOME", folder.to_str().unwrap());
+        std::fs::write(folder.join("keystone.conf"), configuration).unwrap();
+        let mut command = Command::new(installed.join("venv/bin/python"));
+        command.arg(installed.join("serve.py")).arg(folder.join("keystone.conf")).arg(port.to_string());
+        let alive = watched(&command, &folder, "TERM");
+        ready("Keystone", &folder, || answers(port, "/v3"));
+        Keystone { url: format!("http://127.0.0.1:{port}/v3"), _alive: alive }
+    })
+}
+
+/// Whether a server answers an HTTP request at all.
+pub(super) fn answers(port: u16, path: &str) -> bool {
+    use std::io::{Read as _, Write as _};
+    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    let mut begin = [0; 5];
+    stream.write_all(request.as_bytes()).is_ok() && stream.read_exact(&mut begin).is_ok() && &begin == b"HTTP/"
+}
+
+#[cfg_attr(not(have_keystone), ignore = "needs Keystone: tests/servers/install")]
+#[test]
+fn keystone_answers_and_knows_its_administrator() {
+    let user = serde_json::json!({"name": "admin", "domain": {"id": "default"}, "password": PASSWORD});
+    let body = serde_json::json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(super::client().post(format!("{}/auth/tokens", server().url)).json(&body).send()).unwrap();
+    assert!(answer.status() == 201 && answer.headers().contains_key("x-subject-token"), "{answer:?}");
+}
