@@ -2,6 +2,7 @@
 //! of them this machine has; tests of the others are shown as ignored.
 
 pub(crate) mod better_auth;
+pub(crate) mod browser;
 pub(crate) mod keystone;
 pub(crate) mod postgres;
 mod process;
