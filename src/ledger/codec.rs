@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::LedgerError;
 use crate::model::ledger::{Applied, Attestation, Digest, IntentAction};
+use crate::model::work_order::{WorkItem, WorkRecord};
 use crate::model::{Address, Kind, Name, Origin};
 
 /// A column that holds what this program never wrote; in words for a person.
@@ -103,6 +104,19 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str, what: &str) 
 pub(super) fn attestation(address: Address, body: &str) -> Result<Attestation, LedgerError> {
     let recorded: Attestation = from_json(body, "an attestation")?;
     Ok(Attestation { address, ..recorded })
+}
+
+/// An item at its row's address: a move changes the row, and what is to be recorded of the item's own object goes along.
+pub(super) fn work(address: Address, body: &str) -> Result<WorkItem, LedgerError> {
+    let mut item: WorkItem = from_json(body, "an item of a work order")?;
+    let own = |r: &&mut WorkRecord| r.address == item.address;
+    for record in item.records.iter_mut().filter(own) {
+        record.address = address.clone();
+        if let Some(row) = &mut record.row {
+            row.address = address.clone();
+        }
+    }
+    Ok(WorkItem { address, ..item })
 }
 
 #[cfg(test)]

@@ -33,6 +33,10 @@ macro_rules! read_through {
                 self.reader.audit(limit).await
             }
 
+            async fn work(&self, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+                self.reader.work(wanted).await
+            }
+
             async fn holds_secrets(&self) -> Result<bool, LedgerError> {
                 self.reader.holds_secrets().await
             }
@@ -56,6 +60,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ledger::{Attestation, Intent, LedgerRow, LedgerState, Tombstone};
+use crate::model::work_order::{Observation, WorkItem};
 use crate::model::{Address, PortalName, TenantName};
 
 /// Reads the ledger.
@@ -76,6 +81,9 @@ pub trait LedgerRead: Send + Sync {
     /// The newest audit records, newest first, at most `limit`.
     async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, LedgerError>;
 
+    /// Items of work orders of all portals and tenants: those given out last first, of one moment in the order in which they were given out.
+    async fn work(&self, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, LedgerError>;
+
     /// True if a row has the MAC of a secret: then the key of the MACs must be there, and a new one is never made.
     async fn holds_secrets(&self) -> Result<bool, LedgerError> {
         for (portal, tenant) in self.tenants().await? {
@@ -85,6 +93,29 @@ pub trait LedgerRead: Send + Sync {
             }
         }
         Ok(false)
+    }
+}
+
+/// Which items of work orders are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkWanted {
+    /// Those of [`LedgerState::work`]: what waits for a technician, and what was confirmed and whose calls are still to come.
+    Waiting,
+    /// Every one that was ever given out.
+    All,
+}
+
+impl WorkWanted {
+    /// The question, as both stores understand it: portal, tenant, kind, name and body of each.
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Waiting => {
+                "SELECT w.portal, w.tenant, w.kind, w.name, w.body FROM tenantry_work w WHERE w.waits OR (w.follows AND EXISTS
+                (SELECT 1 FROM tenantry_intents i WHERE i.portal = w.portal AND i.tenant = w.tenant AND i.id = w.intent))
+                ORDER BY w.given DESC, w.seq"
+            }
+            Self::All => "SELECT portal, tenant, kind, name, body FROM tenantry_work ORDER BY given DESC, seq",
+        }
     }
 }
 
@@ -174,13 +205,18 @@ pub enum Write {
     MarkUnknown(PortalName, TenantName, Box<str>),
     /// A row is new or other than it was.
     Put(PortalName, Box<LedgerRow>),
-    /// A row moves to another address (`previously`, `ledger move`), and with it its open intents and its attestation. A conflict if there is
-    /// no such row, or one at the new address.
+    /// A row moves to another address (`previously`, `ledger move`), and with it its open intents, its items of work orders and its attestation.
+    /// A conflict if there is no such row, or one at the new address.
     Move(PortalName, Address, Address),
     /// A row goes; with a tombstone where we deleted its object, and none where the object may be alive: a tombstone hides it for a while.
     Remove(PortalName, Address, Option<Tombstone>),
     /// A person recorded what they saw. Older than what is recorded of the address already, it changes nothing.
     Attest(PortalName, Attestation),
+    /// An item of a work order is given out, or something became of it. One of the same portal, tenant and intent is replaced.
+    Work(PortalName, Box<WorkItem>),
+    /// What a portal shows of a tenant beside what is declared, by the name that its profile gives it. Older than what is recorded already, it
+    /// changes nothing.
+    Observe(PortalName, TenantName, Box<str>, Observation),
     /// What was done, by whom and with what result; never changed afterwards.
     Audit(AuditRecord),
 }

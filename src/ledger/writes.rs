@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::{LedgerError, Write, codec};
 use crate::model::ledger::{Attestation, Intent, LedgerRow, Tombstone};
+use crate::model::work_order::{Observation, WorkItem, WorkState};
 use crate::model::{Address, Origin, PortalName, TenantName};
 
 /// One statement with its parameters.
@@ -66,12 +67,20 @@ const MOVE_ATTESTATION: &str =
     "UPDATE tenantry_attestations SET tenant = $1, kind = $2, name = $3 WHERE portal = $4 AND tenant = $5 AND kind = $6 AND name = $7";
 const MOVE_INTENTS: &str =
     "UPDATE tenantry_intents SET tenant = $1, kind = $2, name = $3 WHERE portal = $4 AND tenant = $5 AND kind = $6 AND name = $7";
+const MOVE_WORK: &str =
+    "UPDATE tenantry_work SET tenant = $1, kind = $2, name = $3 WHERE portal = $4 AND tenant = $5 AND kind = $6 AND name = $7";
 const DROP_ATTESTATION: &str = "DELETE FROM tenantry_attestations WHERE portal = $1 AND tenant = $2 AND kind = $3 AND name = $4";
 const REMOVE: &str = "DELETE FROM tenantry_objects WHERE portal = $1 AND tenant = $2 AND kind = $3 AND name = $4";
 const BURY: &str = "INSERT INTO tenantry_tombstones (portal, tenant, kind, name, id, at) VALUES ($1, $2, $3, $4, $5, $6)";
 const ATTEST: &str = "INSERT INTO tenantry_attestations (portal, tenant, kind, name, at, body) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (portal, tenant, kind, name) DO UPDATE SET at = excluded.at, body = excluded.body
     WHERE excluded.at >= tenantry_attestations.at";
+const WORK: &str = "INSERT INTO tenantry_work (portal, tenant, kind, name, intent, given, waits, follows, body)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (portal, tenant, intent) DO UPDATE SET kind = excluded.kind, name = excluded.name, given = excluded.given,
+    waits = excluded.waits, follows = excluded.follows, body = excluded.body";
+const OBSERVE: &str = "INSERT INTO tenantry_observed (portal, tenant, name, at, body) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (portal, tenant, name) DO UPDATE SET at = excluded.at, body = excluded.body WHERE excluded.at >= tenantry_observed.at";
 pub(super) const AUDIT: &str = "INSERT INTO tenantry_audit (body) VALUES ($1)";
 
 /// The steps of these writes, in order.
@@ -92,6 +101,8 @@ pub(super) fn steps(writes: &[Write]) -> Result<Vec<Step<'_>>, LedgerError> {
                 steps.extend(tombstone.as_ref().map(|t| bury(portal, t)));
             }
             Write::Attest(portal, attestation) => steps.push(attest(portal, attestation)?),
+            Write::Work(portal, item) => steps.push(work(portal, item)?),
+            Write::Observe(portal, tenant, name, seen) => steps.push(observe(portal, tenant, name, seen)?),
             Write::Audit(record) => steps.push(Step::new(AUDIT, vec![Param::Text(codec::json(record)?.into())])),
         }
     }
@@ -115,6 +126,8 @@ pub(super) fn units(writes: &[Write]) -> BTreeSet<(&PortalName, &TenantName)> {
                 units.insert((portal, &address.tenant))
             }
             Write::Attest(portal, attestation) => units.insert((portal, &attestation.address.tenant)),
+            Write::Work(portal, item) => units.insert((portal, &item.address.tenant)),
+            Write::Observe(portal, tenant, _, _) => units.insert((portal, tenant)),
             Write::Audit(record) => units.insert((&record.portal, &record.address.tenant)),
         };
     }
@@ -211,6 +224,10 @@ fn relocate<'a>(portal: &'a PortalName, from: &'a Address, to: &'a Address, step
         on_duplicate: Some(format!("{from} cannot move to {to}: an open intent of the same id is there already")),
         ..Step::new(MOVE_INTENTS, both())
     });
+    steps.push(Step {
+        on_duplicate: Some(format!("{from} cannot move to {to}: an item of a work order with the same intent is there already")),
+        ..Step::new(MOVE_WORK, both())
+    });
     Ok(())
 }
 
@@ -225,4 +242,22 @@ fn attest<'a>(portal: &'a PortalName, attestation: &'a Attestation) -> Result<St
     let mut params = at(portal, &attestation.address);
     params.extend([Param::Integer(codec::nanos(attestation.at)), Param::Text(codec::json(attestation)?.into())]);
     Ok(Step::new(ATTEST, params))
+}
+
+fn work<'a>(portal: &'a PortalName, item: &'a WorkItem) -> Result<Step<'a>, LedgerError> {
+    let follows = item.calls_follow && matches!(item.state, WorkState::Confirmed { .. });
+    let mut params = at(portal, &item.address);
+    params.extend([
+        (&*item.intent).into(),
+        Param::Integer(codec::nanos(item.given)),
+        Param::Bool(item.state.keeps_intent()),
+        Param::Bool(follows),
+        Param::Text(codec::json(item)?.into()),
+    ]);
+    Ok(Step::new(WORK, params))
+}
+
+fn observe<'a>(portal: &'a PortalName, tenant: &'a TenantName, name: &'a str, seen: &Observation) -> Result<Step<'a>, LedgerError> {
+    let at = Param::Integer(codec::nanos(seen.at));
+    Ok(Step::new(OBSERVE, vec![text(portal), text(tenant), name.into(), at, Param::Text(codec::json(seen)?.into())]))
 }

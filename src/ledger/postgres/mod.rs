@@ -22,8 +22,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::Config;
 
 use super::locking;
-use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, Write, codec};
+use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, WorkWanted, Write, codec};
 use crate::model::ledger::LedgerState;
+use crate::model::work_order::WorkItem;
 use crate::model::{PortalName, TenantName};
 use session::{Access, Failure, Session};
 pub(super) use session::{settings, shown};
@@ -149,6 +150,10 @@ impl LedgerRead for PostgresReader {
 
     async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, LedgerError> {
         Ok(self.server.run(work!(s => read::audit(&mut s, limit))).await?)
+    }
+
+    async fn work(&self, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+        Ok(self.server.run(work!(s => read::work(&mut s, wanted))).await?)
     }
 
     async fn holds_secrets(&self) -> Result<bool, LedgerError> {

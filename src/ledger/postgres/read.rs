@@ -6,8 +6,9 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{IsolationLevel, Row};
 
 use super::session::{Failure, Session};
-use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, codec};
+use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, WorkWanted, codec};
 use crate::model::ledger::{Intent, LedgerRow, LedgerState, Tombstone};
+use crate::model::work_order::WorkItem;
 use crate::model::{Address, PortalName, TenantName};
 
 const META: &str = "SELECT installation, serial FROM tenantry_meta";
@@ -18,6 +19,10 @@ const INTENTS: &str = "SELECT tenant, kind, name, id, natural_key, action, objec
 const ATTESTATIONS: &str = "SELECT tenant, kind, name, body FROM tenantry_attestations WHERE portal = $1 AND tenant = ANY ($2)";
 const TOMBSTONES: &str = "SELECT tenant, kind, name, id, at
     FROM tenantry_tombstones WHERE portal = $1 AND tenant = ANY ($2) ORDER BY at DESC, seq DESC";
+const WORK: &str = "SELECT w.tenant, w.kind, w.name, w.body
+    FROM tenantry_work w WHERE w.portal = $1 AND w.tenant = ANY ($2) AND (w.waits OR w.follows)
+    AND (w.waits OR EXISTS (SELECT 1 FROM tenantry_intents i WHERE i.portal = w.portal AND i.tenant = w.tenant AND i.id = w.intent))";
+const OBSERVED: &str = "SELECT tenant, name, body FROM tenantry_observed WHERE portal = $1 AND tenant = ANY ($2)";
 const TENANTS: &str = "SELECT DISTINCT portal, tenant FROM tenantry_objects
     UNION SELECT DISTINCT portal, tenant FROM tenantry_intents UNION SELECT DISTINCT portal, tenant FROM tenantry_attestations";
 const LOCKS: &str = "SELECT u.portal, u.tenant, l.id, l.who, l.operation, l.host, l.process, l.started, l.since, l.until
@@ -29,7 +34,7 @@ const HOLDS_SECRETS: &str = "SELECT EXISTS (SELECT 1 FROM tenantry_objects WHERE
 const AT_ONCE: usize = 500;
 
 pub(super) async fn identity(session: &mut Session) -> Result<Identity, Failure> {
-    if session.empty {
+    if session.is_empty() {
         return Ok(Identity { installation: "".into(), serial: 0 });
     }
     let sql = session.prepare(META).await?;
@@ -40,7 +45,7 @@ pub(super) async fn identity(session: &mut Session) -> Result<Identity, Failure>
 /// The states of these tenants, in order, all of one moment.
 pub(super) async fn states(session: &mut Session, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, Failure> {
     let mut states = vec![LedgerState::default(); tenants.len()];
-    if session.empty {
+    if session.is_empty() {
         return Ok(states);
     }
     let installation = identity(session).await?.installation;
@@ -48,6 +53,7 @@ pub(super) async fn states(session: &mut Session, portal: &PortalName, tenants: 
     let intents = session.prepare(INTENTS).await?;
     let attestations = session.prepare(ATTESTATIONS).await?;
     let tombstones = session.prepare(TOMBSTONES).await?;
+    let since_work = if session.has_work() { Some((session.prepare(WORK).await?, session.prepare(OBSERVED).await?)) } else { None };
     let snapshot = session.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
     for (names, states) in tenants.chunks(AT_ONCE).zip(states.chunks_mut(AT_ONCE)) {
         let portal = portal.as_str();
@@ -76,6 +82,10 @@ pub(super) async fn states(session: &mut Session, portal: &PortalName, tenants: 
             state.tombstones.push(tombstone(address, row)?);
             Ok(())
         })?;
+        if let Some((work, observed)) = &since_work {
+            let (work, observed) = tokio::try_join!(snapshot.query(work, &about), snapshot.query(observed, &about))?;
+            scope.fill_work(&work, &observed)?;
+        }
         scope.repeat(names);
     }
     snapshot.commit().await?;
@@ -92,12 +102,31 @@ struct Scope<'a> {
 impl Scope<'_> {
     fn fill(&mut self, rows: &[Row], mut add: impl FnMut(&mut LedgerState, Address, &Row) -> Result<(), Failure>) -> Result<(), Failure> {
         for row in rows {
-            let (at, tenant) = self.at.get(column::<&str>(row, 0)?).ok_or_else(|| codec::damaged("a tenant"))?;
+            let (tenant, state) = self.state(column(row, 0)?)?;
             let address = codec::address(tenant, column(row, 1)?, column(row, 2)?)?;
-            let state = self.states.get_mut(*at).ok_or_else(|| codec::damaged("a tenant"))?;
             add(state, address, row)?;
         }
         Ok(())
+    }
+
+    /// Items of work orders, and what was observed.
+    fn fill_work(&mut self, work: &[Row], observed: &[Row]) -> Result<(), Failure> {
+        self.fill(work, |state, address, row| {
+            let item = codec::work(address, column(row, 3)?)?;
+            state.work.insert(item.intent.clone(), item);
+            Ok(())
+        })?;
+        for row in observed {
+            let seen = codec::from_json(column(row, 2)?, "an observation")?;
+            self.state(column(row, 0)?)?.1.observed.insert(column(row, 1)?, seen);
+        }
+        Ok(())
+    }
+
+    /// Where the answer about a tenant goes.
+    fn state(&mut self, tenant: &str) -> Result<(&TenantName, &mut LedgerState), Failure> {
+        let (at, name) = self.at.get(tenant).ok_or_else(|| codec::damaged("a tenant"))?;
+        Ok((*name, self.states.get_mut(*at).ok_or_else(|| codec::damaged("a tenant"))?))
     }
 
     /// Gives a tenant that was asked for twice its answer in each place.
@@ -147,7 +176,7 @@ fn tombstone(address: Address, row: &Row) -> Result<Tombstone, Failure> {
 
 /// Every portal and tenant with anything, sorted (here and not there: a database sorts by its own language).
 pub(super) async fn tenants(session: &mut Session) -> Result<Vec<(PortalName, TenantName)>, Failure> {
-    if session.empty {
+    if session.is_empty() {
         return Ok(Vec::new());
     }
     let sql = session.prepare(TENANTS).await?;
@@ -160,7 +189,7 @@ pub(super) async fn tenants(session: &mut Session) -> Result<Vec<(PortalName, Te
 
 /// The locks that are held, sorted by portal and tenant.
 pub(super) async fn locks(session: &mut Session) -> Result<Vec<Lock>, Failure> {
-    if session.empty {
+    if session.is_empty() {
         return Ok(Vec::new());
     }
     let sql = session.prepare(LOCKS).await?;
@@ -193,7 +222,7 @@ fn lock(row: &Row) -> Result<Lock, Failure> {
 
 /// The newest audit records, newest first.
 pub(super) async fn audit(session: &mut Session, limit: usize) -> Result<Vec<AuditRecord>, Failure> {
-    if session.empty {
+    if session.is_empty() {
         return Ok(Vec::new());
     }
     let sql = session.prepare(AUDIT).await?;
@@ -201,9 +230,23 @@ pub(super) async fn audit(session: &mut Session, limit: usize) -> Result<Vec<Aud
     rows.iter().map(|row| Ok(codec::from_json(column(row, 0)?, "an audit record")?)).collect()
 }
 
+/// Items of all portals and tenants, given out last first.
+pub(super) async fn work(session: &mut Session, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, Failure> {
+    if !session.has_work() {
+        return Ok(Vec::new());
+    }
+    let sql = session.prepare(wanted.sql()).await?;
+    let item = |row: &Row| {
+        let tenant = codec::name(column(row, 1)?)?;
+        let address = codec::address(&tenant, column(row, 2)?, column(row, 3)?)?;
+        Ok((codec::name(column(row, 0)?)?, codec::work(address, column(row, 4)?)?))
+    };
+    session.client.query(&sql, &[]).await?.iter().map(item).collect()
+}
+
 /// True if a row has the MAC of a secret.
 pub(super) async fn holds_secrets(session: &mut Session) -> Result<bool, Failure> {
-    if session.empty {
+    if session.is_empty() {
         return Ok(false);
     }
     let sql = session.prepare(HOLDS_SECRETS).await?;

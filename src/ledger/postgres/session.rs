@@ -7,14 +7,17 @@ use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
+use tokio_postgres::{Client, Config, GenericClient, NoTls, Socket, Statement};
 
 use super::tls;
 use crate::ledger::{LedgerError, codec, locking};
 
-/// The newest version of the tables, and the only one so far.
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+/// The steps from nothing to the newest version; `tenantry_meta` says how many of them the tables have seen. A step is never changed once
+/// released. A reader, which changes nothing, may meet tables that have not seen the last ones: [`Session::version`] tells it what is there.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+
+/// The first version with work orders and observations.
+const WITH_WORK: i64 = 2;
 
 /// Longest wait for a server to take a connection, unless the URL says otherwise.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -38,8 +41,8 @@ pub(super) enum Access {
 /// An open connection.
 pub(super) struct Session {
     pub(super) client: Client,
-    /// True where there are no tables: an empty ledger.
-    pub(super) empty: bool,
+    /// How new the tables are; 0: there are none, so the ledger is empty.
+    version: i64,
     prepared: HashMap<&'static str, Statement>,
 }
 
@@ -171,11 +174,11 @@ impl Session {
             _ => connect(settings, tls::connector()?).await?,
         };
         client.batch_execute(MANNERS).await?;
-        let mut session = Self { client, empty: false, prepared: HashMap::new() };
+        let mut session = Self { client, version: newest(), prepared: HashMap::new() };
         match access {
             Access::Read => {
                 session.client.batch_execute("SET default_transaction_read_only = on").await?;
-                session.empty = session.version().await?.is_none();
+                session.version = version(&session.client).await?;
             }
             Access::Write => session.make().await?,
         }
@@ -192,37 +195,55 @@ impl Session {
         Ok(statement)
     }
 
-    /// The version of the tables; `None`: there are none.
-    async fn version(&self) -> Result<Option<i64>, Failure> {
-        let there: bool = self.client.query_one("SELECT to_regclass('tenantry_meta') IS NOT NULL", &[]).await?.try_get(0)?;
-        if !there {
-            return Ok(None);
-        }
-        let row = self.client.query_opt("SELECT version FROM tenantry_meta", &[]).await?;
-        let found: i64 = row.ok_or_else(|| codec::damaged("the version"))?.try_get(0)?;
-        if found > VERSION {
-            return Err(LedgerError::TooNew { found, known: VERSION }.into());
-        }
-        Ok(Some(found))
+    /// True where there are no tables.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.version == 0
+    }
+
+    /// False: the tables are from before work orders, and there are none.
+    pub(super) const fn has_work(&self) -> bool {
+        self.version >= WITH_WORK
     }
 
     async fn make(&mut self) -> Result<(), Failure> {
-        if self.version().await?.is_some() {
+        if version(&self.client).await? == newest() {
             return Ok(());
         }
         let installation = locking::new_installation()?;
         let tx = self.client.transaction().await?;
-        // Two runs that meet here would both find no tables: the second waits, and then finds them.
+        // Two runs that meet here would both find tables missing: the second waits, and then finds them.
         tx.batch_execute("SELECT pg_advisory_xact_lock(hashtext('tenantry schema'), hashtext(current_schema()))").await?;
-        // Not `to_regclass` again: within a transaction the server answers that from what it remembers of before it waited.
-        let made = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'tenantry_meta')";
-        let made: bool = tx.query_one(made, &[]).await?.try_get(0)?;
-        if !made {
-            tx.batch_execute(SCHEMA).await?;
+        let found = version(&tx).await?;
+        for missing in MIGRATIONS.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default() {
+            tx.batch_execute(missing).await?;
+        }
+        if found == 0 {
             let sql = "INSERT INTO tenantry_meta (one, version, installation, serial) VALUES (1, $1, $2, 0)";
-            tx.execute(sql, &[&VERSION, &installation]).await?;
+            tx.execute(sql, &[&newest(), &installation]).await?;
+        } else {
+            tx.execute("UPDATE tenantry_meta SET version = $1", &[&newest()]).await?;
         }
         tx.commit().await?;
         Ok(())
     }
+}
+
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// How many migrations the tables have seen; 0: there are none.
+async fn version(client: &impl GenericClient) -> Result<i64, Failure> {
+    // Not `to_regclass`: within a transaction the server answers that from what it remembers of before it waited.
+    let there = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'tenantry_meta')";
+    let there: bool = client.query_one(there, &[]).await?.try_get(0)?;
+    if !there {
+        return Ok(0);
+    }
+    let row = client.query_opt("SELECT version FROM tenantry_meta", &[]).await?;
+    let found: i64 = row.ok_or_else(|| codec::damaged("the version"))?.try_get(0)?;
+    if found > newest() {
+        return Err(LedgerError::TooNew { found, known: newest() }.into());
+    }
+    Ok(found)
 }

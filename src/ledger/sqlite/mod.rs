@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Transaction, TransactionBehavior};
 
 use super::locking::{self, Lease};
-use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, Write, codec};
+use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, WorkWanted, Write, codec};
 use crate::model::ledger::LedgerState;
+use crate::model::work_order::WorkItem;
 use crate::model::{PortalName, TenantName};
-use open::Failure;
+use open::{Failure, Opened};
 
 /// Reads a SQLite ledger. A file that was missing when it was opened is an empty ledger for as long as this lives.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ pub struct SqliteLedger {
 struct Shared {
     path: PathBuf,
     /// `None`: there was no file.
-    connection: Option<Mutex<Connection>>,
+    connection: Option<Mutex<Opened>>,
 }
 
 impl SqliteReader {
@@ -59,7 +60,7 @@ impl SqliteReader {
     async fn run<T: Send + 'static>(
         &self,
         empty: T,
-        work: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&mut Opened) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let shared = Arc::clone(&self.shared);
         blocking(move || {
@@ -92,8 +93,8 @@ impl SqliteLedger {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, LedgerError> {
         self.reader
-            .run(T::default(), |connection| {
-                let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            .run(T::default(), |opened| {
+                let tx = opened.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let done = work(&tx)?;
                 tx.commit()?;
                 Ok(done)
@@ -111,7 +112,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, LedgerErro
 #[async_trait]
 impl LedgerRead for SqliteReader {
     async fn identity(&self) -> Result<Identity, LedgerError> {
-        self.run(Identity { installation: "".into(), serial: 0 }, |c| read::identity(c)).await
+        self.run(Identity { installation: "".into(), serial: 0 }, |c| read::identity(&c.connection)).await
     }
 
     async fn read(&self, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, LedgerError> {
@@ -120,19 +121,23 @@ impl LedgerRead for SqliteReader {
     }
 
     async fn tenants(&self) -> Result<Vec<(PortalName, TenantName)>, LedgerError> {
-        self.run(Vec::new(), |c| read::tenants(c)).await
+        self.run(Vec::new(), |c| read::tenants(&c.connection)).await
     }
 
     async fn locks(&self) -> Result<Vec<Lock>, LedgerError> {
-        self.run(Vec::new(), |c| read::locks(c)).await
+        self.run(Vec::new(), |c| read::locks(&c.connection)).await
     }
 
     async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, LedgerError> {
-        self.run(Vec::new(), move |c| read::audit(c, limit)).await
+        self.run(Vec::new(), move |c| read::audit(&c.connection, limit)).await
+    }
+
+    async fn work(&self, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+        self.run(Vec::new(), move |c| read::work(c, wanted)).await
     }
 
     async fn holds_secrets(&self) -> Result<bool, LedgerError> {
-        self.run(false, |c| read::holds_secrets(c)).await
+        self.run(false, |c| read::holds_secrets(&c.connection)).await
     }
 }
 

@@ -14,8 +14,25 @@ use crate::ledger::LedgerError;
 const APPLICATION: i64 = 0x544e_4c47;
 
 /// The steps from nothing to the newest version; the file's `user_version` says how many of them it has seen. A step is never changed once
-/// released. The first one after this also has to say how a reader, which changes nothing, meets a file that has not seen it.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+/// released. A reader, which changes nothing, may meet a file that has not seen the last ones: [`Opened::version`] tells it what is there.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+
+/// The first version with work orders and observations.
+const WITH_WORK: i64 = 2;
+
+/// A connection to a ledger, and how new its tables are.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    version: i64,
+}
+
+impl Opened {
+    /// False: the file is from before work orders, and has none.
+    pub(super) const fn has_work(&self) -> bool {
+        self.version >= WITH_WORK
+    }
+}
 
 /// Longest wait for another process's commit: commits take milliseconds, so that this means that something is wrong.
 const BUSY: Duration = Duration::from_secs(15);
@@ -24,15 +41,15 @@ const BUSY: Duration = Duration::from_secs(15);
 const STATEMENTS: usize = 48;
 
 /// Opens it to write, and makes it where there is none.
-pub(super) fn for_writing(path: &Path) -> Result<Connection, LedgerError> {
+pub(super) fn for_writing(path: &Path) -> Result<Opened, LedgerError> {
     create(path).map_err(|e| refused(path, &e))?;
     let mut connection = connect(path)?;
     prepare(&mut connection).map_err(|e| translate(path, e))?;
-    Ok(connection)
+    Ok(Opened { connection, version: newest() })
 }
 
 /// Opens it to read; `None`: there is none yet.
-pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, LedgerError> {
+pub(super) fn for_reading(path: &Path) -> Result<Option<Opened>, LedgerError> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(refused(path, &e)),
@@ -46,7 +63,7 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, LedgerError
         .map_err(Failure::from)
         .and_then(|()| version(&connection.unchecked_transaction()?))
         .map_err(|e| translate(path, e))?;
-    Ok((version > 0).then_some(connection))
+    Ok((version > 0).then_some(Opened { connection, version }))
 }
 
 fn connect(path: &Path) -> Result<Connection, LedgerError> {
@@ -78,6 +95,10 @@ impl From<LedgerError> for Failure {
     }
 }
 
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// How many migrations the file has seen; 0: it is empty. In a transaction, because another process may be making the ledger just now.
 fn version(connection: &Transaction<'_>) -> Result<i64, Failure> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -86,7 +107,7 @@ fn version(connection: &Transaction<'_>) -> Result<i64, Failure> {
     if application != APPLICATION && (application != 0 || version != 0 || tables != 0) {
         return Err(Failure::Ledger(LedgerError::Unavailable("the file is another program's database: name another file".to_owned())));
     }
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = newest();
     if version > known {
         return Err(Failure::Ledger(LedgerError::TooNew { found: version, known }));
     }
@@ -108,7 +129,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Failure> {
     }
     if !missing.is_empty() {
         tx.pragma_update(None, "application_id", APPLICATION)?;
-        tx.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+        tx.pragma_update(None, "user_version", newest())?;
     }
     tx.execute(
         "INSERT INTO tenantry_meta (one, installation, serial) VALUES (1, $1, 0) ON CONFLICT (one) DO NOTHING",

@@ -1,11 +1,14 @@
 //! Reads the tables. Comes in: a connection. Goes out: the ledger's values. Never writes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::open::Failure;
-use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, codec};
+use super::open::{Failure, Opened};
+use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, WorkWanted, codec};
 use crate::model::ledger::{Attestation, Intent, LedgerRow, LedgerState, Tombstone};
+use crate::model::work_order::{Observation, WorkItem};
 use crate::model::{PortalName, TenantName};
 
 pub(super) fn identity(connection: &Connection) -> Result<Identity, Failure> {
@@ -16,18 +19,19 @@ pub(super) fn identity(connection: &Connection) -> Result<Identity, Failure> {
 }
 
 /// The states of these tenants, in order, all of one moment.
-pub(super) fn states(connection: &mut Connection, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, Failure> {
-    let tx = connection.transaction()?;
+pub(super) fn states(opened: &mut Opened, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, Failure> {
+    let has_work = opened.has_work();
+    let tx = opened.connection.transaction()?;
     let installation = identity(&tx)?.installation;
     let mut states = Vec::with_capacity(tenants.len());
     for tenant in tenants {
         states.push(LedgerState {
-            work: std::collections::BTreeMap::new(),
-            observed: std::collections::BTreeMap::new(),
             rows: rows(&tx, portal, tenant, &installation)?.into_iter().map(|row| (row.address.clone(), row)).collect(),
             intents: intents(&tx, portal, tenant)?,
             attestations: attestations(&tx, portal, tenant)?.into_iter().map(|a| (a.address.clone(), a)).collect(),
             tombstones: tombstones(&tx, portal, tenant)?,
+            work: if has_work { items(&tx, portal, tenant)?.into_iter().map(|i| (i.intent.clone(), i)).collect() } else { BTreeMap::new() },
+            observed: if has_work { observed(&tx, portal, tenant)?.into_iter().collect() } else { BTreeMap::new() },
         });
     }
     tx.finish()?;
@@ -87,6 +91,33 @@ fn tombstones(connection: &Connection, portal: &PortalName, tenant: &TenantName)
     })
 }
 
+fn items(connection: &Connection, portal: &PortalName, tenant: &TenantName) -> Result<Vec<WorkItem>, Failure> {
+    const SQL: &str = "SELECT w.kind, w.name, w.body FROM tenantry_work w WHERE w.portal = $1 AND w.tenant = $2 AND (w.waits OR w.follows)
+        AND (w.waits OR EXISTS (SELECT 1 FROM tenantry_intents i WHERE (i.portal, i.tenant, i.id) = (w.portal, w.tenant, w.intent)))";
+    select(connection, SQL, [portal.as_str(), tenant.as_str()], |row| {
+        Ok(codec::work(codec::address(tenant, text(row, 0)?, text(row, 1)?)?, text(row, 2)?)?)
+    })
+}
+
+fn observed(connection: &Connection, portal: &PortalName, tenant: &TenantName) -> Result<Vec<(Box<str>, Observation)>, Failure> {
+    const SQL: &str = "SELECT name, body FROM tenantry_observed WHERE portal = $1 AND tenant = $2";
+    select(connection, SQL, [portal.as_str(), tenant.as_str()], |row| {
+        Ok((text(row, 0)?.into(), codec::from_json(text(row, 1)?, "an observation")?))
+    })
+}
+
+/// Items of all portals and tenants, given out last first.
+pub(super) fn work(opened: &Opened, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, Failure> {
+    if !opened.has_work() {
+        return Ok(Vec::new());
+    }
+    select(&opened.connection, wanted.sql(), [], |row| {
+        let tenant = codec::name(text(row, 1)?)?;
+        let address = codec::address(&tenant, text(row, 2)?, text(row, 3)?)?;
+        Ok((codec::name(text(row, 0)?)?, codec::work(address, text(row, 4)?)?))
+    })
+}
+
 /// Every portal and tenant with anything, sorted. Steps from one to the next through the primary key: the rows between are not looked at.
 pub(super) fn tenants(connection: &Connection) -> Result<Vec<(PortalName, TenantName)>, Failure> {
     const NEXT: [&str; 3] = [
@@ -94,7 +125,7 @@ pub(super) fn tenants(connection: &Connection) -> Result<Vec<(PortalName, Tenant
         "SELECT portal, tenant FROM tenantry_intents WHERE (portal, tenant) > ($1, $2) ORDER BY portal, tenant LIMIT 1",
         "SELECT portal, tenant FROM tenantry_attestations WHERE (portal, tenant) > ($1, $2) ORDER BY portal, tenant LIMIT 1",
     ];
-    let mut units = std::collections::BTreeSet::new();
+    let mut units = BTreeSet::new();
     for sql in NEXT {
         let mut at = (String::new(), String::new());
         loop {

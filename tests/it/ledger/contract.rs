@@ -3,6 +3,7 @@
 use tenantry::model::ledger::applied_digest;
 
 use super::locks::*;
+use super::work::*;
 use super::*;
 
 macro_rules! on_both_stores {
@@ -61,6 +62,13 @@ on_both_stores! {
     a_new_ledger_takes_the_place_of_a_lost_one
     a_ledger_that_has_anything_takes_nobodys_place
     only_an_installation_id_is_claimed
+    an_item_is_kept_as_it_is_and_replaced_by_its_intent
+    an_item_counts_while_it_keeps_its_intent
+    items_come_newest_first_over_all_tenants_and_portals
+    a_move_takes_items_along_and_what_they_will_record
+    observations_the_newest_wins
+    items_and_observations_need_the_lock
+    a_ledger_of_version_1_is_read_as_it_is_and_brought_up_by_the_first_writer
 }
 
 async fn a_ledger_that_is_not_there_reads_as_empty(store: Store) {
@@ -71,6 +79,7 @@ async fn a_ledger_that_is_not_there_reads_as_empty(store: Store) {
     assert_eq!(reader.tenants().await.unwrap(), vec![]);
     assert_eq!(reader.locks().await.unwrap(), vec![]);
     assert_eq!(reader.audit(10).await.unwrap(), vec![]);
+    assert_eq!(reader.work(WorkWanted::All).await.unwrap(), vec![]);
     assert!(!reader.holds_secrets().await.unwrap());
 }
 

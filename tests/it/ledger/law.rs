@@ -1,6 +1,6 @@
 //! Whatever is written, in whatever order: both stores have what a plain model has, and refuse what it refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,7 +13,10 @@ type Unit = (PortalName, TenantName);
 /// The ledger as one would explain it: a map, and what each write does to it.
 #[derive(Clone, Default)]
 struct Model {
+    /// Without the items of work orders.
     states: BTreeMap<Unit, LedgerState>,
+    /// In the order in which they were given out.
+    items: Vec<(PortalName, WorkItem)>,
     trail: Vec<AuditRecord>,
     serial: u64,
 }
@@ -64,6 +67,18 @@ impl Model {
                     known.insert(attestation.address.clone(), attestation);
                 }
             }
+            Write::Work(portal, item) => {
+                match self.items.iter_mut().find(|(p, i)| (p, unit_and_intent(i)) == (&portal, unit_and_intent(&item))) {
+                    Some((_, known)) => *known = *item,
+                    None => self.items.push((portal, *item)),
+                }
+            }
+            Write::Observe(portal, tenant, name, seen) => {
+                let known = &mut self.at(&portal, &tenant).observed;
+                if known.get(&name).is_none_or(|k| k.at <= seen.at) {
+                    known.insert(name, seen);
+                }
+            }
             Write::Audit(record) => self.trail.insert(0, record),
         }
         true
@@ -86,6 +101,19 @@ impl Model {
         if from.tenant != to.tenant && moved.iter().any(|m| new.intents.iter().any(|i| i.id == m.id)) {
             return false;
         }
+        let taken: BTreeSet<_> =
+            self.items.iter().filter(|(p, i)| p == portal && i.address.tenant == to.tenant).map(|(_, i)| i.intent.clone()).collect();
+        let here = |(p, i): &&mut (PortalName, WorkItem)| p == portal && i.address == *from;
+        for (_, item) in self.items.iter_mut().filter(here) {
+            if from.tenant != to.tenant && taken.contains(&item.intent) {
+                return false;
+            }
+            let [own, ..] = &mut item.records[..] else { panic!("an item has a record") };
+            own.address = to.clone();
+            own.row.iter_mut().for_each(|row| row.address = to.clone());
+            item.address = to.clone();
+        }
+        let new = self.states.entry((portal.clone(), to.tenant.clone())).or_default();
         new.rows.insert(to.clone(), LedgerRow { address: to.clone(), ..row });
         new.attestations.remove(to);
         new.attestations.extend(attestation.map(|a| (to.clone(), Attestation { address: to.clone(), ..a })));
@@ -100,8 +128,27 @@ impl Model {
         let mut state = self.states.get(unit).cloned().unwrap_or_default();
         state.intents.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         state.tombstones.sort_by_key(|t| std::cmp::Reverse(t.at));
+        let waits = |i: &WorkItem| {
+            let follows = i.calls_follow && matches!(i.state, WorkState::Confirmed { .. });
+            i.state.keeps_intent() || (follows && state.intents.iter().any(|open| open.id == i.intent))
+        };
+        let here = self.items.iter().filter(|(p, i)| (p, &i.address.tenant) == (&unit.0, &unit.1) && waits(i));
+        state.work = here.map(|(_, i)| (i.intent.clone(), i.clone())).collect();
         state
     }
+}
+
+fn unit_and_intent(item: &WorkItem) -> (&TenantName, &str) {
+    (&item.address.tenant, &item.intent)
+}
+
+fn an_item() -> impl Strategy<Value = WorkItem> {
+    let state = prop::sample::select(vec![WorkState::Open, confirmed(), failed(), skipped()]);
+    (an_intent_id(), an_address(), any::<bool>(), state, 0..3_i64).prop_map(|(id, address, calls_follow, state, given)| WorkItem {
+        calls_follow,
+        state,
+        ..item(&id, &address.to_string(), given)
+    })
 }
 
 fn an_address() -> impl Strategy<Value = Address> {
@@ -156,6 +203,9 @@ fn a_write() -> impl Strategy<Value = Write> {
             .prop_map(|(p, a, went)| Write::Remove(p, a.clone(), went.map(|t| tombstone(&a.to_string(), t)))),
         2 => (a_portal(), an_address(), any::<bool>(), 0..3_i64)
             .prop_map(|(p, a, present, t)| Write::Attest(p, attestation(&a.to_string(), present, t))),
+        3 => (a_portal(), an_item()).prop_map(|(p, item)| Write::Work(p, item.into())),
+        1 => (a_portal(), an_address(), prop::sample::select(vec!["users", "licences"]), 0..3_i64)
+            .prop_map(|(p, a, name, seen)| Write::Observe(p, a.tenant, name.into(), observation(&seen.to_string(), seen))),
         1 => (an_address(), "[a-z]{0,4}").prop_map(|(a, result)| Write::Audit(audit(&a.to_string(), &result))),
     ]
 }
@@ -173,6 +223,9 @@ async fn check_as_the_model(store: &Store, commits: &[Vec<Write>]) {
         let found = ledger.read(&unit.0, std::slice::from_ref(&unit.1)).await.unwrap().remove(0);
         assert_eq!(found, model.state(unit), "{unit:?}");
     }
+    let mut items = model.items.clone();
+    items.sort_by_key(|(_, item)| std::cmp::Reverse(item.given));
+    assert_eq!(ledger.work(WorkWanted::All).await.unwrap(), items);
     assert_eq!(ledger.audit(usize::MAX).await.unwrap(), model.trail);
     assert_eq!(ledger.identity().await.unwrap().serial, model.serial);
     let known = |s: &LedgerState| !(s.rows.is_empty() && s.intents.is_empty() && s.attestations.is_empty());

@@ -8,14 +8,16 @@ mod locks;
 mod postgres;
 mod secrets;
 mod sqlite;
+mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tenantry::ledger::{AuditRecord, Holder, Ledger, LedgerError, LedgerLocation, LedgerRead, LockId, Write};
+use tenantry::ledger::{AuditRecord, Holder, Ledger, LedgerError, LedgerLocation, LedgerRead, LockId, WorkWanted, Write};
 use tenantry::model::ledger::{Attestation, Intent, IntentAction, LedgerRow, LedgerState, Tombstone};
+use tenantry::model::work_order::{Instructions, Observation, WorkItem, WorkRecord, WorkState};
 use tenantry::model::{Address, Digest, Name, Origin, PortalName, TenantName};
 
 use crate::servers::postgres::{Schema, execute};
@@ -129,6 +131,53 @@ fn attestation(text: &str, present: bool, recorded: i64) -> Attestation {
         at: at(recorded),
         until: Timestamp::MAX,
     }
+}
+
+/// An open item of an intent.
+fn item(id: &str, text: &str, given: i64) -> WorkItem {
+    WorkItem {
+        intent: id.into(),
+        reference: "0a1b2c3d".into(),
+        order: "wo-12345678".into(),
+        address: address(text),
+        action: IntentAction::Create,
+        assignee: Some("tess@msp".to_owned()),
+        due: Some("2026-02-03".parse().unwrap()),
+        given: at(given),
+        plan: "sha256:00".into(),
+        ticket: Some("T-1".to_owned()),
+        instructions: Instructions { title: "Create user Alice".to_owned(), menu_place: 3, screens: Vec::new(), evidence: Vec::new() },
+        content: Digest::of(b"alice"),
+        records: vec![
+            WorkRecord {
+                intent: id.into(),
+                address: address(text),
+                fields: Some(serde_json::json!({"displayName": "Alice"})),
+                row: Some(row(text)),
+            },
+            WorkRecord { intent: format!("{id}/1").into(), address: address("acme/role/staff"), fields: None, row: None },
+        ],
+        learnt: [("tenantId".to_owned(), "7".to_owned())].into(),
+        calls_follow: false,
+        state: WorkState::Open,
+        replaces: vec!["ffffffff".into()],
+    }
+}
+
+fn confirmed() -> WorkState {
+    WorkState::Confirmed { by: "tess@msp".to_owned(), at: at(50), evidence: [("id".to_owned(), "42".to_owned())].into() }
+}
+
+fn failed() -> WorkState {
+    WorkState::Failed { by: "tess@msp".to_owned(), at: at(50), why: "no licence left".to_owned() }
+}
+
+fn skipped() -> WorkState {
+    WorkState::Skipped { by: "tess@msp".to_owned(), at: at(50), why: "not now".to_owned() }
+}
+
+fn observation(value: &str, seen: i64) -> Observation {
+    Observation { value: value.to_owned(), at: at(seen), by: Some("tess@msp".to_owned()) }
 }
 
 fn tombstone(text: &str, went: i64) -> Tombstone {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tenantry::ledger::*;
 use tenantry::model::ledger::{LedgerState, Origin};
+use tenantry::model::work_order::{WorkItem, WorkState};
 use tenantry::model::{Address, LedgerRow, PortalName, TenantName};
 
 use super::fuse::Fuse;
@@ -20,7 +21,9 @@ type UnitKey = (PortalName, TenantName);
 #[derive(Default, Clone)]
 struct State {
     serial: u64,
+    /// Without the items of work orders.
     units: BTreeMap<UnitKey, LedgerState>,
+    items: Vec<(PortalName, WorkItem)>,
     audit: Vec<AuditRecord>,
     locks: BTreeMap<UnitKey, Lock>,
     next_lock: u64,
@@ -45,7 +48,7 @@ impl MemoryLedger {
 
     /// What it has of a tenant.
     pub(crate) fn of(&self, portal: &str, tenant: &str) -> LedgerState {
-        self.lock_state().units.get(&(super::name(portal), super::name(tenant))).cloned().unwrap_or_default()
+        self.lock_state().of(&(super::name(portal), super::name(tenant)))
     }
 
     /// Changes what it has of a tenant behind everybody's back.
@@ -64,6 +67,18 @@ impl MemoryLedger {
         self.lock_state().units.values().flat_map(|s| s.rows.values().cloned()).collect()
     }
 
+    /// Every item of a work order that was ever given out, in that order.
+    pub(crate) fn items(&self) -> Vec<WorkItem> {
+        self.lock_state().items.iter().map(|(_, item)| item.clone()).collect()
+    }
+
+    /// Says what became of the item of an address.
+    pub(crate) fn close_item(&self, at: &str, state: WorkState) {
+        let at = super::address(at);
+        let mut inner = self.lock_state();
+        inner.items.iter_mut().rfind(|(_, i)| i.address == at).unwrap().1.state = state;
+    }
+
     /// How many intents are open.
     pub(crate) fn open_intents(&self) -> usize {
         self.lock_state().units.values().map(|s| s.intents.len()).sum()
@@ -73,6 +88,7 @@ impl MemoryLedger {
     pub(crate) fn lose_everything(&self) {
         let mut state = self.lock_state();
         state.units.clear();
+        state.items.clear();
         state.audit.clear();
     }
 
@@ -89,7 +105,7 @@ impl MemoryLedger {
     /// All that it has, as text: to look for what must not be in it.
     pub(crate) fn dump(&self) -> String {
         let state = self.lock_state();
-        format!("{:?} {:?} {:?}", state.units, state.audit, state.locks)
+        format!("{:?} {:?} {:?} {:?}", state.units, state.items, state.audit, state.locks)
     }
 }
 
@@ -103,7 +119,7 @@ impl LedgerRead for MemoryLedger {
     async fn read(&self, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, LedgerError> {
         self.fuse.alive().await;
         let state = self.lock_state();
-        Ok(tenants.iter().map(|t| state.units.get(&(portal.clone(), t.clone())).cloned().unwrap_or_default()).collect())
+        Ok(tenants.iter().map(|t| state.of(&(portal.clone(), t.clone()))).collect())
     }
 
     async fn tenants(&self) -> Result<Vec<UnitKey>, LedgerError> {
@@ -118,6 +134,14 @@ impl LedgerRead for MemoryLedger {
 
     async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, LedgerError> {
         Ok(self.lock_state().audit.iter().rev().take(limit).cloned().collect())
+    }
+
+    async fn work(&self, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+        let state = self.lock_state();
+        let waits = |p: &PortalName, i: &WorkItem| wanted == WorkWanted::All || state.waits(p, i);
+        let mut items: Vec<_> = state.items.iter().filter(|(p, i)| waits(p, i)).cloned().collect();
+        items.sort_by_key(|(_, item)| std::cmp::Reverse(item.given));
+        Ok(items)
     }
 }
 
@@ -190,6 +214,19 @@ impl Ledger for MemoryLedger {
 }
 
 impl State {
+    fn of(&self, unit: &UnitKey) -> LedgerState {
+        let mut state = self.units.get(unit).cloned().unwrap_or_default();
+        let here = self.items.iter().filter(|(p, i)| (p, &i.address.tenant) == (&unit.0, &unit.1) && self.waits(p, i));
+        state.work = here.map(|(_, i)| (i.intent.clone(), i.clone())).collect();
+        state
+    }
+
+    fn waits(&self, portal: &PortalName, item: &WorkItem) -> bool {
+        let state = self.units.get(&(portal.clone(), item.address.tenant.clone()));
+        let open = state.is_some_and(|s| s.intents.iter().any(|i| i.id == item.intent));
+        item.state.keeps_intent() || (open && item.calls_follow && matches!(item.state, WorkState::Confirmed { .. }))
+    }
+
     fn write(&mut self, lock: &LockId, write: Write) -> Result<(), LedgerError> {
         let conflict = |what: String| Err(LedgerError::Conflict(what));
         let unit = match &write {
@@ -199,6 +236,8 @@ impl State {
             Write::Move(p, from, _) => (p.clone(), from.tenant.clone()),
             Write::Remove(p, a, _) => (p.clone(), a.tenant.clone()),
             Write::Attest(p, a) => (p.clone(), a.address.tenant.clone()),
+            Write::Work(p, item) => (p.clone(), item.address.tenant.clone()),
+            Write::Observe(p, t, _, _) => (p.clone(), t.clone()),
             Write::Audit(record) => {
                 self.audit.push(record.clone());
                 return Ok(());
@@ -207,6 +246,7 @@ impl State {
         if self.locks.get(&unit).is_none_or(|l| l.id != *lock) {
             return conflict(format!("{unit:?} is not locked by {lock:?}"));
         }
+        let items = &mut self.items;
         let state = self.units.entry(unit).or_default();
         match write {
             Write::Intend(_, intent) => {
@@ -224,7 +264,10 @@ impl State {
                 assert!(row.origin == Origin::Created || !row.key.is_empty());
                 state.rows.insert(row.address.clone(), *row);
             }
-            Write::Move(_, from, to) => return state_move(state, &from, to),
+            Write::Move(portal, from, to) => {
+                items.iter_mut().filter(|(p, i)| *p == portal && i.address == from).for_each(|(_, i)| i.address = to.clone());
+                return state_move(state, &from, to);
+            }
             Write::Remove(_, at, tombstone) => {
                 if state.rows.remove(&at).is_none() {
                     return conflict(format!("no row {at}"));
@@ -233,6 +276,15 @@ impl State {
             }
             Write::Attest(_, record) => {
                 state.attestations.insert(record.address.clone(), record);
+            }
+            Write::Work(portal, item) => {
+                match items.iter_mut().find(|(p, i)| (p, &i.address.tenant, &i.intent) == (&portal, &item.address.tenant, &item.intent)) {
+                    Some((_, known)) => *known = *item,
+                    None => items.push((portal, *item)),
+                }
+            }
+            Write::Observe(_, _, name, seen) => {
+                state.observed.insert(name, seen);
             }
             Write::Audit(_) => {}
         }
