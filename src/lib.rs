@@ -16,7 +16,8 @@
 //! 5. [`diff`], [`plan`], [`guard`], [`report`]: pure, in this order.
 //! 6. [`apply`]: drives portals by an approved plan.
 //! 7. [`engine`]: the only place where the stages meet.
-//! 8. [`cli`]: the face; arguments in, exit code out.
+//! 8. [`sandbox`]: a server that plays a portal by its profile.
+//! 9. [`cli`]: the face; arguments in, exit code out.
 
 pub mod apply;
 pub mod cli;
@@ -30,4 +31,5 @@ pub mod model;
 pub mod plan;
 pub mod portal;
 pub mod report;
+pub mod sandbox;
 pub mod secrets;

@@ -8,6 +8,7 @@ pub mod driver;
 pub mod embedded;
 pub mod profile;
 mod routed;
+pub mod runbook;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -25,7 +25,10 @@ impl<T: ?Sized> Routed<T> {
     }
 
     fn of(&self, kind: Kind, action: Action) -> Result<&Arc<T>, PortalError> {
-        let name = self.profile.driver(kind, action);
+        self.named(self.profile.driver(kind, action))
+    }
+
+    fn named(&self, name: &str) -> Result<&Arc<T>, PortalError> {
         let found = self.drivers.iter().find(|(n, _)| **n == *name);
         found.map(|(_, d)| d).ok_or_else(|| PortalError::Misconfigured(format!("no driver `{name}` was opened")))
     }
@@ -73,7 +76,7 @@ impl Execute for Routed<dyn Execute> {
         // The order of the calls is the plan's: only neighbours go together.
         for run in calls.chunk_by(|a, b| self.name_of(a) == self.name_of(b)) {
             let Some(first) = run.first() else { continue };
-            match self.of(first.address.kind, action_of(first.action)) {
+            match self.named(self.name_of(first)) {
                 Ok(driver) => answers.extend(driver.perform(run).await),
                 Err(error) => answers.extend(run.iter().map(|_| Err(CallError::Refused(error.to_string())))),
             }
@@ -84,7 +87,7 @@ impl Execute for Routed<dyn Execute> {
 
 impl Routed<dyn Execute> {
     fn name_of(&self, call: &Call) -> &str {
-        self.profile.driver(call.address.kind, action_of(call.action))
+        self.profile.driver_of(call.address.kind, action_of(call.action), &call.changed)
     }
 }
 

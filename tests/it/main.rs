@@ -8,6 +8,7 @@ mod ledger;
 mod manifest;
 mod portal;
 mod report;
+mod sandbox;
 mod servers;
 mod support;
 mod tidy;

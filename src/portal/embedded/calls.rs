@@ -8,19 +8,19 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::objects::{self, Failed, MSP, Stored, refused};
 use crate::model::kind::Placement;
 use crate::model::live::normalise_key;
-use crate::model::{FieldDef, FieldId, FieldSupport, Fields, IntentAction, KindCapability, KindDef, Performer, Sense, Value};
-use crate::portal::{Call, Done, Profile};
+use crate::model::{Capabilities, FieldDef, FieldId, FieldSupport, Fields, IntentAction, KindCapability, KindDef, Performer, Sense, Value};
+use crate::portal::{Call, Done};
 
 /// Days until an invitation expires, where the call does not say.
 const INVITATION_DAYS: i64 = 30;
 
 /// Performs a call.
-pub(super) fn perform(db: &Connection, profile: &Profile, call: &Call, now: Timestamp) -> Result<Done, Failed> {
+pub(super) fn perform(db: &Connection, capabilities: &Capabilities, call: &Call, now: Timestamp) -> Result<Done, Failed> {
     if let Some(done) = repeated(db, call, now)? {
         return Ok(done);
     }
     let kind = call.address.kind;
-    let Some(capability) = profile.capabilities().kind(kind) else {
+    let Some(capability) = capabilities.kind(kind) else {
         return refused(format!("the directory has no {}", kind.def().nouns));
     };
     let performer = match call.action {
@@ -108,7 +108,8 @@ pub(super) const fn word(action: IntentAction) -> &'static str {
 
 fn create(db: &Connection, capability: &KindCapability, call: &Call, now: Timestamp) -> Result<Stored, Failed> {
     let def = call.address.kind.def();
-    let id = uuid::Uuid::now_v7().to_string();
+    // Whoever plays a portal names ids beforehand, so that what is made together can refer to each other.
+    let id = call.object.as_deref().map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
     let tenant = match def.placement {
         Placement::Tenant if call.address.tenant.is_msp() => MSP.to_owned(),
         Placement::Tenant => id.clone(),

@@ -9,6 +9,7 @@ mod calls;
 mod codec;
 mod directory;
 mod objects;
+mod played;
 mod read;
 mod store;
 mod write;
@@ -19,10 +20,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::driver::{Driver, OpenContext};
-use super::{Execute, Observe, PortalError};
-use crate::model::PortalSpec;
+use super::{Execute, Observe, PortalError, Profile};
+use crate::model::{Capabilities, PortalSpec};
 
 pub use directory::{AuditLine, Directory, DirectoryError, Mail};
+pub use objects::BY_PORTAL;
+pub use played::Played;
 
 /// Tells the time; an argument, so that a test can move it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -44,6 +47,15 @@ impl Embedded {
     pub fn with_clock(clock: Clock) -> Self {
         Self { clock }
     }
+
+    /// Opens a directory that plays a portal: whatever the profile's kinds are, each is listed and performed by calls.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is no directory.
+    pub fn play(&self, file: PathBuf, profile: Arc<Profile>) -> Result<Played, PortalError> {
+        let capabilities = Arc::new(played::capabilities(profile.capabilities()));
+        Ok(Played::new(write::Writer::open(file, profile, capabilities, Arc::clone(&self.clock))?))
+    }
 }
 
 impl Driver for Embedded {
@@ -53,13 +65,18 @@ impl Driver for Embedded {
 
     fn open_reader(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Observe>, PortalError> {
         let file = file_of(ctx.spec, ctx.state_dir)?;
-        Ok(Arc::new(read::Reader::new(file, Arc::clone(&ctx.profile), Arc::clone(&self.clock))))
+        Ok(Arc::new(read::Reader::new(file, Arc::clone(&ctx.profile), own(ctx), Arc::clone(&self.clock))))
     }
 
     fn open_writer(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Execute>, PortalError> {
         let file = file_of(ctx.spec, ctx.state_dir)?;
-        Ok(Arc::new(write::Writer::open(file, Arc::clone(&ctx.profile), Arc::clone(&self.clock))?))
+        Ok(Arc::new(write::Writer::open(file, Arc::clone(&ctx.profile), own(ctx), Arc::clone(&self.clock))?))
     }
+}
+
+/// What the profile says that the directory can do.
+fn own(ctx: &OpenContext<'_>) -> Arc<Capabilities> {
+    Arc::new(ctx.profile.capabilities().clone())
 }
 
 /// The file of a portal's directory: below the state folder, and nowhere else.

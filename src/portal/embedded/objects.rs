@@ -14,6 +14,9 @@ use crate::portal::CallError;
 /// The MSP's own tenant, which is always there.
 pub(super) const MSP: &str = crate::model::MSP;
 
+/// What the idempotency key begins with where the portal makes an object by itself; the rest is the profile's row that says so.
+pub const BY_PORTAL: &str = "portal:";
+
 /// Why a step of a call failed.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -72,9 +75,9 @@ impl Stored {
             key: self.key.into(),
             fields: self.fields,
             state,
+            portals_own: self.created_by.as_deref().is_some_and(|by| by.starts_with(BY_PORTAL)),
             owner: self.owner.map(Into::into),
             created_by: self.created_by.map(Into::into),
-            portals_own: false,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::objects::{COLUMNS, MSP, from_row, tenant_kind, tenant_named};
 use super::{Clock, store};
 use crate::model::live::{KeyHolder, normalise_key};
 use crate::model::rule::Conduct;
-use crate::model::{Capabilities, Collection, Completeness, KeyScope, Kind, LiveTenant, Name, Readability};
+use crate::model::{Capabilities, Collection, Completeness, KeyScope, Kind, LiveObject, LiveTenant, Name, Readability};
 use crate::portal::{Observe, PortalError, Profile, TenantKey};
 
 /// A directory opened to read. Cheap to clone: clones share the file and its open connections.
@@ -22,14 +22,15 @@ use crate::portal::{Observe, PortalError, Profile, TenantKey};
 pub(super) struct Reader {
     file: Arc<PathBuf>,
     profile: Arc<Profile>,
+    capabilities: Arc<Capabilities>,
     clock: Clock,
     /// Connections that nobody uses now: tenants are read side by side, each reader on its own.
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Reader {
-    pub(super) fn new(file: PathBuf, profile: Arc<Profile>, clock: Clock) -> Self {
-        Self { file: Arc::new(file), profile, clock, idle: Arc::default() }
+    pub(super) fn new(file: PathBuf, profile: Arc<Profile>, capabilities: Arc<Capabilities>, clock: Clock) -> Self {
+        Self { file: Arc::new(file), profile, capabilities, clock, idle: Arc::default() }
     }
 
     /// Does something with one moment's state of the file, off the runtime's threads; `None` where there is no file.
@@ -76,6 +77,18 @@ impl Reader {
         Ok(tenant)
     }
 
+    /// Every object of a kind, each with its tenant's id, sorted by key.
+    pub(super) async fn every(&self, kind: Kind) -> Result<Vec<(Box<str>, LiveObject)>, PortalError> {
+        self.within(move |reader, connection| {
+            let now = (reader.clock)();
+            let Some(connection) = connection else { return Ok(Vec::new()) };
+            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM object WHERE kind = ?1 ORDER BY key, id"))?;
+            let rows = statement.query_map([kind.def().slug], from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(rows.into_iter().flatten().map(|o| (o.tenant.as_str().into(), o.shown(now))).collect())
+        })
+        .await
+    }
+
     /// A tenant that is not there: every kind that can be listed is proven absent.
     fn empty(&self) -> LiveTenant {
         let collections = self.capabilities().kinds.iter().map(|(kind, capability)| {
@@ -92,7 +105,7 @@ impl Reader {
 #[async_trait]
 impl Observe for Reader {
     fn capabilities(&self) -> &Capabilities {
-        self.profile.capabilities()
+        &self.capabilities
     }
 
     fn conduct(&self) -> &dyn Conduct {

@@ -25,15 +25,15 @@ pub(super) struct Writer {
 
 struct Inner {
     connection: Mutex<Connection>,
-    profile: Arc<Profile>,
+    capabilities: Arc<Capabilities>,
     clock: Clock,
 }
 
 impl Writer {
-    pub(super) fn open(file: PathBuf, profile: Arc<Profile>, clock: Clock) -> Result<Self, PortalError> {
+    pub(super) fn open(file: PathBuf, profile: Arc<Profile>, capabilities: Arc<Capabilities>, clock: Clock) -> Result<Self, PortalError> {
         let connection = Mutex::new(store::open_to_write(&file)?);
-        let reader = Reader::new(file, Arc::clone(&profile), Arc::clone(&clock));
-        Ok(Self { reader, inner: Arc::new(Inner { connection, profile, clock }) })
+        let reader = Reader::new(file, profile, Arc::clone(&capabilities), Arc::clone(&clock));
+        Ok(Self { reader, inner: Arc::new(Inner { connection, capabilities, clock }) })
     }
 }
 
@@ -71,6 +71,19 @@ impl Execute for Writer {
     }
 }
 
+impl Writer {
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Performs all of these calls or, where one is refused, none of them.
+    pub(super) async fn together(&self, calls: Vec<Call>) -> Result<Vec<Done>, CallError> {
+        let inner = Arc::clone(&self.inner);
+        let done = tokio::task::spawn_blocking(move || inner.together(&calls)).await;
+        done.unwrap_or_else(|e| Err(CallError::Uncertain(format!("the calls were cut short: {e}"))))
+    }
+}
+
 type Answers = Vec<Result<Done, CallError>>;
 
 impl Inner {
@@ -97,10 +110,20 @@ impl Inner {
         }
     }
 
+    fn together(&self, calls: &[Call]) -> Result<Vec<Done>, CallError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let mut transaction = transaction.map_err(|e| call_error(&e))?;
+        // A transaction that is dropped is rolled back.
+        let done = calls.iter().map(|call| self.one(&mut transaction, call)).collect::<Result<Vec<_>, _>>()?;
+        transaction.commit().map_err(|e| call_error(&e))?;
+        Ok(done)
+    }
+
     fn one(&self, transaction: &mut Transaction<'_>, call: &Call) -> Result<Done, CallError> {
         let now = (self.clock)();
         let savepoint = transaction.savepoint().map_err(|e| call_error(&e))?;
-        match calls::perform(&savepoint, &self.profile, call, now) {
+        match calls::perform(&savepoint, &self.capabilities, call, now) {
             Ok(done) => {
                 savepoint.commit().map_err(|e| call_error(&e))?;
                 Ok(done)

@@ -11,12 +11,12 @@ use serde_saphyr::{Location, Spanned};
 use super::cel::{CompileError, Expression, VARIABLES};
 use super::document::{Action, Document, EffectSection, KindSection, Perform, Read, RuleSection, Severity};
 use super::message::Template;
-use super::{Applicable, EffectRule, Message, Profile, Rule, paths};
+use super::{Applicable, EffectRule, Message, Profile, RUNBOOK, Rule, paths, plays, technician};
 use crate::diagnostic::{Code, Diagnostic, Range, codes::portal as codes};
 use crate::model::kind::Placement;
 use crate::model::rule::Verdict;
 use crate::model::work_order::Provenance;
-use crate::model::{Capabilities, IntentAction, Kind, KindCapability, Name};
+use crate::model::{Capabilities, FieldSupport, IntentAction, Kind, KindCapability, Name};
 
 /// Most rules and effects of a profile: each change is held against those of its kind and action.
 const MAX_RULES: usize = 500;
@@ -47,16 +47,20 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         if let Some(kind) = reconciled(name, section.referenced, &mut problems) {
             kinds.insert(kind, capability(kind, &section.value, &mut problems));
             drivers.extend(section.value.drivers.iter().map(|(action, driver)| ((kind, *action), driver.value.as_str().into())));
+            drivers.extend(by_hand(kind, section, &document.driver.value, &mut problems));
         }
     }
     carriers(&document, &kinds, &mut problems);
     let Conducts { rules, effects, index } = conduct(&document, &kinds, &mut problems);
+    let plays = plays::compile(&document, &mut problems);
+    let technician = technician::compile(&document, &kinds, &mut problems);
+    let fields_by_hand = kinds.values().any(|k| k.fields.values().any(|support| *support == FieldSupport::Technician));
     let capabilities = Capabilities {
         kinds,
         idempotent: document.limits.idempotent,
         consistency_window: window(&document, &mut problems),
         batch: batch(&document, &mut problems),
-        context: document.driver.value != "embedded" || !drivers.is_empty(),
+        context: document.driver.value != "embedded" || !drivers.is_empty() || fields_by_hand,
     };
     if !problems.found.is_empty() {
         problems.found.sort_by(|a, b| a.range.cmp(&b.range));
@@ -70,19 +74,21 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         drivers,
         rules,
         effects,
+        plays,
         index,
+        technician,
     })
 }
 
 /// Gathers what is wrong.
-struct Problems<'a> {
+pub(super) struct Problems<'a> {
     file: &'a str,
     lines: Vec<&'a str>,
     found: Vec<Diagnostic>,
 }
 
 impl Problems<'_> {
-    fn add(&mut self, code: Code, at: Location, summary: impl Into<String>) {
+    pub(super) fn add(&mut self, code: Code, at: Location, summary: impl Into<String>) {
         let range = self.range(at);
         self.found.push(Diagnostic::error(code, summary).at(range));
     }
@@ -113,7 +119,7 @@ fn head(document: &Document, problems: &mut Problems<'_>) {
 }
 
 /// A kind by name that lives in portals.
-fn reconciled(name: &str, at: Location, problems: &mut Problems<'_>) -> Option<Kind> {
+pub(super) fn reconciled(name: &str, at: Location, problems: &mut Problems<'_>) -> Option<Kind> {
     let kind = Kind::from_name(name).filter(|k| k.def().placement != Placement::Configuration);
     if kind.is_none() {
         let names: Vec<_> = Kind::reconciled().map(|k| k.def().name).collect();
@@ -156,6 +162,23 @@ fn capability(kind: Kind, section: &KindSection, problems: &mut Problems<'_>) ->
         builtin: section.builtin.iter().cloned().collect(),
         fields,
     }
+}
+
+/// What goes to technicians: their actions, and reading what nobody can read. Whatever else ends at their driver is a contradiction.
+fn by_hand(kind: Kind, section: &Spanned<KindSection>, default: &str, problems: &mut Problems<'_>) -> Vec<((Kind, Action), Box<str>)> {
+    let KindSection { read, create, update, delete, resend, drivers, .. } = &section.value;
+    let writes = [(Action::Create, create), (Action::Update, update), (Action::Delete, delete), (Action::Resend, resend)];
+    let calls = writes.iter().filter(|(_, perform)| **perform == Perform::Call).map(|(action, _)| *action);
+    for action in calls.chain((*read == Read::Listed).then_some(Action::Read)) {
+        let named = drivers.get(&action);
+        if named.map_or(default, |d| &d.value) == RUNBOOK {
+            let what = format!("{kind}: the driver `{RUNBOOK}` reads nothing and calls nothing: write `technician` and `unreadable`");
+            problems.add(codes::PROFILE_CONTRADICTION, named.map_or(section.referenced, |d| d.referenced), what);
+        }
+    }
+    let technicians = writes.into_iter().filter(|(_, perform)| **perform == Perform::Technician).map(|(action, _)| action);
+    let unread = (*read == Read::Unreadable).then_some(Action::Read);
+    technicians.chain(unread).map(|action| ((kind, action), RUNBOOK.into())).collect()
 }
 
 /// What carries another must exist, be made by a call, and be another kind.

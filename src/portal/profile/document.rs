@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::plays::PlaySection;
 use super::screens::{ActionScreens, Observed, Screens, Table};
 use crate::model::rule::Effect;
 use crate::model::work_order::Provenance;
@@ -46,6 +47,10 @@ pub struct Document {
     #[serde(default)]
     #[schemars(with = "Vec<EffectSection>")]
     pub effects: Vec<Spanned<EffectSection>>,
+    /// What the portal makes by itself beside what is asked for. The sandbox does it; a plan does not.
+    #[serde(default)]
+    #[schemars(with = "Vec<PlaySection>")]
+    pub plays: Vec<Spanned<PlaySection>>,
     /// The vendor's own menu, for technicians.
     #[serde(default)]
     pub screens: Screens,

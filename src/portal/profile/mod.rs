@@ -10,7 +10,9 @@ mod conduct;
 pub mod document;
 mod message;
 mod paths;
+pub mod plays;
 pub mod screens;
+pub mod technician;
 pub mod template;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,11 +21,14 @@ use std::sync::{Arc, LazyLock};
 
 use crate::diagnostic::{Diagnostic, codes::portal as codes};
 use crate::model::rule::{Effect, Verdict};
-use crate::model::{Capabilities, IntentAction, Kind};
+use crate::model::{Capabilities, FieldId, FieldSupport, IntentAction, Kind};
 use document::Action;
 
 /// Largest profile, in bytes: the shipped ones have some ten thousand.
 const MAX_FILE: u64 = 1 << 20;
+
+/// The driver of whatever a technician performs.
+pub(super) const RUNBOOK: &str = "runbook";
 
 const SHIPPED: [(&str, &str); 1] = [("embedded", include_str!("../profiles/embedded.yaml"))];
 
@@ -39,8 +44,10 @@ pub struct Profile {
     drivers: BTreeMap<(Kind, Action), Box<str>>,
     rules: Vec<Rule>,
     effects: Vec<EffectRule>,
+    plays: Vec<plays::Play>,
     /// Which rules and effects look at a kind and action, in the profile's order: a plan asks for every change.
     index: HashMap<(Kind, IntentAction), Applicable>,
+    technician: technician::Technician,
 }
 
 #[derive(Debug, Default)]
@@ -104,7 +111,20 @@ impl Profile {
                 names.push(name);
             }
         }
+        let by_hand = self.capabilities.kinds.values().any(|k| k.fields.values().any(|s| *s == FieldSupport::Technician));
+        if by_hand && !names.contains(&RUNBOOK) {
+            names.push(RUNBOOK);
+        }
         names
+    }
+
+    /// The driver of a change: a technician's fields are set by hand, whoever performs the rest. A change of both is two.
+    pub fn driver_of(&self, kind: Kind, action: Action, changed: &[FieldId]) -> &str {
+        let by_hand = |field: &FieldId| self.capabilities.kind(kind).is_some_and(|c| c.field(*field) == FieldSupport::Technician);
+        if action == Action::Update && !changed.is_empty() && changed.iter().all(by_hand) {
+            return RUNBOOK;
+        }
+        self.driver(kind, action)
     }
 
     /// The IDs of its rules, in its order.

@@ -2,7 +2,7 @@
 //! not a rule that never holds.
 
 use super::cel::{ACCOUNT_FIELDS, HEAD_NAMES, Path, TENANT_FIELDS, collection_name};
-use crate::model::{FieldType, Kind};
+use crate::model::{FieldId, FieldType, Kind};
 
 /// What is wrong with a path in an expression about these kinds, if anything.
 pub(super) fn problem(path: &Path, kinds: &[Kind]) -> Option<String> {
@@ -25,6 +25,22 @@ pub(super) fn problem(path: &Path, kinds: &[Kind]) -> Option<String> {
         "account" => fields.first().and_then(|name| not_one_of("account", name, &ACCOUNT_FIELDS)),
         _ => fields.first().map(|name| format!("`{}` is a text and has no `{name}`", path.root)),
     }
+}
+
+/// What is wrong with a path in an expression over one object of a kind as the portal shows it, if anything.
+pub(super) fn problem_of_item(path: &Path, kind: Kind) -> Option<String> {
+    let fields: Vec<&str> = path.fields.iter().map(String::as_str).collect();
+    in_record(kind, &fields, &["id", "key", "state"], path)
+}
+
+/// The fields of `self` whose values an expression about this kind takes; what it only asks for with `has` is none of them.
+pub(super) fn fields_of_self<'a>(paths: impl Iterator<Item = &'a Path>, kind: Kind) -> Vec<FieldId> {
+    let taken = paths.filter(|p| p.root == "self" && !p.test);
+    let mut found: Vec<_> =
+        taken.filter_map(|p| (1..=p.fields.len()).find_map(|n| Some(kind.def().field_named(&p.fields.get(..n)?.join("."))?.0))).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 fn not_one_of(root: &str, name: &str, all: &[&str]) -> Option<String> {

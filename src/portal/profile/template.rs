@@ -21,29 +21,20 @@ impl Template {
     /// # Errors
     /// When a `${` has no `}`, or an expression does not compile.
     pub fn compile(text: &str, variables: &[&str]) -> Result<Self, CompileError> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        let mut plain = String::new();
-        while let Some(at) = rest.find("${") {
-            let (before, after) = rest.split_at(at);
-            if let Some(literal) = before.strip_suffix('$') {
-                plain.push_str(literal);
-                plain.push_str("${");
-                rest = after.get(2..).unwrap_or_default();
-                continue;
-            }
-            plain.push_str(before);
-            let inner = after.get(2..).unwrap_or_default();
-            let end = end_of_expression(inner).ok_or_else(|| CompileError::Wrong(format!("`${{` has no `}}` in `{text}`")))?;
-            let (source, tail) = inner.split_at(end);
-            parts.push(Part::Text(std::mem::take(&mut plain)));
-            let compiled = Expression::compile(&[source.trim()], variables).pop();
-            parts.push(Part::Expression(compiled.unwrap_or_else(|| Err(CompileError::Wrong("no expression".to_owned())))?));
-            rest = tail.get(1..).unwrap_or_default();
+        let raw = take_apart(text)?;
+        let sources: Vec<&str> =
+            raw.iter().filter_map(|part| if let Raw::Expression(source) = part { Some(*source) } else { None }).collect();
+        // Together: each compilation has its own thread.
+        let mut compiled = Expression::compile(&sources, variables).into_iter();
+        let mut parts = Vec::with_capacity(raw.len());
+        for part in raw {
+            parts.push(match part {
+                Raw::Text(text) => Part::Text(text),
+                Raw::Expression(_) => {
+                    Part::Expression(compiled.next().unwrap_or_else(|| Err(CompileError::Wrong("no expression".to_owned())))?)
+                }
+            });
         }
-        plain.push_str(rest);
-        parts.push(Part::Text(plain));
-        parts.retain(|p| !matches!(p, Part::Text(text) if text.is_empty()));
         Ok(Self(parts))
     }
 
@@ -77,6 +68,40 @@ impl Template {
             Part::Expression(expression) => expression.paths(),
         })
     }
+}
+
+enum Raw<'a> {
+    Text(String),
+    Expression(&'a str),
+}
+
+fn take_apart(text: &str) -> Result<Vec<Raw<'_>>, CompileError> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let mut plain = String::new();
+    while let Some(at) = rest.find("${") {
+        let (before, after) = rest.split_at(at);
+        let inner = after.get(2..).unwrap_or_default();
+        if let Some(literal) = before.strip_suffix('$') {
+            plain.push_str(literal);
+            plain.push_str("${");
+            rest = inner;
+            continue;
+        }
+        plain.push_str(before);
+        let end = end_of_expression(inner).ok_or_else(|| CompileError::Wrong(format!("`${{` has no `}}` in `{text}`")))?;
+        let (source, tail) = inner.split_at(end);
+        if !plain.is_empty() {
+            parts.push(Raw::Text(std::mem::take(&mut plain)));
+        }
+        parts.push(Raw::Expression(source.trim()));
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    plain.push_str(rest);
+    if !plain.is_empty() {
+        parts.push(Raw::Text(plain));
+    }
+    Ok(parts)
 }
 
 /// Where the expression ends: at the first `}` that closes nothing of its own and stands in no text.

@@ -45,7 +45,9 @@ fn a_profile_says_kind_by_kind_what_the_portal_does() {
     assert_eq!(user.field(field(Kind::User, "email")), FieldSupport::Immutable);
     assert_eq!(user.field(field(Kind::User, "firstName")), FieldSupport::Full);
     assert_eq!((profile.driver(Kind::User, Action::Read), profile.driver(Kind::User, Action::Create)), ("other", "embedded"));
-    assert_eq!(profile.driver_names(), ["embedded", "other"]);
+    assert_eq!(profile.driver(Kind::Organization, Action::Create), "runbook", "a technician's action is the runbook's");
+    assert_eq!(profile.driver(Kind::Organization, Action::Read), "runbook", "and so is reading what nobody can read");
+    assert_eq!(profile.driver_names(), ["embedded", "runbook", "other"]);
 }
 
 #[test]
@@ -61,9 +63,9 @@ fn what_the_format_does_not_have_is_refused_with_its_place() {
         ]
         .join("\n"),
         @r"
-    7:1 P004 unknown field `limit`, expected one of apiVersion, kind, name, title, driver, limits, kinds, rules, effects
+    7:1 P004 unknown field `limit`, expected one of apiVersion, kind, name, title, driver, limits, kinds, rules, effects, screens, tables, observed
     7:16 P004 unknown variant `sometimes`, expected one of listed, unreadable
-    7:40 P004 unknown variant `readonly`, expected one of full, writeOnly, immutable, unsupported
+    7:40 P004 unknown variant `readonly`, expected one of full, writeOnly, immutable, technician, unsupported
     6:1 P004 duplicate mapping key `title` is not allowed here
     1:1 P004 missing field `kind`
     1:7 P004 expected string scalar
@@ -151,7 +153,10 @@ fn every_shipped_profile_is_well_formed() {
 fn the_schema_names_every_section() {
     let schema = serde_json::to_value(schema()).unwrap();
     let sections: Vec<_> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(sections, ["apiVersion", "driver", "effects", "kind", "kinds", "limits", "name", "rules", "title"]);
+    assert_eq!(
+        sections,
+        ["apiVersion", "driver", "effects", "kind", "kinds", "limits", "name", "observed", "rules", "screens", "tables", "title"]
+    );
     assert_eq!(schema["additionalProperties"], false);
 }
 

@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["model", "diagnostic", "plan", "apply::outcome"]),
     ("apply", &["model", "diagnostic", "secrets", "diff", "plan", "ledger", "portal"]),
     ("engine", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "diff", "plan", "guard", "report", "apply"]),
-    ("cli", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "guard", "report", "apply", "engine"]),
+    ("sandbox", &["model", "diagnostic", "portal"]),
+    ("cli", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "guard", "report", "apply", "engine", "sandbox"]),
 ];
 
 /// Words that stand only below these paths, with what they stand for.
@@ -28,6 +29,7 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
     ("printing", &["println !", "print !", "eprintln !", "eprint !", "dbg !", "io::stdout", "io::stderr"], &["src/cli/"]),
     ("SQLite", &["rusqlite"], &["src/ledger/", "src/portal/embedded"]),
     ("PostgreSQL", &["tokio_postgres"], &["src/ledger/"]),
+    ("HTTP servers", &["axum"], &["src/sandbox/"]),
     ("HTTP clients", &["reqwest", "ureq", "hyper", "isahc", "curl"], &["src/portal/"]),
     ("reading the environment", &["env::var", "env::vars", "env::var_os", "env::vars_os"], &["src/cli/settings.rs"]),
     ("ending the process", &["process::exit", "process::abort"], &[]),

@@ -6,6 +6,7 @@
 //! rewrites what it accepts, so that each loop and each copy is paid for from a [`Meter`], which stops the evaluation when it is spent. An
 //! expression that fails for any reason has no value: its rule refuses (see [`super::Profile`]).
 
+mod call;
 mod check;
 mod meter;
 mod views;
@@ -20,10 +21,12 @@ use cel::parser::Parser;
 use cel::{Context, IdedExpr};
 use regex::Regex;
 
+pub use call::CallScope;
+pub(super) use call::{CALL_VARIABLES, VISIT_VARIABLES};
 pub use check::Path;
 pub use meter::Meter;
 pub use views::SubjectScope;
-pub(super) use views::{ACCOUNT_FIELDS, HEAD_NAMES, TENANT_FIELDS, VARIABLES, collection_name};
+pub(super) use views::{ACCOUNT_FIELDS, HEAD_NAMES, ItemScope, TENANT_FIELDS, VARIABLES, collection_name};
 
 /// Longest expression, in bytes. The longest shipped rule has 300.
 pub const MAX_SOURCE: usize = 4096;

@@ -20,7 +20,7 @@ pub(in crate::portal::profile) const VARIABLES: [&str; 9] =
     ["self", "oldSelf", "name", "kind", "action", "tenant", "desired", "live", "account"];
 
 /// Gives a rule its variables.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct SubjectScope<'a> {
     /// The change that is looked at.
     pub subject: &'a Subject<'a>,
@@ -69,6 +69,16 @@ pub(in crate::portal::profile) fn collection_name(kind: Kind) -> String {
             name.push('s');
             name
         }
+    }
+}
+
+/// An object as the portal shows it, as `item`.
+#[derive(Debug)]
+pub(in crate::portal::profile) struct ItemScope<'a>(pub(in crate::portal::profile) &'a LiveObject);
+
+impl Scope for ItemScope<'_> {
+    fn variable<'v>(&'v self, name: &str, meter: &'v Meter) -> Option<Box<dyn Val + 'v>> {
+        (name == "item").then(|| live_object(self.0, meter))
     }
 }
 
@@ -238,11 +248,11 @@ fn account_field<'v>(account: &'v Account, field: &str) -> Option<Box<dyn Val + 
     }
 }
 
-fn text(text: &str) -> Box<dyn Val + '_> {
+pub(super) fn text(text: &str) -> Box<dyn Val + '_> {
     Box::new(CelString::from(text))
 }
 
-fn null<'v>() -> Box<dyn Val + 'v> {
+pub(super) fn null<'v>() -> Box<dyn Val + 'v> {
     Box::new(CelNull)
 }
 

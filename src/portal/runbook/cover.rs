@@ -1,0 +1,177 @@
+//! What the screens of a profile leave uncovered, as steps that say what is to be reached and that no page says how.
+//!
+//! Comes in: what is declared, and what the steps did. Goes out: `Reach` steps, each with the new value and the old one. A screen is never
+//! made up, and nothing that is declared is lost.
+
+use std::collections::BTreeSet;
+
+use super::values::{called, item, secret, typed};
+use crate::model::kind::Sense;
+use crate::model::work_order::{Act, Step};
+use crate::model::{Address, FieldId, Fields, IntentAction, Value};
+use crate::portal::Around;
+
+/// What steps did with the fields of one object.
+#[derive(Debug, Default)]
+pub(super) struct Covered {
+    fields: BTreeSet<FieldId>,
+    entries: BTreeSet<(FieldId, String)>,
+    /// Items that were gained, one by one: what was lost is not covered by that.
+    gained: BTreeSet<FieldId>,
+    /// True: some step is about this very object.
+    pub(super) touched: bool,
+}
+
+impl Covered {
+    pub(super) fn field(&mut self, field: FieldId) {
+        self.touched = true;
+        self.fields.insert(field);
+    }
+
+    pub(super) fn entry(&mut self, field: FieldId, key: &str) {
+        self.touched = true;
+        self.entries.insert((field, key.to_owned()));
+    }
+
+    pub(super) fn gained(&mut self, field: FieldId) {
+        self.touched = true;
+        self.gained.insert(field);
+    }
+}
+
+/// One object of a call, with what is around it.
+#[derive(Clone, Copy)]
+pub(super) struct Object<'a> {
+    pub(super) address: &'a Address,
+    pub(super) action: IntentAction,
+    pub(super) key: &'a str,
+    /// Declared, references by name.
+    pub(super) named: &'a Fields,
+    pub(super) before: &'a Fields,
+    pub(super) changed: &'a [FieldId],
+    pub(super) around: &'a Around,
+}
+
+impl Object<'_> {
+    /// What a person calls it.
+    pub(super) fn called(&self) -> String {
+        let fields = if self.named.is_empty() { self.before } else { self.named };
+        called(self.address, fields, self.key)
+    }
+
+    /// `user al@acme.example`.
+    pub(super) fn words(&self) -> String {
+        format!("{} {}", self.address.kind.def().noun, self.called())
+    }
+
+    /// Whether a field is to be set now: declared and not empty for a creation, changed for an update.
+    pub(super) fn sets(&self, field: FieldId) -> bool {
+        match self.action {
+            IntentAction::Create => self.named.get(field).is_some_and(|v| !v.is_empty() || matches!(v, Value::Bool(_))),
+            IntentAction::Update => self.changed.contains(&field),
+            IntentAction::Delete | IntentAction::Resend => false,
+        }
+    }
+
+    /// Items that a field has now and had not before.
+    pub(super) fn gains(&self, field: FieldId) -> Vec<&Value> {
+        let now = self.named.get(field).and_then(Value::as_list).unwrap_or_default();
+        let had = self.had(field);
+        now.iter().filter(|item| self.sets(field) && !had.contains(item)).collect()
+    }
+
+    fn loses(&self, field: FieldId) -> Vec<&Value> {
+        let now = self.named.get(field).and_then(Value::as_list).unwrap_or_default();
+        self.had(field).iter().filter(|item| self.sets(field) && !now.contains(item)).collect()
+    }
+
+    fn had(&self, field: FieldId) -> &[Value] {
+        match self.action {
+            IntentAction::Create => &[],
+            IntentAction::Update | IntentAction::Delete | IntentAction::Resend => {
+                self.before.get(field).and_then(Value::as_list).unwrap_or_default()
+            }
+        }
+    }
+
+    /// What is to be reached beyond what the steps do. `whole`: no screen is about the action at all.
+    pub(super) fn uncovered(&self, covered: &Covered, whole: bool, of: Option<&str>) -> Vec<Step> {
+        let mut texts = Vec::new();
+        if whole {
+            let what = self.words();
+            let place = of.map(|of| format!(" in {of}")).unwrap_or_default();
+            match self.action {
+                IntentAction::Create => texts.push(format!("{what} exists{place}")),
+                IntentAction::Delete => texts.push(format!("{what} does not exist{place} any more")),
+                IntentAction::Resend => texts.push(format!("the invitation of {what} has been sent again{place}")),
+                IntentAction::Update => {}
+            }
+        }
+        for (field, def) in self.address.kind.def().fields() {
+            // What tenantry itself acts on is no setting of the portal.
+            if matches!(def.sense, Sense::DeferUntil | Sense::ResendWhenExpired | Sense::Offboard) {
+                continue;
+            }
+            if self.sets(field) && !covered.fields.contains(&field) {
+                self.field(field, covered, &mut texts);
+            }
+        }
+        texts.into_iter().map(|text| Step { act: Act::Reach { text }, source: None }).collect()
+    }
+
+    fn field(&self, field: FieldId, covered: &Covered, texts: &mut Vec<String>) {
+        let def = self.address.kind.def().field(field);
+        let path = def.path;
+        let of = format!("{path} of {}", self.words());
+        if covered.gained.contains(&field) {
+            let lost = self.loses(field).into_iter().map(|v| item(def, v, self.around));
+            texts.extend(lost.map(|lost| format!("{} is not in {of} any more", quoted(&lost))));
+            return;
+        }
+        let now = self.named.get(field).filter(|v| !v.is_empty() || matches!(v, Value::Bool(_)));
+        let had = self.before.get(field);
+        if let (Some(Value::Map(now)), true) = (now, self.entry_covered(field, covered) || def.ty.is_secret()) {
+            for (key, value) in now.iter().filter(|(key, _)| !covered.entries.contains(&(field, key.to_string()))) {
+                let old = had.and_then(|had| entry(had, key)).map(|v| shown(&v.to_json()));
+                match value {
+                    Value::Secret(reference) => {
+                        texts.push(format!("{path}.{key} of {} is the secret from {}", self.words(), secret(reference)))
+                    }
+                    other => texts.push(format!("{path}.{key} of {} is {}{}", self.words(), shown(&other.to_json()), was(old))),
+                }
+            }
+            let gone = had.and_then(|had| if let Value::Map(had) = had { Some(had) } else { None }).into_iter().flatten();
+            for (key, _) in gone.filter(|(key, _)| !now.iter().any(|(k, _)| k == key)) {
+                texts.push(format!("{path}.{key} of {} is not set any more", self.words()));
+            }
+            return;
+        }
+        let old = had.filter(|v| !v.is_empty()).map(|v| quoted(&typed(def, v, self.around)));
+        match now {
+            Some(value) => texts.push(format!("{of} is {}{}", quoted(&typed(def, value, self.around)), was(old))),
+            None => texts.push(format!("{of} is empty{}", was(old))),
+        }
+    }
+
+    fn entry_covered(&self, field: FieldId, covered: &Covered) -> bool {
+        covered.entries.iter().any(|(f, _)| *f == field)
+    }
+}
+
+/// One entry of a map.
+pub(super) fn entry<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    let Value::Map(entries) = value else { return None };
+    entries.iter().find(|(k, _)| **k == *key).map(|(_, v)| v)
+}
+
+fn shown(json: &serde_json::Value) -> String {
+    json.as_str().map_or_else(|| quoted(&json.to_string()), quoted)
+}
+
+fn quoted(text: &str) -> String {
+    format!("“{text}”")
+}
+
+fn was(old: Option<String>) -> String {
+    old.map(|old| format!(" (before: {old})")).unwrap_or_default()
+}

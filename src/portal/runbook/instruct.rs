@@ -1,0 +1,183 @@
+//! One call becomes instructions: its title, the screens, what no page documents, and what to bring back.
+//!
+//! Comes in: a profile and a call with what is around it. Goes out: [`Instructions`], the same for the same call, or why there are none: an
+//! expression of the profile that has no value, for half an instruction is worse than none.
+
+use super::cover::{Covered, Object};
+use super::screens::{Part, visit};
+use super::values::organization;
+use crate::model::rule::Subject;
+use crate::model::work_order::{Act, EvidenceWanted, Instructions, Screen, Step};
+use crate::model::{Fields, IntentAction, Kind, Readability};
+use crate::portal::profile::cel::{CallScope, EvalError, SubjectScope};
+use crate::portal::profile::document::Action;
+use crate::portal::profile::technician::{CompiledEvidence, CompiledScreens};
+use crate::portal::{Around, Call, CallContext, CallError, Profile};
+
+/// See the module.
+///
+/// # Errors
+/// When an expression of the profile has no value for this call, or the call came without what is around it.
+pub fn instructions(profile: &Profile, call: &Call) -> Result<Instructions, CallError> {
+    let Some(context) = &call.context else {
+        return Err(CallError::Refused("the call came without what is around it, which instructions need".to_owned()));
+    };
+    let refused =
+        |error: EvalError| CallError::Refused(format!("no instructions can be written: {error}; correct profile {}", profile.name));
+    let screens = profile.screens(call.address.kind, action_of(call.action));
+    let known = organization(&call.address, &context.around, &context.named, &context.named_before);
+    let subjects: Vec<_> = std::iter::once(call).chain(&call.carries).map(|c| (c, subject(c, context))).collect();
+    let mut parts: Vec<_> = subjects.iter().map(|(c, subject)| part(c, subject, context, known.as_deref())).collect();
+    let mut visited = screens.map_or(Ok(Vec::new()), |s| visit(&s.screens, profile.menu(), &mut parts)).map_err(refused)?;
+    let Some(own) = parts.first() else { return Err(CallError::Refused("the call is empty".to_owned())) };
+    let whole = visited.is_empty();
+    let menu_place = place(profile, &visited);
+    look_first(profile, call, own, known.as_deref(), &mut visited);
+    for (at, part) in parts.iter().enumerate() {
+        // What is made with an organization is in it.
+        let (whole, of) = if at == 0 { (whole, where_(call, known.as_deref())) } else { (!part.covered.touched, known.as_deref()) };
+        let steps = part.object.uncovered(&part.covered, whole, of);
+        if !steps.is_empty() {
+            visited.push(Screen { menu: Vec::new(), steps });
+        }
+    }
+    let title = match screens.and_then(|s| s.title.as_ref()) {
+        Some(title) => title.render(&own.scope).map_err(refused)?,
+        None => title(&own.object, where_(call, known.as_deref())),
+    };
+    let evidence = evidence(screens, call, own, known.as_deref()).map_err(refused)?;
+    Ok(Instructions { title, menu_place, screens: visited, evidence })
+}
+
+/// What people call the place where it is done; an organization is in no other.
+fn where_<'a>(call: &Call, known: Option<&'a str>) -> Option<&'a str> {
+    known.filter(|_| call.address.kind != Kind::Organization)
+}
+
+/// The fields of a call with references by name.
+fn named(call: &Call) -> &Fields {
+    call.context.as_ref().map_or(&call.desired, |c| &c.named)
+}
+
+fn before(call: &Call) -> &Fields {
+    call.context.as_ref().map_or(&call.before, |c| &c.named_before)
+}
+
+fn subject<'a>(call: &'a Call, context: &'a CallContext) -> Subject<'a> {
+    let Around { tenant, organizations: _, account } = &*context.around;
+    let gone = call.action == IntentAction::Delete;
+    Subject {
+        tenant: &call.address.tenant,
+        kind: call.address.kind,
+        action: call.action,
+        declared: tenant.as_ref().and_then(|t| t.get(call.address.kind, &call.address.name)).filter(|_| !gone),
+        after: (!gone).then(|| named(call)),
+        before: (call.action != IntentAction::Create).then(|| before(call)),
+        desired: tenant.as_ref(),
+        live: None,
+        account,
+    }
+}
+
+fn part<'a>(call: &'a Call, subject: &'a Subject<'a>, context: &'a CallContext, organization: Option<&'a str>) -> Part<'a> {
+    let (name, id) = (call.address.name.as_str(), call.object.as_deref());
+    Part {
+        object: Object {
+            address: &call.address,
+            action: call.action,
+            key: &call.key,
+            named: named(call),
+            before: before(call),
+            changed: &call.changed,
+            around: &context.around,
+        },
+        scope: CallScope { subject: SubjectScope { subject }, name, key: &call.key, id, organization, item: None },
+        covered: Covered::default(),
+    }
+}
+
+const fn action_of(action: IntentAction) -> Action {
+    match action {
+        IntentAction::Create => Action::Create,
+        IntentAction::Update => Action::Update,
+        IntentAction::Delete => Action::Delete,
+        IntentAction::Resend => Action::Resend,
+    }
+}
+
+/// The place of the first screen that is found through the menu; what has none comes after all that have.
+fn place(profile: &Profile, visited: &[Screen]) -> u32 {
+    let first = visited.iter().find_map(|screen| profile.menu().iter().position(|place| place.path == screen.menu));
+    u32::try_from(first.unwrap_or(profile.menu().len())).unwrap_or(u32::MAX)
+}
+
+/// Where nothing can be read, a technician looks first whether the object is there already: nobody else can.
+fn look_first(profile: &Profile, call: &Call, own: &Part<'_>, known: Option<&str>, visited: &mut Vec<Screen>) {
+    let unreadable = profile.capabilities().kind(call.address.kind).is_some_and(|k| k.read == Readability::Unreadable);
+    if call.action != IntentAction::Create || !unreadable {
+        return;
+    }
+    let looks = |step: &Step| matches!(step.act, Act::Look { .. });
+    let types = |step: &Step| matches!(step.act, Act::Fill { .. } | Act::Choose { .. } | Act::Tick { .. } | Act::Secret { .. });
+    let steps = || visited.iter().flat_map(|screen| &screen.steps);
+    if steps().take_while(|step| !types(step)).any(looks) {
+        return;
+    }
+    let place = where_(call, known).map(|of| format!(" in {of}")).unwrap_or_default();
+    let text = format!("there is no {}{place} yet", own.object.words());
+    let listing = profile.menu().iter().find(|place| place.lists == Some(call.address.kind));
+    let source = listing.map(|place| place.source).or_else(|| steps().next().and_then(|s| s.source));
+    let look = Step { act: Act::Look { text }, source };
+    match (listing, visited.first_mut()) {
+        (Some(place), Some(first)) if first.menu == place.path => first.steps.insert(0, look),
+        (None, Some(first)) => first.steps.insert(0, look),
+        (listing, _) => {
+            let menu = listing.map(|place| place.path.clone()).unwrap_or_default();
+            visited.insert(0, Screen { menu, steps: vec![look] });
+        }
+    }
+}
+
+/// `Create user al@acme.example in Acme GmbH`.
+fn title(object: &Object<'_>, of: Option<&str>) -> String {
+    let what = object.words();
+    let place = of.map(|of| format!(" in {of}")).unwrap_or_default();
+    match object.action {
+        IntentAction::Create => format!("Create {what}{place}"),
+        IntentAction::Update => format!("Change {what}{place}"),
+        IntentAction::Delete => format!("Delete {what}{place}"),
+        IntentAction::Resend => format!("Send the invitation of {what} again{place}"),
+    }
+}
+
+/// What the profile asks for. Where it asks for nothing, a creation asks for the name that the portal shows and for the customer's, so that a
+/// customer that was picked wrongly is seen.
+fn evidence(screens: Option<&CompiledScreens>, call: &Call, own: &Part<'_>, known: Option<&str>) -> Result<Vec<EvidenceWanted>, EvalError> {
+    let asked = screens.map_or(&[][..], |s| &s.evidence);
+    if !asked.is_empty() || call.action != IntentAction::Create {
+        return asked.iter().map(|wanted| of_profile(wanted, own)).collect();
+    }
+    let one = |name: &str, ask: String, expect: Option<&str>| EvidenceWanted {
+        name: name.to_owned(),
+        ask,
+        expect: expect.map(str::to_owned),
+        optional: false,
+        id: false,
+    };
+    let mut wanted = Vec::new();
+    if call.address.kind == Kind::Organization {
+        wanted.push(one("organization", "The name that the portal shows for the new organization".to_owned(), known));
+        return Ok(wanted);
+    }
+    wanted.push(one("name", format!("The name that the portal shows for the new {}", call.address.kind.def().noun), None));
+    if let Some(known) = known.filter(|_| !call.address.tenant.is_msp()) {
+        wanted.push(one("organization", "The customer's name, as the screen shows it".to_owned(), Some(known)));
+    }
+    Ok(wanted)
+}
+
+fn of_profile(wanted: &CompiledEvidence, own: &Part<'_>) -> Result<EvidenceWanted, EvalError> {
+    let CompiledEvidence { name, ask, expect, optional, id } = wanted;
+    let expect = expect.as_ref().map(|e| e.render(&own.scope)).transpose()?;
+    Ok(EvidenceWanted { name: name.clone(), ask: ask.clone(), expect, optional: *optional, id: *id })
+}
