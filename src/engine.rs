@@ -9,6 +9,7 @@ pub mod import;
 pub mod offline;
 pub mod read;
 pub mod scope;
+mod shared_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

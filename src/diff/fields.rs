@@ -132,7 +132,7 @@ pub(super) fn unsupported(input: &Input<'_>, capability: &KindCapability, resour
     if input.portal.unsupported == Unsupported::Ignore || capability.fields.is_empty() {
         return Vec::new();
     }
-    let lacking = resource.fields.iter().filter(|(id, _)| capability.field(*id) == FieldSupport::Unsupported);
+    let lacking = resource.fields.iter().filter(|(id, _)| capability.lacks(resource.def(), *id));
     lacking
         .map(|(id, _)| Finding::Unsupported {
             what: format!("portal {} has no field `{}` for a {}", input.portal.name, resource.def().field(id).path, resource.def().noun),

@@ -1,18 +1,31 @@
-//! What a portal's profile says of manifests alone, with nothing live: rules that need no live state, and what the portal lacks. Pure.
+//! What a portal's profile says of manifests alone, with nothing live: rules that need no live state, keys that two tenants cannot both have,
+//! and what the portal lacks. Pure.
 
+use super::shared_keys::SharedKeys;
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::model::portal_spec::Unsupported;
 use crate::model::rule::{Conduct, Subject, Verdict};
-use crate::model::{Capabilities, Desired, FieldSupport, IntentAction, PortalSpec, Resource, Tenant, TenantName};
+use crate::model::{Address, Capabilities, Desired, IntentAction, PortalSpec, Resource, Tenant, TenantName};
 
 /// Checks everything that is declared for a portal, as if it were about to be made.
 pub fn check(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities, conduct: &dyn Conduct) -> Vec<Diagnostic> {
+    let shared = SharedKeys::of(desired, portal, capabilities);
     let served = desired.tenants.iter().filter(|(name, _)| portal.serves(name));
-    served
-        .flat_map(|(name, tenant)| {
-            tenant.resources.iter().flat_map(move |r| of_resource(desired, portal, capabilities, conduct, (name, tenant), r))
+    let resources = served.flat_map(|(name, tenant)| tenant.resources.iter().map(move |r| (name, tenant, r)));
+    resources
+        .flat_map(|(name, tenant, resource)| {
+            let taken = shared.other(resource).map(|other| taken(desired, portal, resource, other));
+            taken.into_iter().chain(of_resource(desired, portal, capabilities, conduct, (name, tenant), resource))
         })
         .collect()
+}
+
+/// Its natural key is another tenant's too.
+fn taken(desired: &Desired, portal: &PortalSpec, resource: &Resource, other: &Address) -> Diagnostic {
+    let key = resource.natural_key();
+    let summary =
+        format!("portal {}: `{key}` is declared by {other} too, and only one {} there can have it", portal.name, resource.def().noun);
+    Diagnostic::error(codes::run::KEY_DECLARED_TWICE, summary).about(&resource.address).at(Some(place(desired, resource)))
 }
 
 fn of_resource(
@@ -56,7 +69,7 @@ fn unsupported(portal: &PortalSpec, capabilities: &Capabilities, resource: &Reso
     let Some(capability) = capabilities.kind(resource.address.kind) else {
         return vec![format!("portal {} has no {}", portal.name, def.nouns)];
     };
-    let lacking = resource.fields.iter().filter(|(id, _)| capability.field(*id) == FieldSupport::Unsupported);
+    let lacking = resource.fields.iter().filter(|(id, _)| capability.lacks(def, *id));
     lacking.map(|(id, _)| format!("portal {} has no field `{}` for a {}", portal.name, def.field(id).path, def.noun)).collect()
 }
 

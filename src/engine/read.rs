@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::shared_keys::SharedKeys;
 use super::{EngineError, Served, View};
 use crate::apply::secret_fields;
 use crate::diff::{self, Input, Purpose};
@@ -47,6 +48,7 @@ pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<
     let listed = if view.scope.is_whole() || refers_to_tenants(&declared, tenants) { served.observe.tenants().await? } else { Vec::new() };
     let mut organizations: BTreeMap<Box<str>, TenantName> = BTreeMap::new();
     organizations.extend(listed.iter().filter_map(|t| Some((t.id.clone()?, t.name.clone()))));
+    let shared = SharedKeys::of(view.desired, &served.spec, served.observe.capabilities());
     let names: Vec<_> = tenants.iter().cloned().collect();
     for batch in names.chunks(TENANTS_AT_ONCE) {
         let states = view.ledger.read(&served.spec.name, batch).await?;
@@ -54,6 +56,7 @@ pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<
         let holders = holders(&declared, batch, &states, &live, &organizations).await?;
         for ((tenant, state), live) in batch.iter().zip(&states).zip(&live) {
             let macs = macs(view, tenant);
+            let holders = shared.over(tenant, &holders);
             let input = Input { macs: &macs, ..input(&declared, tenant, state, live, &holders, &organizations) };
             let diff = diff::tenant(&input);
             out.awaiting_acceptance += diff.awaiting_acceptance;

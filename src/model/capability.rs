@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::kind::{FieldId, Kind};
+use super::kind::{FieldId, Kind, KindDef};
 
 /// Whether a kind's objects can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,11 @@ impl KindCapability {
     /// What it does with a field.
     pub fn field(&self, field: FieldId) -> FieldSupport {
         self.fields.get(&field).copied().unwrap_or(FieldSupport::Full)
+    }
+
+    /// True for a field that it lacks. Of what the MSP says to itself ([`super::kind::Sense::is_own`]) no portal lacks anything.
+    pub fn lacks(&self, def: &KindDef, field: FieldId) -> bool {
+        self.field(field) == FieldSupport::Unsupported && !def.field(field).sense.is_own()
     }
 }
 

@@ -250,6 +250,15 @@ pub enum Sense {
     Licences,
     /// True: everybody's access to this tenant is taken away while the tenant stays.
     Offboard,
+    /// What the MSP tells its own things apart by.
+    Label,
+}
+
+impl Sense {
+    /// True for what the MSP says to itself: it takes effect without the portal, so a portal without such a field lacks nothing.
+    pub const fn is_own(self) -> bool {
+        matches!(self, Self::Offboard | Self::Label)
+    }
 }
 
 /// What values a field takes.

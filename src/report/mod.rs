@@ -16,3 +16,4 @@ pub mod stream;
 pub mod style;
 pub mod text;
 pub mod view;
+pub mod work_order;

@@ -7,6 +7,7 @@ mod guard;
 mod ledger;
 mod manifest;
 mod portal;
+mod portals;
 mod report;
 mod sandbox;
 mod servers;

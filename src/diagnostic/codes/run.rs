@@ -8,6 +8,7 @@ codes! {
     UNSUPPORTED_LEFT_OUT = "R005", "A field that the portal lacks was left out", "remove it for this portal, or set `unsupported: Ignore` in its Portal document";
     RULE_REFUSES = "R006", "A rule of the portal refuses", "change the manifest as the rule says";
     UNSUPPORTED = "R007", "The portal lacks a field or a kind that is declared", "remove it for this portal, or set `unsupported: Warning` in its Portal document";
+    KEY_DECLARED_TWICE = "R008", "Two tenants declare what only one in the portal can have", "take it out of one of the two, or let only one of them be served by the portal";
     SAVED_PLAN_DAMAGED = "R040", "A saved plan cannot be read", "plan again with `plan --out`";
     SAVED_PLAN_VERSION = "R041", "A saved plan is of a version that this program does not know", "apply it with the program that made it, or plan again";
     SAVED_PLAN_INCONSISTENT = "R042", "A saved plan contradicts itself", "plan again with `plan --out`; a saved plan is not edited by hand";

@@ -1,7 +1,7 @@
 //! `Gateway`: an agent in a customer's network.
 
 use super::{LINE, PARAGRAPH};
-use crate::model::kind::{Bearing, FieldDef, FieldType, Kind, KindDef, Placement};
+use crate::model::kind::{Bearing, FieldDef, FieldType, Kind, KindDef, Placement, Sense};
 
 /// The table of `Gateway`.
 pub static GATEWAY: KindDef = KindDef {
@@ -18,6 +18,6 @@ pub static GATEWAY: KindDef = KindDef {
         FieldDef::new("displayName", LINE, "The name that people see"),
         FieldDef::new("description", PARAGRAPH, "What it is for"),
         FieldDef::new("site", LINE, "Where it stands"),
-        FieldDef::new("labels", FieldType::Map(&LINE), "Labels of its own"),
+        FieldDef::new("labels", FieldType::Map(&LINE), "Labels of its own").sense(Sense::Label),
     ],
 };

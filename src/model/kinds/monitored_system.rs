@@ -1,7 +1,7 @@
 //! `MonitoredSystem`: a system that the portal watches.
 
 use super::{LINE, PARAGRAPH};
-use crate::model::kind::{Bearing, FieldDef, FieldType, Kind, KindDef, Placement};
+use crate::model::kind::{Bearing, FieldDef, FieldType, Kind, KindDef, Placement, Sense};
 
 /// The table of `MonitoredSystem`.
 pub static MONITORED_SYSTEM: KindDef = KindDef {
@@ -20,6 +20,6 @@ pub static MONITORED_SYSTEM: KindDef = KindDef {
         FieldDef::new("description", PARAGRAPH, "What it is for"),
         FieldDef::new("host", LINE, "Where it is reached"),
         FieldDef::new("gateway", FieldType::Ref(Kind::Gateway), "The gateway it is reached through, of the same organization"),
-        FieldDef::new("labels", FieldType::Map(&LINE), "Labels of its own"),
+        FieldDef::new("labels", FieldType::Map(&LINE), "Labels of its own").sense(Sense::Label),
     ],
 };

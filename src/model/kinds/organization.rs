@@ -30,6 +30,7 @@ pub static ORGANIZATION: KindDef = KindDef {
         FieldDef::new("defaultDashboard", LINE, "The dashboard that its people see first"),
         FieldDef::new("doNotDisturb", FieldType::List(&WINDOW), "Times in which nothing notifies the organization"),
         FieldDef::new("accessPermissions", FieldType::Set(&LINE), "What its people may do in the portal").sense(Sense::Grant),
+        FieldDef::new("userSource", LINE, "Where its users come from, in the portal's own word"),
         FieldDef::new("billing.plan", LINE, "The plan it pays for"),
         FieldDef::new("billing.accountManager", FieldType::Email, "Who of the MSP looks after it"),
         FieldDef::new("billing.reference", LINE, "Its number in the MSP's accounts"),
@@ -40,7 +41,7 @@ pub static ORGANIZATION: KindDef = KindDef {
         FieldDef::new("defaultAdmin.firstName", LINE, "First name of that administrator").sense(Sense::CreationOnly),
         FieldDef::new("defaultAdmin.lastName", LINE, "Last name of that administrator").sense(Sense::CreationOnly),
         FieldDef::new("secrets", FieldType::Map(&FieldType::Secret), "Write-only secrets of the organization"),
-        FieldDef::new("labels", FieldType::Map(&LINE), "Labels that selectors pick it by"),
+        FieldDef::new("labels", FieldType::Map(&LINE), "Labels that selectors pick it by").sense(Sense::Label),
         FieldDef::new("offboard", FieldType::Bool, "True: everybody's access is taken away, the organization and its data stay")
             .sense(Sense::Offboard),
     ],

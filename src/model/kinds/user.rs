@@ -27,6 +27,8 @@ pub static USER: KindDef = KindDef {
             .sense(Sense::CreationOnly),
         FieldDef::new("invitation.deferUntil", FieldType::Date, "The invitation waits until this day").sense(Sense::DeferUntil),
         FieldDef::new("invitation.notify", FieldType::Bool, "False: no e-mail goes out").sense(Sense::Notify),
+        FieldDef::new("invitation.monitorCompletion", FieldType::Bool, "True: the portal watches whether it is accepted")
+            .sense(Sense::CreationOnly),
         FieldDef::new("invitation.resendWhenExpired", FieldType::Bool, "True: an expired invitation is sent again")
             .sense(Sense::ResendWhenExpired),
     ],

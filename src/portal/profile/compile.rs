@@ -324,7 +324,11 @@ fn pairs(kinds: &[Kind], actions: &[Action], at: Location, problems: &mut Proble
 }
 
 /// All expressions of a profile, compiled together.
-struct Compiled<'a>(HashMap<&'a str, Option<Result<Expression, CompileError>>>);
+struct Compiled<'a> {
+    expressions: HashMap<&'a str, Option<Result<Expression, CompileError>>>,
+    /// What `live.observed` may have.
+    observed: Vec<&'a str>,
+}
 
 impl<'a> Compiled<'a> {
     fn new(document: &'a Document) -> Self {
@@ -335,18 +339,22 @@ impl<'a> Compiled<'a> {
         let effects = document.effects.iter().filter_map(|e| e.value.when.as_ref());
         let sources: Vec<&str> = rules.chain(effects).map(|s| s.value.as_str()).collect();
         let results = Expression::compile(&sources, &VARIABLES);
-        Self(sources.into_iter().zip(results.into_iter().map(Some)).collect())
+        let expressions = sources.into_iter().zip(results.into_iter().map(Some)).collect();
+        Self { expressions, observed: document.observed.iter().map(|o| o.value.name.as_str()).collect() }
     }
 
     /// The expression of a text, its field paths checked against the kinds it is about.
     fn take(&mut self, source: &Spanned<String>, kinds: &[Kind], problems: &mut Problems<'_>) -> Option<Expression> {
         // Two sections may have the same text: the second compiles its own.
-        let compiled = self.0.get_mut(source.value.as_str()).and_then(Option::take);
+        let compiled = self.expressions.get_mut(source.value.as_str()).and_then(Option::take);
         let again = || Expression::compile(&[&source.value], &VARIABLES).pop();
         match compiled.or_else(again)? {
             Ok(expression) => {
                 for problem in expression.paths().iter().filter_map(|p| paths::problem(p, kinds)) {
                     problems.add(codes::PROFILE_NAME, source.referenced, problem);
+                }
+                for name in expression.paths().iter().filter_map(paths::observed).filter(|name| !self.observed.contains(name)) {
+                    problems.add(codes::PROFILE_NAME, source.referenced, format!("`observed` declares no `{name}`"));
                 }
                 Some(expression)
             }

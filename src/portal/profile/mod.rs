@@ -17,7 +17,7 @@ pub mod template;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use crate::diagnostic::{Diagnostic, codes::portal as codes};
 use crate::model::rule::{Effect, Verdict};
@@ -30,7 +30,15 @@ const MAX_FILE: u64 = 1 << 20;
 /// The driver of whatever a technician performs.
 pub(super) const RUNBOOK: &str = "runbook";
 
-const SHIPPED: [(&str, &str); 1] = [("embedded", include_str!("../profiles/embedded.yaml"))];
+/// The profiles shipped with the program, each with its text: the first is the default, the others by name.
+const SHIPPED: [(&str, &str); 6] = [
+    ("embedded", include_str!("../profiles/embedded.yaml")),
+    ("idemeum", include_str!("../profiles/idemeum.yaml")),
+    ("it-conductor", include_str!("../profiles/it-conductor.yaml")),
+    ("itarian", include_str!("../profiles/itarian.yaml")),
+    ("pilixo", include_str!("../profiles/pilixo.yaml")),
+    ("wiv", include_str!("../profiles/wiv.yaml")),
+];
 
 /// One portal's profile, compiled.
 #[derive(Debug)]
@@ -168,17 +176,12 @@ pub fn load_profile(name_or_path: &str, trusted_root: Option<&Path>) -> Result<A
     Profile::parse(&text, name_or_path).map(Arc::new)
 }
 
-/// A shipped profile; compiled once in the life of the process.
+/// A shipped profile; compiled when it is first asked for, once in the life of the process.
 fn shipped_profile(name: &str) -> Option<Result<Arc<Profile>, Vec<Diagnostic>>> {
-    static EMBEDDED: LazyLock<Result<Arc<Profile>, Vec<Diagnostic>>> = LazyLock::new(|| compile_shipped("embedded"));
-    match name {
-        "embedded" => Some(EMBEDDED.clone()),
-        _ => shipped_text(name).map(|_| compile_shipped(name)),
-    }
-}
-
-fn compile_shipped(name: &str) -> Result<Arc<Profile>, Vec<Diagnostic>> {
-    Profile::parse(shipped_text(name).unwrap_or_default(), &format!("{name}.yaml (shipped)")).map(Arc::new)
+    static COMPILED: [OnceLock<Result<Arc<Profile>, Vec<Diagnostic>>>; SHIPPED.len()] = [const { OnceLock::new() }; SHIPPED.len()];
+    let at = SHIPPED.iter().position(|(n, _)| *n == name)?;
+    let ((name, text), compiled) = (SHIPPED.get(at)?, COMPILED.get(at)?);
+    Some(compiled.get_or_init(|| Profile::parse(text, &format!("{name}.yaml (shipped)")).map(Arc::new)).clone())
 }
 
 /// Reads a file below the trusted root, links followed: where a link leads is what counts.

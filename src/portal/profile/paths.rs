@@ -1,7 +1,7 @@
 //! Checks the field paths that expressions name against the tables of the kinds, so that a misspelt field is an error of the profile and
 //! not a rule that never holds.
 
-use super::cel::{ACCOUNT_FIELDS, HEAD_NAMES, Path, TENANT_FIELDS, collection_name};
+use super::cel::{ACCOUNT_FIELDS, HEAD_NAMES, OBSERVED, Path, TENANT_FIELDS, collection_name};
 use crate::model::{FieldId, FieldType, Kind};
 
 /// What is wrong with a path in an expression about these kinds, if anything.
@@ -10,6 +10,7 @@ pub(super) fn problem(path: &Path, kinds: &[Kind]) -> Option<String> {
     match path.root.as_str() {
         "self" => kinds.iter().find_map(|k| in_record(*k, &fields, &["name", "key"], path)),
         "oldSelf" => kinds.iter().find_map(|k| in_record(*k, &fields, &[], path)),
+        "live" if fields.first() == Some(&OBSERVED) => None,
         "desired" | "live" => match fields.first() {
             Some(name) if !Kind::reconciled().any(|k| collection_name(k) == *name) => {
                 let names: Vec<_> = Kind::reconciled().map(collection_name).collect();
@@ -24,6 +25,14 @@ pub(super) fn problem(path: &Path, kinds: &[Kind]) -> Option<String> {
         },
         "account" => fields.first().and_then(|name| not_one_of("account", name, &ACCOUNT_FIELDS)),
         _ => fields.first().map(|name| format!("`{}` is a text and has no `{name}`", path.root)),
+    }
+}
+
+/// The name in `live.observed` that a path is about, if it is.
+pub(super) fn observed(path: &Path) -> Option<&str> {
+    match path.fields.as_slice() {
+        [group, name, ..] if path.root == "live" && group == OBSERVED => Some(name),
+        _ => None,
     }
 }
 

@@ -108,8 +108,8 @@ impl Object<'_> {
             }
         }
         for (field, def) in self.address.kind.def().fields() {
-            // What tenantry itself acts on is no setting of the portal.
-            if matches!(def.sense, Sense::DeferUntil | Sense::ResendWhenExpired | Sense::Offboard) {
+            // What the MSP says to itself, and what tenantry itself waits for, is no setting of the portal.
+            if def.sense.is_own() || matches!(def.sense, Sense::DeferUntil | Sense::ResendWhenExpired) {
                 continue;
             }
             if self.sets(field) && !covered.fields.contains(&field) {

@@ -25,7 +25,7 @@ pub fn instructions(profile: &Profile, call: &Call) -> Result<Instructions, Call
     let refused =
         |error: EvalError| CallError::Refused(format!("no instructions can be written: {error}; correct profile {}", profile.name));
     let screens = profile.screens(call.address.kind, action_of(call.action));
-    let known = organization(&call.address, &context.around, &context.named, &context.named_before);
+    let known = organization(call, &context.around, &context.named, &context.named_before);
     let subjects: Vec<_> = std::iter::once(call).chain(&call.carries).map(|c| (c, subject(c, context))).collect();
     let mut parts: Vec<_> = subjects.iter().map(|(c, subject)| part(c, subject, context, known.as_deref())).collect();
     let mut visited = screens.map_or(Ok(Vec::new()), |s| visit(&s.screens, profile.menu(), &mut parts)).map_err(refused)?;
@@ -117,16 +117,11 @@ fn look_first(profile: &Profile, call: &Call, own: &Part<'_>, known: Option<&str
     if call.action != IntentAction::Create || !unreadable {
         return;
     }
-    let looks = |step: &Step| matches!(step.act, Act::Look { .. });
-    let types = |step: &Step| matches!(step.act, Act::Fill { .. } | Act::Choose { .. } | Act::Tick { .. } | Act::Secret { .. });
-    let steps = || visited.iter().flat_map(|screen| &screen.steps);
-    if steps().take_while(|step| !types(step)).any(looks) {
-        return;
-    }
     let place = where_(call, known).map(|of| format!(" in {of}")).unwrap_or_default();
     let text = format!("there is no {}{place} yet", own.object.words());
-    let listing = profile.menu().iter().find(|place| place.lists == Some(call.address.kind));
-    let source = listing.map(|place| place.source).or_else(|| steps().next().and_then(|s| s.source));
+    let lists = || profile.menu().iter().filter(|place| place.lists == Some(call.address.kind));
+    let listing = lists().find(|place| visited.first().is_some_and(|first| first.menu == place.path)).or_else(|| lists().next());
+    let source = listing.map(|place| place.source).or_else(|| visited.first()?.steps.first()?.source);
     let look = Step { act: Act::Look { text }, source };
     match (listing, visited.first_mut()) {
         (Some(place), Some(first)) if first.menu == place.path => first.steps.insert(0, look),

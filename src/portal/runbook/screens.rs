@@ -107,12 +107,20 @@ impl Run {
             let of = if let Verb::Set(setting) = &step.verb { setting.of } else { own.object.address.kind };
             let Some((at, part)) = part_of(parts, of) else { continue };
             let scope = CallScope { item, ..part.scope };
-            if !holds(step.when.as_ref(), &scope)? {
+            // Asked first: a condition about what is not declared has no value.
+            let left_out = matches!(&step.verb, Verb::Set(setting) if !wanted(setting, &part.object, visit));
+            if left_out || !holds(step.when.as_ref(), &scope)? {
                 continue;
             }
             let act = match &step.verb {
                 Verb::Press { label } => Some(Act::Press { label: label.clone() }),
-                Verb::Row { shows, entry } => Some(Act::Row { shows: shows.render(&scope)?, entry: entry.clone() }),
+                Verb::Row { shows, entry } => {
+                    // What is made out of a row has what the row shows. An update may look for it by what it had.
+                    if own.object.action == IntentAction::Create {
+                        self.covers.extend(shows.takes(of).into_iter().map(|field| (at, Cover::Field(field))));
+                    }
+                    Some(Act::Row { shows: shows.render(&scope)?, entry: entry.clone() })
+                }
                 Verb::Look { text } => Some(Act::Look { text: text.render(&scope)? }),
                 Verb::Set(setting) => self.setting(setting, at, &part.object, &scope, visit)?,
             };
@@ -134,10 +142,7 @@ impl Run {
         visit: Option<(FieldId, &str)>,
     ) -> Result<Option<Act>, EvalError> {
         let Setting { input, label, of: _, target, value, takes } = setting;
-        let item = visit.filter(|(field, _)| *target == Some(Target::Field(*field))).map(|(_, item)| item);
-        if item.is_none() && !wanted(target.as_ref(), takes, object) {
-            return Ok(None);
-        }
+        let item = visited_for(target.as_ref(), visit);
         let label = label.clone();
         let text = || match (value, item) {
             (Some(value), _) => value.render(scope),
@@ -174,8 +179,17 @@ impl Run {
     }
 }
 
-/// Whether a step is done for this call.
-fn wanted(target: Option<&Target>, takes: &[FieldId], object: &Object<'_>) -> bool {
+/// The item that a screen is visited for, if the step sets the field that has it.
+fn visited_for<'i>(target: Option<&Target>, visit: Option<(FieldId, &'i str)>) -> Option<&'i str> {
+    visit.filter(|(field, _)| target == Some(&Target::Field(*field))).map(|(_, item)| item)
+}
+
+/// Whether a step has something to set in this call.
+fn wanted(setting: &Setting, object: &Object<'_>, visit: Option<(FieldId, &str)>) -> bool {
+    let Setting { target, takes, .. } = setting;
+    if visited_for(target.as_ref(), visit).is_some() {
+        return true;
+    }
     match target {
         None => true,
         Some(Target::Name) => object.action != IntentAction::Update,

@@ -3,7 +3,7 @@
 //! Comes in: fields with references by name, and what the tenant declares. Goes out: texts. A secret shows where it is kept, never itself.
 
 use crate::model::{Address, FieldDef, FieldType, Fields, Kind, SecretRef, SecretSource, Tenant, TenantName, Value};
-use crate::portal::Around;
+use crate::portal::{Around, Call};
 
 /// Where a technician finds a secret.
 pub(super) fn secret(reference: &SecretRef) -> String {
@@ -73,15 +73,16 @@ pub(super) fn called(address: &Address, fields: &Fields, key: &str) -> String {
     display.filter(|d| !d.trim().is_empty()).unwrap_or(key).to_owned()
 }
 
-/// What people call the tenant of an address, if that is known.
-pub(super) fn organization(address: &Address, around: &Around, fields: &Fields, before: &Fields) -> Option<String> {
+/// What people call the tenant of a call, if that is known: as the portal shows it now, before the call is done.
+pub(super) fn organization(call: &Call, around: &Around, fields: &Fields, before: &Fields) -> Option<String> {
     let display = |fields: &Fields| {
         let (id, _) = Kind::Organization.def().field_named("displayName")?;
         fields.get(id).and_then(Value::as_text).map(str::to_owned)
     };
-    let own = |fields: &Fields| (address.kind == Kind::Organization).then(|| display(fields)).flatten();
-    let declared = around.tenant.as_ref().and_then(Tenant::organization).and_then(|o| display(&o.fields));
-    let known = around.organizations.get(&address.tenant).map(ToString::to_string);
-    let msp = || around.account.name.clone().filter(|_| address.tenant.is_msp());
-    own(fields).or(declared).or(known).or_else(|| own(before)).or_else(msp)
+    let Address { tenant, kind, name: _ } = &call.address;
+    let own = |fields: &Fields| (*kind == Kind::Organization).then(|| display(fields)).flatten();
+    let declared = || around.tenant.as_ref().and_then(Tenant::organization).and_then(|o| display(&o.fields));
+    let known = || around.organizations.get(tenant).map(ToString::to_string);
+    let msp = || around.account.name.clone().filter(|_| tenant.is_msp());
+    own(before).or_else(|| own(fields)).or_else(declared).or_else(known).or_else(msp)
 }

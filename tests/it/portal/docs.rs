@@ -5,6 +5,7 @@ use tenantry::model::portal_spec::Account;
 use tenantry::model::rule::{Conduct, Subject, Verdict};
 use tenantry::model::{FieldSupport, IntentAction, Kind, Performer};
 use tenantry::portal::Profile;
+use tenantry::portal::profile::document::Action;
 use tenantry::portal::profile::{cel, shipped};
 
 use super::kit::{field, name, resource, tenant};
@@ -23,6 +24,13 @@ fn the_example_is_a_whole_profile() {
     assert_eq!((capabilities.batch, capabilities.consistency_window.as_secs(), capabilities.idempotent), (20, 30, true));
     assert_eq!(capabilities.kinds[&Kind::Organization].delete, Performer::Technician);
     assert_eq!(capabilities.kinds[&Kind::User].field(field(Kind::User, "email")), FieldSupport::Immutable);
+    assert_eq!(
+        profile.capabilities().kinds[&Kind::Organization].field(field(Kind::Organization, "defaultDashboard")),
+        FieldSupport::Technician
+    );
+    assert_eq!(profile.screens(Kind::Organization, Action::Delete).map(|s| s.screens[0].steps.len()), Some(3));
+    assert_eq!((profile.menu().len(), profile.tables().len(), profile.observed().len()), (1, 1, 1));
+    assert_eq!(profile.driver_names(), ["embedded", "runbook"]);
     let check = |resources: Vec<tenantry::model::Resource>| {
         let changing = resources[0].clone();
         let desired = tenant(resources);
@@ -51,10 +59,27 @@ fn the_example_is_a_whole_profile() {
 #[test]
 fn the_page_names_what_there_is() {
     let schema = serde_json::to_value(tenantry::portal::profile::schema()).unwrap();
-    let sections = ["Limits", "KindSection", "RuleSection", "EffectSection"];
+    let sections = [
+        "Limits",
+        "KindSection",
+        "RuleSection",
+        "EffectSection",
+        "Screens",
+        "Place",
+        "ActionScreens",
+        "ScreenSection",
+        "StepSection",
+        "EvidenceSection",
+        "Table",
+        "Column",
+        "Observed",
+    ];
     let fields = sections.iter().flat_map(|s| schema["$defs"][s]["properties"].as_object().unwrap().keys());
     for field in fields.chain(schema["properties"].as_object().unwrap().keys()) {
         assert!(PAGE.contains(field.as_str()), "the page says what `{field}` is");
+    }
+    for variable in ["self", "oldSelf", "name", "key", "kind", "action", "tenant", "desired", "account", "id", "organization", "item"] {
+        assert!(PAGE.contains(&format!("`{variable}`")), "the page says what `{variable}` is");
     }
     for profile in shipped() {
         assert!(PAGE.contains(&format!("`{profile}`")), "the page names the shipped profile {profile}");

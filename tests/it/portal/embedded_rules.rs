@@ -247,6 +247,7 @@ fn it_supports_every_kind_and_hides_only_what_is_said_once_or_secret() {
     User.invitation.expiresAfterDays WriteOnly
     User.invitation.deferUntil WriteOnly
     User.invitation.notify WriteOnly
+    User.invitation.monitorCompletion Unsupported
     User.invitation.resendWhenExpired WriteOnly
     Integration.type Immutable
     Integration.secrets WriteOnly

@@ -8,4 +8,7 @@ mod embedded;
 mod embedded_rules;
 mod kit;
 mod profile;
+mod runbook;
+mod screens;
 mod secret_fields;
+mod template;

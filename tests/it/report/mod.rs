@@ -12,4 +12,5 @@ mod secrets;
 mod show;
 mod stream;
 mod text;
+mod work_order;
 mod world;

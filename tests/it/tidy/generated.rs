@@ -37,6 +37,11 @@ fn the_schema_of_profiles_is_as_published() {
 }
 
 #[test]
+fn the_schema_of_work_orders_is_as_published() {
+    schema("work-order.json", &tenantry::report::work_order::json_schema());
+}
+
+#[test]
 fn the_page_of_guards_says_what_the_table_says() {
     check("docs/guards.md", &tenantry::guard::docs());
 }

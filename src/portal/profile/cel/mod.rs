@@ -26,7 +26,7 @@ pub(super) use call::{CALL_VARIABLES, VISIT_VARIABLES};
 pub use check::Path;
 pub use meter::Meter;
 pub use views::SubjectScope;
-pub(super) use views::{ACCOUNT_FIELDS, HEAD_NAMES, ItemScope, TENANT_FIELDS, VARIABLES, collection_name};
+pub(super) use views::{ACCOUNT_FIELDS, HEAD_NAMES, ItemScope, OBSERVED, TENANT_FIELDS, VARIABLES, collection_name};
 
 /// Longest expression, in bytes. The longest shipped rule has 300.
 pub const MAX_SOURCE: usize = 4096;

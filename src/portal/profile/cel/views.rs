@@ -117,6 +117,8 @@ enum View<'v> {
         tenant: &'v LiveTenant,
         meter: &'v Meter,
     },
+    /// What the portal shows of the tenant beside what is declared, each as a text.
+    Observed(&'v LiveTenant),
     Account(&'v Account),
 }
 
@@ -133,6 +135,8 @@ impl<'v> View<'v> {
                 Some(kind) => Some(list(declared(tenant, kind).map(|r| object(r, meter)), meter)?),
                 None => None,
             },
+            Self::Live { tenant, meter: _ } if field == OBSERVED => Some(Self::Observed(tenant).boxed()),
+            Self::Observed(tenant) => tenant.observed.get(field).map(|seen| text(&seen.value)),
             Self::Live { tenant, meter } => match kind_of(field) {
                 Some(kind) => Some(list(tenant.objects(kind).iter().map(|o| live_object(o, meter)), meter)?),
                 None => None,
@@ -151,6 +155,9 @@ impl<'v> View<'v> {
         }
     }
 }
+
+/// The name in `live` of what the portal shows beside what is declared.
+pub(in crate::portal::profile) const OBSERVED: &str = "observed";
 
 const IDENTITY: &str = "@identity";
 

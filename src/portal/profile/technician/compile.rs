@@ -75,7 +75,11 @@ fn menu(document: &Document, kinds: &BTreeMap<Kind, KindCapability>, problems: &
 pub(super) fn had(name: &str, at: Location, kinds: &BTreeMap<Kind, KindCapability>, problems: &mut Problems<'_>) -> Option<Kind> {
     let kind = reconciled(name, at, problems)?;
     if !kinds.contains_key(&kind) {
-        problems.add(codes::PROFILE_CONTRADICTION, at, format!("{kind} is named, which the portal does not have"));
+        problems.add(
+            codes::PROFILE_CONTRADICTION,
+            at,
+            format!("{kind} is named, and the portal has none: add it under `kinds`, or take this out"),
+        );
     }
     Some(kind)
 }
@@ -98,7 +102,7 @@ fn technicians_fields(kind: Kind, capability: &KindCapability, at: Location, pro
     }
     for (field, _) in by_hand() {
         let path = kind.def().field(*field).path;
-        let what = format!("a technician sets `{path}` of {kind}, and nobody updates a {kind}: write `update: technician`");
+        let what = format!("a technician sets `{path}` once the {kind} is there, and nobody updates one: write `update: technician`");
         problems.add(codes::PROFILE_CONTRADICTION, at, what);
     }
 }

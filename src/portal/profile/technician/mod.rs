@@ -10,6 +10,7 @@ mod tables;
 use super::Profile;
 use super::cel::{EvalError, Expression, ItemScope, Scope};
 use super::document::Action;
+use super::paths;
 use super::template::Template;
 use crate::model::work_order::Provenance;
 use crate::model::{FieldId, Kind, LiveObject};
@@ -203,6 +204,11 @@ impl Text {
     /// When an expression has no value; the place in the profile is in it.
     pub fn render(&self, scope: &dyn Scope) -> Result<String, EvalError> {
         self.template.render(scope).map_err(|e| EvalError(format!("{} has no value: {e}", self.place)))
+    }
+
+    /// The fields of `self` that it takes, for a text about this kind.
+    pub fn takes(&self, of: Kind) -> Vec<FieldId> {
+        paths::fields_of_self(self.template.paths(), of)
     }
 
     /// Whether it comes to `true`, for a box that is ticked.

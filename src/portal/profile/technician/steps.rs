@@ -10,7 +10,6 @@ use super::{CompiledStep, Input, Setting, Target, Verb};
 use crate::diagnostic::codes::portal as codes;
 use crate::model::work_order::Provenance;
 use crate::model::{FieldType, Kind};
-use crate::portal::profile::paths;
 use crate::portal::profile::screens::StepSection;
 
 /// See the module. `visits`: its screen is visited item by item.
@@ -81,7 +80,7 @@ fn setting_of(at: &mut At<'_, '_, '_>, section: &Spanned<StepSection>, input: In
         Some(value) => Some(at.text(value, "`value`", of, visits)?),
         None => None,
     };
-    let takes = value.as_ref().map_or_else(Vec::new, |v| paths::fields_of_self(v.template.paths(), of));
+    let takes = value.as_ref().map_or_else(Vec::new, |v| v.takes(of));
     Some(Verb::Set(Setting { input, label: label.to_owned(), of, target, value, takes }))
 }
 

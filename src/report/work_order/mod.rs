@@ -1,0 +1,85 @@
+//! Work orders as technicians and programs read them. Comes in: items of one portal and one technician, as the ledger keeps them. Goes out: a
+//! text for a terminal, a Markdown page, an HTML page, JSON. All are laid out from the same sentences ([`sentence`]), one step and one verb a
+//! line, so that they cannot disagree and a program can follow them. Nothing here holds a secret: steps name where one is kept.
+
+mod document;
+mod html;
+mod markdown;
+mod sentence;
+mod sort;
+mod text;
+
+pub use document::{ItemDocument, WorkOrderDocument, document, json_schema};
+pub use html::html;
+pub use markdown::{item as markdown_item, markdown};
+pub use sort::order_items;
+pub use text::text;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::escape::visible;
+use crate::model::work_order::{EvidenceWanted, WorkItem};
+
+/// One work order: what one portal asks of one technician.
+#[derive(Debug, Clone)]
+pub struct Order<'a> {
+    /// Its name.
+    pub order: &'a str,
+    /// The portal's name.
+    pub portal: &'a str,
+    /// The portal in a few words, as its profile says.
+    pub title: &'a str,
+    /// Who is to do it.
+    pub assignee: Option<&'a str>,
+    /// Until when.
+    pub due: Option<Date>,
+    /// When it was given out.
+    pub given: Timestamp,
+    /// Digest of the plan that gave it out.
+    pub plan: &'a str,
+    /// `--ticket`.
+    pub ticket: Option<&'a str>,
+    /// In the order in which they are done: see [`order_items`].
+    pub items: Vec<&'a WorkItem>,
+}
+
+/// The command lines with which a technician says what became of an item: done, impossible, not done. None for one that is closed.
+fn commands(item: &WorkItem) -> Vec<String> {
+    let reference = visible(&item.reference);
+    if !item.state.keeps_intent() {
+        return Vec::new();
+    }
+    let evidence = item.instructions.evidence.iter().filter(|e| !e.optional).map(|e| format!(" --evidence {}=…", visible(&e.name)));
+    vec![
+        format!("tenantry runbook confirm {reference}{}", evidence.collect::<String>()),
+        format!("tenantry runbook fail {reference} --why …"),
+        format!("tenantry runbook skip {reference} --why …"),
+    ]
+}
+
+/// What stands before the command lines.
+const ENDS: &str = "When it is done, or cannot be done, or is not to be done:";
+
+/// What is said beside a piece of evidence.
+fn beside(evidence: &EvidenceWanted) -> &'static str {
+    match (evidence.optional, evidence.id) {
+        (true, true) => " (the portal's id; may be left out)",
+        (true, false) => " (may be left out)",
+        (false, true) => " (the portal's id)",
+        (false, false) => "",
+    }
+}
+
+/// `due 2026-03-05`, `given out …`: what is known of the order, by name.
+fn facts(order: &Order<'_>) -> Vec<(&'static str, String)> {
+    let Order { order: _, portal, title: _, assignee, due, given, plan, ticket, items } = order;
+    let mut facts = vec![("Portal", (*portal).to_owned())];
+    facts.extend(assignee.map(|a| ("Technician", a.to_owned())));
+    facts.extend(due.map(|d| ("Due", d.to_string())));
+    facts.push(("Given out", given.to_string()));
+    facts.extend(ticket.map(|t| ("Ticket", t.to_owned())));
+    facts.push(("Plan", (*plan).to_owned()));
+    facts.push(("Items", items.len().to_string()));
+    facts
+}

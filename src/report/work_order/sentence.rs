@@ -1,0 +1,96 @@
+//! One step as one sentence, in parts: words of ours, labels of the portal, values to copy. Comes in: instructions. Goes out: lines that every
+//! renderer lays out in its own marks.
+//!
+//! | line | does |
+//! |---|---|
+//! | Open **Management › Organizations**. | goes to a place of the menu |
+//! | Press **Create**. | presses a button, tab or link |
+//! | In the row that shows `Acme` press **Invite**. | finds a row, opens its menu, presses the entry |
+//! | Open the row that shows `Acme`. | finds a row and opens it |
+//! | In **Name** type `Acme`. | types; `Empty **Name**.` types nothing |
+//! | From **Role** choose `Admin`. | picks from a list |
+//! | Tick **Notify**. / Clear **Notify**. | sets a check box |
+//! | In **Password** type the secret from `env X`. | types a secret |
+//! | Open the address `https://…`. | visits |
+//! | Look, and stop if it is not so: … | checks |
+//! | Reach this, in whatever way the portal offers: … | what no page documents |
+
+use crate::model::work_order::{Act, Instructions, Provenance, Screen, Step};
+
+/// A part of a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// Ours.
+    Words(&'a str),
+    /// The portal's own.
+    Label(&'a str),
+    /// A way through the menu.
+    Path(&'a [String]),
+    /// To be copied as it is.
+    Value(&'a str),
+    /// What a person wrote or the driver said, to be read.
+    Prose(&'a str),
+}
+
+/// One line of the list.
+#[derive(Debug, Clone)]
+pub(super) struct Line<'a> {
+    pub(super) parts: Vec<Part<'a>>,
+    /// Which page says so; `None`: nothing is to be said of it.
+    pub(super) source: Option<&'static str>,
+    /// True: no page that we know documents it.
+    pub(super) undocumented: bool,
+}
+
+/// What no page documents.
+const UNDOCUMENTED: &str = "not in the manual";
+
+/// All lines of an item, in order.
+pub(super) fn lines(instructions: &Instructions) -> Vec<Line<'_>> {
+    let mut lines = Vec::new();
+    for Screen { menu, steps } in &instructions.screens {
+        if !menu.is_empty() {
+            let parts = vec![Part::Words("Open "), Part::Path(menu), Part::Words(".")];
+            lines.push(Line { parts, source: None, undocumented: false });
+        }
+        lines.extend(steps.iter().map(|step| Line {
+            parts: parts(step),
+            source: Some(source(step.source)),
+            undocumented: step.source.is_none(),
+        }));
+    }
+    lines
+}
+
+const fn source(source: Option<Provenance>) -> &'static str {
+    match source {
+        Some(Provenance::Manual) => "manual",
+        Some(Provenance::Documentation) => "vendor's documentation",
+        Some(Provenance::Inferred) => "inferred",
+        None => UNDOCUMENTED,
+    }
+}
+
+fn parts(step: &Step) -> Vec<Part<'_>> {
+    use Part::{Label, Prose, Value, Words};
+    match &step.act {
+        Act::Press { label } => vec![Words("Press "), Label(label), Words(".")],
+        Act::Row { shows, entry: Some(entry) } => {
+            vec![Words("In the row that shows "), Value(shows), Words(" press "), Label(entry), Words(".")]
+        }
+        Act::Row { shows, entry: None } => vec![Words("Open the row that shows "), Value(shows), Words(".")],
+        Act::Fill { label, value } if value.is_empty() => vec![Words("Empty "), Label(label), Words(".")],
+        Act::Fill { label, value } => vec![Words("In "), Label(label), Words(" type "), Value(value), Words(".")],
+        Act::Choose { label, value } => vec![Words("From "), Label(label), Words(" choose "), Value(value), Words(".")],
+        Act::Tick { label, on: true } => vec![Words("Tick "), Label(label), Words(".")],
+        Act::Tick { label, on: false } => vec![Words("Clear "), Label(label), Words(".")],
+        Act::Secret { label, reference } => {
+            vec![Words("In "), Label(label), Words(" type the secret from "), Value(reference), Words(".")]
+        }
+        Act::Visit { url } => vec![Words("Open the address "), Value(url), Words(".")],
+        Act::Look { text } => vec![Words("Look, and stop if it is not so: "), Prose(text.trim_end_matches('.')), Words(".")],
+        Act::Reach { text } => {
+            vec![Words("Reach this, in whatever way the portal offers: "), Prose(text.trim_end_matches('.')), Words(".")]
+        }
+    }
+}

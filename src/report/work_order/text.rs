@@ -1,0 +1,80 @@
+//! A work order for a terminal. Comes in: an order. Goes out: plain lines; what nobody can see stands as an escape.
+
+use std::fmt::Write as _;
+
+use super::super::escape::visible;
+use super::sentence::{Line, Part, lines};
+use super::{Order, beside, commands, facts};
+use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
+
+/// The order as text.
+pub fn text(order: &Order<'_>) -> String {
+    let mut out = format!("Work order {}: {}\n", visible(order.order), visible(order.title));
+    for (name, value) in facts(order) {
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(out, "  {name}: {}", visible(&value));
+    }
+    for (at, item) in order.items.iter().enumerate() {
+        item_text(&mut out, item, at + 1);
+    }
+    out
+}
+
+fn item_text(out: &mut String, item: &WorkItem, number: usize) {
+    let tenant = &item.address.tenant;
+    let _ = writeln!(out, "\n{number}. {}  {}  (customer {tenant})", item.reference, visible(&item.instructions.title));
+    if let Some(last) = item.replaces.last() {
+        let _ = writeln!(out, "   It replaces {last}, which nobody is to follow any more.");
+    }
+    if let Some(said) = said(&item.state) {
+        let _ = writeln!(out, "   {said}");
+    }
+    for line in lines(&item.instructions) {
+        step(out, &line);
+    }
+    for evidence in &item.instructions.evidence {
+        let EvidenceWanted { name, ask, expect, .. } = evidence;
+        let expect = expect.as_ref().map(|e| format!("; it must be \"{}\"", visible(e))).unwrap_or_default();
+        let _ = writeln!(out, "   Bring back {}: {}{expect}{}", visible(name), visible(ask), beside(evidence));
+    }
+    if item.calls_follow {
+        out.push_str("   Once this is confirmed, tenantry does the rest.\n");
+    }
+    for command in commands(item) {
+        let _ = writeln!(out, "   $ {command}");
+    }
+}
+
+fn said(state: &WorkState) -> Option<String> {
+    Some(match state {
+        WorkState::Open => return None,
+        WorkState::Confirmed { by, at, .. } => format!("Done: {} confirmed it at {at}.", visible(by)),
+        WorkState::Failed { by, at, why } => format!("Could not be done: {} said at {at}: {}", visible(by), visible(why)),
+        WorkState::Skipped { by, at, why } => format!("Not done: {} said at {at}: {}", visible(by), visible(why)),
+    })
+}
+
+fn step(out: &mut String, line: &Line<'_>) {
+    out.push_str("   [ ] ");
+    let mut below = None;
+    for part in &line.parts {
+        match part {
+            Part::Value(value) if value.contains('\n') => {
+                out.push_str("this, line by line");
+                below = Some(*value);
+            }
+            Part::Words(words) => out.push_str(words),
+            Part::Path(path) => out.push_str(&visible(&path.join(" › "))),
+            Part::Label(label) => out.push_str(&format!("[{}]", visible(label))),
+            Part::Value(value) => out.push_str(&format!("\"{}\"", visible(value))),
+            Part::Prose(prose) => out.push_str(&visible(prose)),
+        }
+    }
+    if let Some(source) = line.source {
+        let _ = write!(out, "  ({source})");
+    }
+    out.push('\n');
+    for line in below.into_iter().flat_map(|value| value.split('\n')) {
+        let _ = writeln!(out, "         | {}", visible(line));
+    }
+}

@@ -1,0 +1,12 @@
+//! The portals of the mission: each row of `docs/portals/` by its ID. A test that bears a row's ID fails when the rule, field or effect that
+//! serves it is taken out of the portal's profile.
+
+pub(crate) mod kit;
+
+mod idm;
+mod ita;
+mod itc;
+mod itc_rules;
+mod plx;
+mod rules;
+mod wiv;
