@@ -33,3 +33,4 @@ pub mod portal;
 pub mod report;
 pub mod sandbox;
 pub mod secrets;
+pub mod trust;

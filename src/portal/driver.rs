@@ -50,7 +50,8 @@ pub struct Drivers(Vec<Arc<dyn Driver>>);
 impl Default for Drivers {
     /// The drivers that the program ships.
     fn default() -> Self {
-        Self(vec![Arc::new(super::embedded::Embedded::default()), Arc::new(super::runbook::Runbook)])
+        let embedded: Arc<dyn Driver> = Arc::new(super::embedded::Embedded::default());
+        Self(vec![embedded, Arc::new(super::rest::Rest::default()), Arc::new(super::runbook::Runbook)])
     }
 }
 

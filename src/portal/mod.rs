@@ -7,6 +7,7 @@
 pub mod driver;
 pub mod embedded;
 pub mod profile;
+pub mod rest;
 mod routed;
 pub mod runbook;
 

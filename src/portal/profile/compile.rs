@@ -11,7 +11,7 @@ use serde_saphyr::{Location, Spanned};
 use super::cel::{CompileError, Expression, VARIABLES};
 use super::document::{Action, Document, EffectSection, KindSection, Perform, Read, RuleSection, Severity};
 use super::message::Template;
-use super::{Applicable, EffectRule, Message, Profile, RUNBOOK, Rule, paths, plays, technician};
+use super::{Applicable, EffectRule, Message, Profile, RUNBOOK, Rule, http, paths, plays, technician};
 use crate::diagnostic::{Code, Diagnostic, Range, codes::portal as codes};
 use crate::model::kind::Placement;
 use crate::model::rule::Verdict;
@@ -51,6 +51,7 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         }
     }
     carriers(&document, &kinds, &mut problems);
+    let http = http::compile::compile(&document, &kinds, &mut problems);
     let Conducts { rules, effects, index } = conduct(&document, &kinds, &mut problems);
     let plays = plays::compile(&document, &mut problems);
     let technician = technician::compile(&document, &kinds, &mut problems);
@@ -77,6 +78,7 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         plays,
         index,
         technician,
+        http,
     })
 }
 

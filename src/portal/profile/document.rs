@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::http::document::{HttpSection, KindHttp};
 use super::plays::PlaySection;
 use super::screens::{ActionScreens, Observed, Screens, Table};
 use crate::model::rule::Effect;
@@ -62,6 +63,9 @@ pub struct Document {
     #[serde(default)]
     #[schemars(with = "Vec<Observed>")]
     pub observed: Vec<Spanned<Observed>>,
+    /// Its API, for the driver `rest`.
+    #[schemars(with = "Option<HttpSection>")]
+    pub http: Option<Spanned<HttpSection>>,
 }
 
 /// Numbers of the portal as a whole.
@@ -121,6 +125,9 @@ pub struct KindSection {
     /// CEL over `item` (an object as the portal shows it): whether it is the portal's own, never drift and never pruned.
     #[schemars(with = "Option<String>")]
     pub portals_own: Option<Spanned<String>>,
+    /// Its lists and calls in the API, for the driver `rest`.
+    #[schemars(with = "Option<KindHttp>")]
+    pub http: Option<Spanned<KindHttp>>,
 }
 
 /// A rule that a change must keep.

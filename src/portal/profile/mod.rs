@@ -8,6 +8,7 @@ pub mod cel;
 mod compile;
 mod conduct;
 pub mod document;
+pub mod http;
 mod message;
 mod paths;
 pub mod plays;
@@ -56,6 +57,7 @@ pub struct Profile {
     /// Which rules and effects look at a kind and action, in the profile's order: a plan asks for every change.
     index: HashMap<(Kind, IntentAction), Applicable>,
     technician: technician::Technician,
+    http: Option<http::compiled::Http>,
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +135,11 @@ impl Profile {
             return RUNBOOK;
         }
         self.driver(kind, action)
+    }
+
+    /// The API that it describes, for the driver `rest`.
+    pub fn http(&self) -> Option<&http::compiled::Http> {
+        self.http.as_ref()
     }
 
     /// The IDs of its rules, in its order.

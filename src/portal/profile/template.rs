@@ -43,14 +43,52 @@ impl Template {
     /// # Errors
     /// When one of its expressions has no value there.
     pub fn render(&self, scope: &dyn Scope) -> Result<String, EvalError> {
+        self.render_with(scope, |text| Ok(text.to_owned()))
+    }
+
+    /// The text for a scope, with what each expression makes put through `encode` first.
+    ///
+    /// # Errors
+    /// When one of its expressions has no value there, or `encode` refuses it.
+    pub fn render_with(&self, scope: &dyn Scope, encode: impl Fn(&str) -> Result<String, String>) -> Result<String, EvalError> {
         let mut out = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Expression(expression) => out.push_str(&expression.shown(scope)?),
+                Part::Expression(expression) => out.push_str(&encode(&expression.shown(scope)?).map_err(EvalError)?),
             }
         }
         Ok(out)
+    }
+
+    /// What it makes as JSON: one `${…}` and nothing else keeps the type of its value, anything else is a text. `None`: it names a field that
+    /// is absent.
+    ///
+    /// # Errors
+    /// When one of its expressions has no value there for another reason.
+    pub fn json(&self, scope: &dyn Scope) -> Result<Option<serde_json::Value>, EvalError> {
+        if let Some(expression) = self.alone() {
+            return expression.json(scope);
+        }
+        Ok(self.text(scope)?.map(Into::into))
+    }
+
+    /// The text for a scope; `None`: it names a field that is absent.
+    ///
+    /// # Errors
+    /// When one of its expressions has no value there for another reason.
+    pub fn text(&self, scope: &dyn Scope) -> Result<Option<String>, EvalError> {
+        let mut out = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Expression(expression) => match expression.shown_or_absent(scope)? {
+                    Some(text) => out.push_str(&text),
+                    None => return Ok(None),
+                },
+            }
+        }
+        Ok(Some(out))
     }
 
     /// The one expression that it is, if it is nothing else: its value has a type.

@@ -83,8 +83,8 @@ fn an_unknown_driver_is_named_with_those_there_are() {
     let drivers = Drivers::default();
     let told = drivers.check(&mixed());
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].code.as_str(), told[0].help.as_str()), ("P009", "name one that it has: embedded, runbook"));
-    let why = "profile mixed names the driver `scripted`, which this program does not have: name one that it has: embedded, runbook";
+    assert_eq!((told[0].code.as_str(), told[0].help.as_str()), ("P009", "name one that it has: embedded, rest, runbook"));
+    let why = "profile mixed names the driver `scripted`, which this program does not have: name one that it has: embedded, rest, runbook";
     assert_eq!(drivers.open_writer(&ctx).err(), Some(PortalError::Misconfigured(why.to_owned())));
     assert_eq!(drivers.open_reader(&ctx).err(), Some(PortalError::Misconfigured(why.to_owned())));
     assert!(drivers.check(&load_profile("embedded", None).unwrap()).is_empty());

@@ -8,6 +8,7 @@
 
 mod call;
 mod check;
+mod json;
 mod meter;
 mod views;
 
@@ -24,6 +25,7 @@ use regex::Regex;
 pub use call::CallScope;
 pub(super) use call::{CALL_VARIABLES, VISIT_VARIABLES};
 pub use check::Path;
+pub use json::JsonScope;
 pub use meter::Meter;
 pub use views::SubjectScope;
 pub(super) use views::{ACCOUNT_FIELDS, HEAD_NAMES, ItemScope, OBSERVED, TENANT_FIELDS, VARIABLES, collection_name};
@@ -133,12 +135,40 @@ impl Expression {
         self.evaluate(scope, shown, "a text, a number or a truth")
     }
 
+    /// The same; `None` where it names a field that is absent.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated for another reason, or has no such form.
+    pub fn shown_or_absent(&self, scope: &dyn Scope) -> Result<Option<String>, EvalError> {
+        self.evaluate_or_absent(scope, shown, "a text, a number or a truth")
+    }
+
+    /// Its value as JSON; `None` where it names a field that is absent.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated for another reason, or is nothing that JSON can say.
+    pub fn json(&self, scope: &dyn Scope) -> Result<Option<serde_json::Value>, EvalError> {
+        self.evaluate_or_absent(scope, json::to_json, "something that JSON can say")
+    }
+
     /// The field paths it names.
     pub fn paths(&self) -> &[Path] {
         &self.paths
     }
 
     fn evaluate<T>(&self, scope: &dyn Scope, take: impl Fn(&dyn Val) -> Option<T>, want: &str) -> Result<T, EvalError> {
+        self.run(scope, take, want).map_err(Failure::told)
+    }
+
+    fn evaluate_or_absent<T>(&self, scope: &dyn Scope, take: impl Fn(&dyn Val) -> Option<T>, want: &str) -> Result<Option<T>, EvalError> {
+        match self.run(scope, take, want) {
+            Ok(value) => Ok(Some(value)),
+            Err(Failure::Absent(_)) => Ok(None),
+            Err(Failure::Other(error)) => Err(error),
+        }
+    }
+
+    fn run<T>(&self, scope: &dyn Scope, take: impl Fn(&dyn Val) -> Option<T>, want: &str) -> Result<T, Failure> {
         let meter = Arc::new(Meter::new(MAX_STEPS));
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut context = Context::with_env(meter::env());
@@ -149,14 +179,39 @@ impl Expression {
                     context.add_variable_as_val(name.as_str(), value);
                 }
             }
-            let value = cel::Value::resolve_val(&self.program, &context).map_err(|e| EvalError(brief(&e.to_string())))?;
-            take(value.as_ref()).ok_or_else(|| EvalError(format!("it gives a value of type {} and not {want}", value.get_type().name())))
+            let value = cel::Value::resolve_val(&self.program, &context).map_err(|e| Failure::of(&e))?;
+            let wrong = || Failure::other(format!("it gives a value of type {} and not {want}", value.get_type().name()));
+            take(value.as_ref()).ok_or_else(wrong)
         }));
         // Asked first: an operator such as `||` may have swallowed the error.
         if meter.spent() {
-            return Err(EvalError(format!("it takes more than {MAX_STEPS} steps")));
+            return Err(Failure::other(format!("it takes more than {MAX_STEPS} steps")));
         }
-        outcome.unwrap_or_else(|_| Err(EvalError("the CEL interpreter failed".to_owned())))
+        outcome.unwrap_or_else(|_| Err(Failure::other("the CEL interpreter failed".to_owned())))
+    }
+}
+
+/// Why an evaluation has no value.
+enum Failure {
+    /// It names a field that is not there.
+    Absent(EvalError),
+    Other(EvalError),
+}
+
+impl Failure {
+    fn of(error: &cel::ExecutionError) -> Self {
+        let told = EvalError(brief(&error.to_string()));
+        if matches!(error, cel::ExecutionError::NoSuchKey(_)) { Self::Absent(told) } else { Self::Other(told) }
+    }
+
+    fn other(why: String) -> Self {
+        Self::Other(EvalError(why))
+    }
+
+    fn told(self) -> EvalError {
+        match self {
+            Self::Absent(error) | Self::Other(error) => error,
+        }
     }
 }
 

@@ -1,0 +1,121 @@
+//! Lists, and how an item becomes an object.
+
+use std::sync::Arc;
+
+use serde_saphyr::Spanned;
+
+use super::super::compiled::{Ask, Content, Get, Item, List};
+use super::super::connection::Method;
+use super::super::connection::compiled::Paging;
+use super::super::document::{GetSection, ItemSection, KindHttp, ListSection, Within};
+use super::connection::paging;
+use super::parts::Parts;
+use crate::diagnostic::codes::portal as codes;
+use crate::model::kind::Placement;
+use crate::portal::profile::document::Document;
+
+/// What a list's path and query may name.
+const LIST: [&str; 2] = ["tenant", "account"];
+const ITEM: [&str; 1] = ["item"];
+/// What the mapping of an item may name.
+const MAPPING: [&str; 5] = ["item", "rows", "joined", "list", "tenant"];
+const RESPONSE: [&str; 1] = ["response"];
+const GET: [&str; 4] = ["id", "tenant", "account", "self"];
+
+pub(super) fn compile(http: &KindHttp, default: &Arc<Paging>, parts: &mut Parts<'_, '_>) -> Vec<List> {
+    http.lists.iter().filter_map(|(name, section)| list(name, section, default, parts)).collect()
+}
+
+fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts: &mut Parts<'_, '_>) -> Option<List> {
+    let list = &section.value;
+    let tenant_itself = parts.kind.def().placement == Placement::Tenant;
+    let spread = list.within == Within::Portal && list.join.is_none() && !tenant_itself && parts.kind.def().placement != Placement::MspOnly;
+    if spread && list.tenant.is_none() {
+        parts.contradiction(section.referenced, "a list of the whole portal needs `tenant`: whose an item is");
+    }
+    if let (false, Some(tenant)) = (spread, &list.tenant) {
+        parts.contradiction(tenant.referenced, "whose its items are is known without `tenant`");
+    }
+    if let (Some(group), Some(_)) = (&list.group, &list.join) {
+        parts.contradiction(group.referenced, "items of a list with `join` are no objects, and cannot be grouped");
+    }
+    let path = parts.path(&list.path, &LIST);
+    let query = parts.templates(&list.query, &LIST);
+    let content = parts.content(list.body.as_ref(), None, &LIST);
+    let items = parts.optional(list.items.as_ref(), &RESPONSE);
+    let filter = parts.optional(list.r#where.as_ref(), &ITEM);
+    let tenant = parts.optional(list.tenant.as_ref(), &ITEM);
+    let group = parts.optional(list.group.as_ref(), &ITEM);
+    let join = parts.optional(list.join.as_ref(), &ITEM);
+    let method = list.method.unwrap_or(Method::Get);
+    Some(List {
+        name: name.into(),
+        within: list.within,
+        ask: Ask { method, path: path?, query, headers: Vec::new(), content },
+        items,
+        paging: list.paging.as_ref().map_or_else(|| Arc::clone(default), |own| paging(Some(own), parts.problems)),
+        filter,
+        tenant,
+        group,
+        join,
+        absent_is_empty: list.absent_is_empty,
+    })
+}
+
+pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &mut Parts<'_, '_>) -> Option<Item> {
+    let ItemSection { id, key, fields, state, owner, created_by, portals_own, observed } = &section.value;
+    let mut mapped = Vec::new();
+    for (path, source) in fields {
+        let Some((field, ty)) = parts.field(path, source.referenced) else { continue };
+        if ty.is_secret() {
+            parts.contradiction(source.referenced, &format!("`{path}` holds secrets, which are never read"));
+        }
+        mapped.extend(parts.expression(source, &MAPPING).map(|expression| (field, expression)));
+    }
+    let mut shown = Vec::new();
+    for (name, source) in observed {
+        if parts.kind.def().placement != Placement::Tenant {
+            parts.contradiction(source.referenced, "only an organization shows something of its tenant");
+        }
+        if !document.observed.iter().any(|o| o.value.name == *name) {
+            let what = format!("`observed` of the profile has no `{name}`");
+            parts.problems.add(codes::PROFILE_NAME, source.referenced, what);
+        }
+        shown.extend(parts.expression(source, &MAPPING).map(|expression| (name.as_str().into(), expression)));
+    }
+    let id = parts.expression(id, &MAPPING);
+    let key = parts.expression(key, &MAPPING);
+    Some(Item {
+        state: parts.optional(state.as_ref(), &MAPPING),
+        owner: parts.optional(owner.as_ref(), &MAPPING),
+        created_by: parts.optional(created_by.as_ref(), &MAPPING),
+        portals_own: parts.optional(portals_own.as_ref(), &MAPPING),
+        id: id?,
+        key: key?,
+        fields: mapped,
+        observed: shown,
+    })
+}
+
+pub(super) fn get(section: &Spanned<GetSection>, http: &KindHttp, parts: &mut Parts<'_, '_>) -> Option<Get> {
+    let GetSection { path, query, item, list } = &section.value;
+    let objects: Vec<&String> = http.lists.iter().filter(|(_, l)| l.value.join.is_none()).map(|(name, _)| name).collect();
+    let list = match (list, objects.as_slice()) {
+        (Some(named), _) => {
+            if !objects.contains(&&named.value) {
+                parts.problems.add(codes::PROFILE_NAME, named.referenced, format!("there is no list `{}`", named.value));
+            }
+            Some(named.value.as_str().into())
+        }
+        (None, []) => Some("".into()),
+        (None, [one]) => Some(one.as_str().into()),
+        (None, _) => {
+            parts.contradiction(section.referenced, "there are several lists: name one in `list` of `get`");
+            None
+        }
+    };
+    let path = parts.path(path, &GET);
+    let query = parts.templates(query, &GET);
+    let item = parts.optional(item.as_ref(), &RESPONSE);
+    Some(Get { ask: Ask { method: Method::Get, path: path?, query, headers: Vec::new(), content: Content::None }, item, list: list? })
+}

@@ -1,0 +1,325 @@
+//! The `http` parts of a profile, as a person writes them: the API as a whole, and for each kind its lists, how an item becomes an object, and
+//! the calls of each action. Shapes only; `docs/profiles.md` describes them.
+//!
+//! There are no loops and no branches but `when`, and one repetition: `each`, once for each item that a field gains or loses.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::connection::{AuthSection, ErrorsSection, InsideSection, Method, PagingSection, ThrottleSection, TimeoutsSection};
+use crate::model::work_order::Provenance;
+
+/// The API as a whole.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct HttpSection {
+    /// Where it is, unless the `Portal` names another `endpoint`.
+    #[schemars(with = "Option<String>")]
+    pub endpoint: Option<Spanned<String>>,
+    /// What every path begins with, such as `/v3`.
+    #[schemars(with = "Option<String>")]
+    pub base: Option<Spanned<String>>,
+    /// Headers of every call.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub headers: BTreeMap<String, Spanned<String>>,
+    /// How one signs in; default: nobody does.
+    #[schemars(with = "Option<AuthSection>")]
+    pub auth: Option<Spanned<AuthSection>>,
+    /// What makes a call act inside a tenant.
+    #[schemars(with = "Option<InsideSection>")]
+    pub inside: Option<Spanned<InsideSection>>,
+    /// The id of the MSP's own tenant, where the API has one.
+    pub msp: Option<String>,
+    /// How one page of a list follows another, unless the list says otherwise; default: one answer has everything.
+    #[schemars(with = "Option<PagingSection>")]
+    pub paging: Option<Spanned<PagingSection>>,
+    /// What answers other than success mean.
+    #[serde(default)]
+    pub errors: ErrorsSection,
+    /// The headers by which the server says how fast one may call.
+    #[serde(default)]
+    pub throttle: ThrottleSection,
+    /// The header that takes a call's idempotency key.
+    #[schemars(with = "Option<String>")]
+    pub idempotency_header: Option<Spanned<String>>,
+    /// How long one waits.
+    #[serde(default)]
+    pub timeouts: TimeoutsSection,
+}
+
+/// One kind in the API.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct KindHttp {
+    /// Where its objects are listed, by a name of one's own.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ListSection>")]
+    pub lists: BTreeMap<String, Spanned<ListSection>>,
+    /// How an item of a list becomes an object.
+    #[schemars(with = "Option<ItemSection>")]
+    pub item: Option<Spanned<ItemSection>>,
+    /// How one object is read again after a write; absent: it is not.
+    #[schemars(with = "Option<GetSection>")]
+    pub get: Option<Spanned<GetSection>>,
+    /// The calls that make one.
+    #[serde(default)]
+    #[schemars(with = "Vec<CallSection>")]
+    pub create: Vec<Spanned<CallSection>>,
+    /// The calls that change one.
+    #[serde(default)]
+    #[schemars(with = "Vec<CallSection>")]
+    pub update: Vec<Spanned<CallSection>>,
+    /// The calls that delete one.
+    #[serde(default)]
+    #[schemars(with = "Vec<CallSection>")]
+    pub delete: Vec<Spanned<CallSection>>,
+    /// The calls that send its invitation again.
+    #[serde(default)]
+    #[schemars(with = "Vec<CallSection>")]
+    pub resend: Vec<Spanned<CallSection>>,
+}
+
+/// A list of the API.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ListSection {
+    /// What it spans.
+    pub within: Within,
+    /// Its method; default `GET`.
+    pub method: Option<Method>,
+    /// Its path; `${…}` is CEL, and its values are percent-encoded.
+    #[schemars(with = "String")]
+    pub path: Spanned<String>,
+    /// Query parameters; one whose expression has no value is left out.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub query: BTreeMap<String, Spanned<String>>,
+    /// Its JSON body.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub body: Option<Spanned<serde_json::Value>>,
+    /// CEL over `response`: the page's items; default the body itself.
+    #[schemars(with = "Option<String>")]
+    pub items: Option<Spanned<String>>,
+    /// How one page follows another, if not as in `http.paging`.
+    #[schemars(with = "Option<PagingSection>")]
+    pub paging: Option<Spanned<PagingSection>>,
+    /// CEL over `item`: which items count; default all.
+    #[schemars(with = "Option<String>")]
+    pub r#where: Option<Spanned<String>>,
+    /// CEL over `item`, for a list of the whole portal: the id of the tenant whose it is.
+    #[schemars(with = "Option<String>")]
+    pub tenant: Option<Spanned<String>>,
+    /// CEL over `item`: items of one value are one object, whose `rows` they are.
+    #[schemars(with = "Option<String>")]
+    pub group: Option<Spanned<String>>,
+    /// CEL over `item`: the id of the object, from another list, that the item tells more about. Such items are no objects of their own: an
+    /// object finds its own in `joined.NAME`.
+    #[schemars(with = "Option<String>")]
+    pub join: Option<Spanned<String>>,
+    /// True: where the API answers that the list is not there, it is empty. Default: then nobody knows.
+    #[serde(default)]
+    pub absent_is_empty: bool,
+}
+
+/// What a list spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Within {
+    /// One tenant: it is read for each.
+    Tenant,
+    /// The whole portal: it is read once.
+    Portal,
+    /// The MSP's own tenant: it is read once.
+    Msp,
+}
+
+/// How an item becomes an object: CEL over `item`, `rows`, `joined` and `list` (the name of its list).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ItemSection {
+    /// The portal's id of it.
+    #[schemars(with = "String")]
+    pub id: Spanned<String>,
+    /// Its natural key. Of a kind whose key is its name, a name is made of it.
+    #[schemars(with = "String")]
+    pub key: Spanned<String>,
+    /// Its fields, by dotted path; references are ids. No value, or null: the portal does not show it.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub fields: BTreeMap<String, Spanned<String>>,
+    /// `active`, `invited`, `invitationExpired` or `pending`; default `active`.
+    #[schemars(with = "Option<String>")]
+    pub state: Option<Spanned<String>>,
+    /// The installation that marked it as its own.
+    #[schemars(with = "Option<String>")]
+    pub owner: Option<Spanned<String>>,
+    /// The idempotency key that it was made with.
+    #[schemars(with = "Option<String>")]
+    pub created_by: Option<Spanned<String>>,
+    /// Whether it is the portal's own: never drift, never pruned; default false.
+    #[schemars(with = "Option<String>")]
+    pub portals_own: Option<Spanned<String>>,
+    /// Of an organization: what is shown of the tenant beside what is declared, by the names of the profile's `observed`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub observed: BTreeMap<String, Spanned<String>>,
+}
+
+/// How one object is read.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GetSection {
+    /// Its path.
+    #[schemars(with = "String")]
+    pub path: Spanned<String>,
+    /// Query parameters.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub query: BTreeMap<String, Spanned<String>>,
+    /// CEL over `response`: the item, of the same shape as in the lists; default the body itself.
+    #[schemars(with = "Option<String>")]
+    pub item: Option<Spanned<String>>,
+    /// The list that such an item could be of: what `list` is then. Needed where there are several.
+    #[schemars(with = "Option<String>")]
+    pub list: Option<Spanned<String>>,
+}
+
+/// One step of an action: a call (`path`), a person's turn (`ask`), or a wait (`wait`).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CallSection {
+    /// CEL: whether it is done; default always.
+    #[schemars(with = "Option<String>")]
+    pub when: Option<Spanned<String>>,
+    /// Once for each item that a set gains or loses; the item is `item`.
+    #[schemars(with = "Option<EachSection>")]
+    pub each: Option<Spanned<EachSection>>,
+    /// Its method; default `POST`.
+    pub method: Option<Method>,
+    /// Its path; `${…}` is CEL, and its values are percent-encoded.
+    #[schemars(with = "Option<String>")]
+    pub path: Option<Spanned<String>>,
+    /// Query parameters; one whose expression has no value is left out.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub query: BTreeMap<String, Spanned<String>>,
+    /// Headers.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub headers: BTreeMap<String, Spanned<String>>,
+    /// Its JSON body: texts may hold `${CEL}`; one that is nothing else keeps the type of its value; one that has no value is left out.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub body: Option<Spanned<serde_json::Value>>,
+    /// Its form, in place of a body.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub form: Option<BTreeMap<String, Spanned<String>>>,
+    /// What `self` holds in an update; default `merge`.
+    pub update: Option<UpdateStyle>,
+    /// True: the object is read right before, and `If-Match` says which version is meant.
+    #[serde(default)]
+    pub etag: bool,
+    /// True: made twice, it has the effect of once, so it may be repeated.
+    #[serde(default)]
+    pub idempotent: bool,
+    /// False: it acts for the MSP, though the object is inside a tenant.
+    pub inside: Option<bool>,
+    /// CEL over `response`: the new object's id.
+    #[schemars(with = "Option<String>")]
+    pub id: Option<Spanned<String>>,
+    /// Values for later steps, by name: `steps.NAME`. CEL over `response`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub take: BTreeMap<String, Spanned<String>>,
+    /// A person's turn.
+    #[schemars(with = "Option<AskSection>")]
+    pub ask: Option<Spanned<AskSection>>,
+    /// Waits until the portal has done what it queued.
+    #[schemars(with = "Option<WaitSection>")]
+    pub wait: Option<Spanned<WaitSection>>,
+}
+
+/// Which items a step is done for: exactly one of the two.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct EachSection {
+    /// What this field gains.
+    #[schemars(with = "Option<String>")]
+    pub added: Option<Spanned<String>>,
+    /// What this field loses.
+    #[schemars(with = "Option<String>")]
+    pub removed: Option<Spanned<String>>,
+}
+
+/// What `self` holds in the calls of an update.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum UpdateStyle {
+    /// What differs alone: the API leaves alone what is not sent.
+    #[default]
+    Merge,
+    /// All that is declared: the API puts what is sent in the object's place.
+    Replace,
+    /// What differs alone, put over what the API shows right before: nothing that nobody declared is lost.
+    ReadModifyWrite,
+}
+
+/// A person's turn: what they do, and what they bring back.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AskSection {
+    /// What it is called; `${…}` is CEL.
+    #[schemars(with = "String")]
+    pub title: Spanned<String>,
+    /// Which page documents it.
+    pub source: Provenance,
+    /// What they do, in order.
+    #[schemars(with = "Vec<AskStep>")]
+    pub steps: Vec<Spanned<AskStep>>,
+    /// What they bring back: `evidence.NAME` in later steps.
+    #[serde(default)]
+    #[schemars(with = "Vec<super::super::screens::EvidenceSection>")]
+    pub evidence: Vec<Spanned<super::super::screens::EvidenceSection>>,
+}
+
+/// One thing that a person does: exactly one of its fields; `${…}` is CEL.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AskStep {
+    /// Open this address.
+    #[schemars(with = "Option<String>")]
+    pub visit: Option<Spanned<String>>,
+    /// Press the button of this label.
+    #[schemars(with = "Option<String>")]
+    pub press: Option<Spanned<String>>,
+    /// Look whether this is so, and stop if it is not.
+    #[schemars(with = "Option<String>")]
+    pub look: Option<Spanned<String>>,
+    /// See to it that this is so.
+    #[schemars(with = "Option<String>")]
+    pub reach: Option<Spanned<String>>,
+}
+
+/// Asks again until something holds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct WaitSection {
+    /// What is asked, with `GET`.
+    #[schemars(with = "String")]
+    pub path: Spanned<String>,
+    /// CEL over `response`, of whatever status: whether it is done.
+    #[schemars(with = "String")]
+    pub until: Spanned<String>,
+    /// CEL over `response`: whether it has failed for good.
+    #[schemars(with = "Option<String>")]
+    pub failed: Option<Spanned<String>>,
+    /// How long between two questions; default `2s`.
+    #[schemars(with = "Option<String>")]
+    pub every: Option<Spanned<String>>,
+    /// How long in all; default `60s`, at most `10m`. After that the change is pending.
+    #[schemars(with = "Option<String>")]
+    pub at_most: Option<Spanned<String>>,
+}

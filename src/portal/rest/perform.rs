@@ -1,0 +1,119 @@
+//! Performs calls: the steps that the profile gives for a kind and an action, one after another.
+//!
+//! Comes in: approved calls. Goes out: what became of each. A failure says exactly as much as is known: that nothing happened, that it may be
+//! tried again, or that nobody knows. Once a step had an effect that cannot be repeated, the last is all that is left to say.
+
+use async_trait::async_trait;
+
+use super::Portal;
+use super::object::{self, Raw};
+use super::read::Reader;
+use super::request;
+use super::scope::scope;
+use super::steps::{Run, Stop};
+use crate::model::kind::Placement;
+use crate::model::live::KeyHolder;
+use crate::model::rule::Conduct;
+use crate::model::{Capabilities, IntentAction, Kind, LiveObject, LiveTenant};
+use crate::portal::profile::cel::JsonScope;
+use crate::portal::profile::http::compiled::{KindCalls, StepAct};
+use crate::portal::{Call, CallError, Done, Execute, Observe, PortalError, TenantKey};
+
+/// A portal opened to read and change.
+pub(super) struct Writer(pub(super) Reader);
+
+#[async_trait]
+impl Observe for Writer {
+    fn capabilities(&self) -> &Capabilities {
+        self.0.capabilities()
+    }
+
+    fn conduct(&self) -> &dyn Conduct {
+        self.0.conduct()
+    }
+
+    async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.0.read(tenants).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
+        self.0.tenants().await
+    }
+
+    async fn holders(&self, kind: Kind, keys: &[&str]) -> Result<Vec<KeyHolder>, PortalError> {
+        self.0.holders(kind, keys).await
+    }
+}
+
+#[async_trait]
+impl Execute for Writer {
+    async fn perform(&self, calls: &[Call]) -> Vec<Result<Done, CallError>> {
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls {
+            answers.push(self.0.0.performed(call).await);
+        }
+        answers
+    }
+}
+
+impl Portal {
+    async fn performed(&self, call: &Call) -> Result<Done, CallError> {
+        let kind = call.address.kind;
+        let calls = self.http().and_then(|http| http.kinds.get(&kind));
+        let Some(calls) = calls.filter(|c| !c.steps(call.action).is_empty()) else {
+            return Err(CallError::Refused(format!("the profile does not say how this is done with a {}", kind.def().noun)));
+        };
+        let mut run = Run::begin(self, call)?;
+        let steps = calls.steps(call.action);
+        let from = run.resume(call, steps)?;
+        for (at, step) in steps.iter().enumerate().skip(from) {
+            if !run.applies(step)? {
+                continue;
+            }
+            match &step.act {
+                StepAct::Call(made) => {
+                    for (n, item) in run.items(step.each).into_iter().enumerate() {
+                        run.with_item(item);
+                        run.make(made, step.each, &format!("{}.{at}.{n}", call.intent)).await?;
+                    }
+                }
+                StepAct::Wait(wait) => {
+                    for item in run.items(step.each) {
+                        run.with_item(item);
+                        if let Err(Stop::Waiting(waits_for)) = run.wait(wait).await? {
+                            return Ok(Done::Pending { waits_for, work: None });
+                        }
+                    }
+                }
+                StepAct::Person(person) => {
+                    let work = run.ask(person, at, at + 1 < steps.len())?;
+                    let waits_for = work.instructions.title.clone();
+                    return Ok(Done::Pending { waits_for, work: Some(Box::new(work)) });
+                }
+            }
+        }
+        let object = if call.action == IntentAction::Delete { None } else { self.read_back(kind, calls, &run).await };
+        let id = run.id().map(Into::into).filter(|_| call.action != IntentAction::Delete);
+        Ok(Done::Now { id, object: object.map(Box::new), carried: call.carries.iter().map(|_| None).collect() })
+    }
+
+    /// The object as the portal shows it now; `None`: it does not show it, not all of it, or not yet.
+    async fn read_back(&self, kind: Kind, calls: &KindCalls, run: &Run<'_>) -> Option<LiveObject> {
+        let (get, item) = (calls.get.as_ref()?, calls.item.as_ref()?);
+        // What other lists tell of an object is not read again, and half an object would look like drift.
+        if calls.lists.iter().any(|l| l.join.is_some() || l.group.is_some()) {
+            return None;
+        }
+        let asked = request::request(&get.ask, &scope(run.values())).ok()?;
+        let response = self.client.send(&run.acting(asked, None).ok()?).await.ok()?;
+        let shown = match &get.item {
+            None => response.body().clone(),
+            Some(expression) => expression.json(&JsonScope::new([("response", response.json())])).ok()??,
+        };
+        let tenant_itself = kind.def().placement == Placement::Tenant;
+        let tenant = (run.tenant_name(), if tenant_itself { run.id() } else { run.tenant_id() });
+        let raw = Raw { list: &get.list, rows: &[shown], joined: object::joined(&[], None), tenant };
+        let object = object::object(kind, item, &raw).ok()?;
+        (run.id() == Some(&*object.id)).then_some(object)
+    }
+}

@@ -1,0 +1,300 @@
+//! Reads a portal: each list page by page, lists of the whole portal once, lists of a tenant for each tenant, side by side.
+//!
+//! Comes in: tenants. Goes out: their live state. It decides nothing: what could not be read is incomplete, and only a tenant that the whole list
+//! of organizations does not have is absent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+
+use super::Portal;
+use super::collect::Items;
+use super::index::{Index, Place};
+use super::object::{self, Raw};
+use super::sorted::{By, Sorted, by, sorted};
+use super::transport::SendError;
+use crate::model::kind::Placement;
+use crate::model::live::{KeyHolder, normalise_key};
+use crate::model::rule::Conduct;
+use crate::model::work_order::Observation;
+use crate::model::{Capabilities, Collection, Completeness, KeyScope, Kind, LiveObject, LiveTenant, Name, Readability, TenantName};
+use crate::portal::profile::document::Action;
+use crate::portal::profile::http::compiled::List;
+use crate::portal::profile::http::document::Within;
+use crate::portal::{Observe, PortalError, TenantKey};
+
+/// A portal opened to read.
+pub(super) struct Reader(pub(super) Portal);
+
+/// Lists as they were read, by kind, name of the list, and tenant where the list is one of a tenant.
+type Read = BTreeMap<(Kind, Box<str>, Option<String>), Sorted>;
+
+/// A tenant that is there.
+struct There<'a> {
+    name: &'a TenantName,
+    id: Option<&'a str>,
+}
+
+/// Objects of a kind in a tenant.
+#[derive(Default)]
+struct Objects {
+    objects: Vec<LiveObject>,
+    /// What they show of their tenant.
+    observed: object::Shown,
+    /// Why there may be more.
+    incomplete: Option<String>,
+}
+
+impl Reader {
+    fn lists(&self) -> impl Iterator<Item = (Kind, &List)> {
+        let kinds = self.0.http().into_iter().flat_map(|http| &http.kinds);
+        kinds.filter(|(kind, _)| self.is_read(**kind)).flat_map(|(kind, calls)| calls.lists.iter().map(|list| (*kind, list)))
+    }
+
+    fn is_read(&self, kind: Kind) -> bool {
+        let listed = self.capabilities().kind(kind).is_some_and(|c| c.read == Readability::Listed);
+        listed && self.0.profile.driver(kind, Action::Read) == "rest"
+    }
+
+    fn tenant_kind() -> Option<Kind> {
+        Kind::reconciled().find(|k| k.def().placement == Placement::Tenant)
+    }
+
+    /// Lists that are read once.
+    ///
+    /// # Errors
+    /// When organizations cannot be listed for want of access or of a connection: then nothing can be read.
+    async fn spanning(&self, wanted: impl Fn(Kind, &List) -> bool) -> Result<Read, PortalError> {
+        let msp = Name::msp();
+        let id = self.0.tenant_id(true, None);
+        let lists: Vec<_> = self.lists().filter(|(kind, list)| list.within != Within::Tenant && wanted(*kind, list)).collect();
+        let mut read = Read::new();
+        for (kind, name, items) in self.gathered(lists.into_iter().map(|(kind, list)| (kind, list, &msp, id, false)).collect()).await {
+            if let (Placement::Tenant, Some(SendError::Denied(_) | SendError::NotSent(_) | SendError::Unsendable(_))) =
+                (kind.def().placement, &items.error)
+                && let Some(error) = items.error
+            {
+                return Err(error.into());
+            }
+            read.extend(self.sorted(kind, &name, items).map(|sorted| ((kind, name, None), sorted)));
+        }
+        Ok(read)
+    }
+
+    /// Lists of tenants.
+    async fn of_tenants(&self, tenants: &[There<'_>]) -> Read {
+        let mut read = Read::new();
+        let lists: Vec<_> = self.lists().filter(|(_, list)| list.within == Within::Tenant).collect();
+        // One list of all tenants after another: what a page holds is let go of once it is sorted.
+        for (kind, list) in lists {
+            let reads: Vec<_> = tenants.iter().map(|t| async move { (t.name, self.0.list(list, t.name, t.id, true).await) }).collect();
+            let mut done = stream::iter(reads).buffer_unordered(self.0.parallelism);
+            while let Some((tenant, items)) = done.next().await {
+                let sorted = self.sorted(kind, &list.name, items);
+                read.extend(sorted.map(|sorted| ((kind, list.name.clone(), Some(tenant.to_string())), sorted)));
+            }
+        }
+        read
+    }
+
+    async fn gathered(&self, lists: Vec<(Kind, &List, &TenantName, Option<&str>, bool)>) -> Vec<(Kind, Box<str>, Items)> {
+        let reads: Vec<_> = lists
+            .into_iter()
+            .map(|(kind, list, tenant, id, inside)| async move { (kind, list.name.clone(), self.0.list(list, tenant, id, inside).await) })
+            .collect();
+        stream::iter(reads).buffer_unordered(self.0.parallelism).collect().await
+    }
+
+    fn sorted(&self, kind: Kind, name: &str, items: Items) -> Option<Sorted> {
+        let calls = self.0.http()?.kinds.get(&kind)?;
+        let list = calls.lists.iter().find(|l| *l.name == *name)?;
+        Some(sorted(kind, list, calls.item.as_ref(), items))
+    }
+
+    /// The tenants, by the lists of organizations.
+    fn index(&self, read: &Read) -> Index {
+        let mut index = Index { msp: self.0.tenant_id(true, None).map(str::to_owned), ..Index::default() };
+        let Some(kind) = Self::tenant_kind().filter(|k| self.is_read(*k)) else {
+            index.incomplete = Some("the portal does not list its organizations".to_owned());
+            return index;
+        };
+        let ids = self.ids_of(kind, read);
+        let nobody = Name::msp();
+        // Whether all were listed does not depend on which is looked at.
+        index.incomplete = self
+            .lists()
+            .filter(|(k, _)| *k == kind)
+            .find_map(|(_, list)| read.get(&(kind, list.name.clone(), None)).and_then(|sorted| sorted.incomplete.clone()));
+        for id in ids {
+            let Objects { objects, incomplete, .. } = self.objects(kind, &There { name: &nobody, id: Some(id) }, read);
+            index.incomplete = index.incomplete.take().or(incomplete);
+            if index.msp.as_ref() != Some(id) {
+                index.names.extend(objects.first().map(|object| (id.clone(), Name::slugify(&object.key))));
+            }
+        }
+        index
+    }
+
+    /// What the rows of a kind's lists of the whole portal are sorted by.
+    fn ids_of<'r>(&self, kind: Kind, read: &'r Read) -> BTreeSet<&'r String> {
+        let lists = self.lists().filter(|(k, list)| *k == kind && list.join.is_none());
+        let sorted = lists.filter_map(|(_, list)| read.get(&(kind, list.name.clone(), None)));
+        sorted.flat_map(|sorted| sorted.rows.keys()).collect()
+    }
+
+    /// The objects of a kind in a tenant.
+    fn objects(&self, kind: Kind, tenant: &There<'_>, read: &Read) -> Objects {
+        let mut made = Objects::default();
+        let Some(calls) = self.0.http().and_then(|http| http.kinds.get(&kind)) else { return made };
+        let Some(item) = &calls.item else { return made };
+        let sorted_of = |list: &List| {
+            let within = (list.within == Within::Tenant).then(|| tenant.name.to_string());
+            read.get(&(kind, list.name.clone(), within))
+        };
+        let joins: Vec<_> = calls.lists.iter().filter(|l| l.join.is_some()).map(|l| (&*l.name, sorted_of(l))).collect();
+        made.incomplete = joins.iter().find_map(|(_, sorted)| sorted.and_then(|s| s.incomplete.clone()));
+        let mut seen = BTreeSet::new();
+        for list in calls.lists.iter().filter(|l| l.join.is_none() && (l.within != Within::Msp || tenant.name.is_msp())) {
+            let Some(sorted) = sorted_of(list) else { continue };
+            made.incomplete = made.incomplete.take().or_else(|| sorted.incomplete.clone());
+            let key = match by(kind, list) {
+                By::Tenant => tenant.id.unwrap_or_default(),
+                By::Object | By::Nothing => "",
+            };
+            if by(kind, list) == By::Nothing && list.within == Within::Portal && !tenant.name.is_msp() {
+                continue;
+            }
+            for rows in sorted.rows.get(key).into_iter().flatten() {
+                let mut raw = Raw { list: &list.name, rows, joined: object::joined(&joins, None), tenant: (tenant.name, tenant.id) };
+                let object = object::id_of(item, &raw).and_then(|id| {
+                    raw.joined = object::joined(&joins, Some(&id));
+                    object::object(kind, item, &raw)
+                });
+                let object = object.and_then(|object| {
+                    let twice = || format!("the portal shows the id {} twice among its {}", object.id, kind.def().nouns);
+                    if seen.insert(object.id.clone()) { Ok(object) } else { Err(twice()) }
+                });
+                match object {
+                    Ok(object) => {
+                        made.observed.extend(object::observed(item, &raw));
+                        made.objects.push(object);
+                    }
+                    Err(why) => made.incomplete = made.incomplete.take().or(Some(why)),
+                }
+            }
+        }
+        made
+    }
+
+    /// What is read of a tenant that is there.
+    fn tenant(&self, tenant: &There<'_>, read: &Read, now: Timestamp) -> LiveTenant {
+        let mut live = LiveTenant::default();
+        for (kind, capability) in &self.capabilities().kinds {
+            if capability.read == Readability::Unreadable {
+                live.collections.insert(*kind, Collection { completeness: Completeness::Unreadable, objects: Vec::new() });
+            }
+            if !self.is_read(*kind) {
+                continue;
+            }
+            let Objects { objects, observed, incomplete } = self.objects(*kind, tenant, read);
+            let completeness = incomplete.map_or(Completeness::Complete, |why| Completeness::Incomplete { why });
+            live.collections.insert(*kind, Collection { completeness, objects });
+            let seen = observed.into_iter().map(|(name, value)| (name, Observation { value, at: now, by: None }));
+            live.observed.extend(seen);
+        }
+        live
+    }
+
+    /// A tenant of which nothing is read: proven absent, or not known.
+    fn empty(&self, why: Option<&str>) -> LiveTenant {
+        let mut live = LiveTenant::default();
+        for (kind, capability) in &self.capabilities().kinds {
+            let completeness = match (capability.read, why) {
+                (Readability::Unreadable, _) => Completeness::Unreadable,
+                (Readability::Listed, None) => Completeness::Complete,
+                (Readability::Listed, Some(why)) => Completeness::Incomplete { why: why.to_owned() },
+            };
+            live.collections.insert(*kind, Collection { completeness, objects: Vec::new() });
+        }
+        live
+    }
+}
+
+#[async_trait]
+impl Observe for Reader {
+    fn capabilities(&self) -> &Capabilities {
+        self.0.profile.capabilities()
+    }
+
+    fn conduct(&self) -> &dyn Conduct {
+        &*self.0.profile
+    }
+
+    async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
+        let now = Timestamp::now();
+        let msp = tenants.iter().any(|key| key.name.is_msp());
+        let mut read = self.spanning(|_, list| list.within == Within::Portal || msp).await?;
+        let index = self.index(&read);
+        let places: Vec<_> = tenants.iter().map(|key| (key, index.place(key))).collect();
+        let there: Vec<_> = places
+            .iter()
+            .filter_map(|(key, place)| match place {
+                Place::There(id) => Some(There { name: &key.name, id: id.as_deref() }),
+                Place::Absent | Place::Unknown(_) => None,
+            })
+            .collect();
+        read.extend(self.of_tenants(&there).await);
+        let live = places.iter().map(|(key, place)| match place {
+            Place::There(id) => self.tenant(&There { name: &key.name, id: id.as_deref() }, &read, now),
+            Place::Absent => self.empty(None),
+            Place::Unknown(why) => self.empty(Some(why)),
+        });
+        Ok(live.collect())
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
+        let read = self.spanning(|kind, _| kind.def().placement == Placement::Tenant).await?;
+        let index = self.index(&read);
+        if let Some(why) = index.incomplete {
+            return Err(PortalError::Unavailable(format!("the organizations cannot be listed whole: {why}")));
+        }
+        let listed = index.names.into_iter().map(|(id, name)| TenantKey { name, id: Some(id.into()) });
+        Ok(std::iter::once(TenantKey { name: Name::msp(), id: None }).chain(listed).collect())
+    }
+
+    async fn holders(&self, kind: Kind, keys: &[&str]) -> Result<Vec<KeyHolder>, PortalError> {
+        let unknown = |why: String| Ok(keys.iter().map(|_| KeyHolder::Unknown { why: why.clone() }).collect());
+        if self.capabilities().kind(kind).is_none_or(|c| c.key_scope == KeyScope::Tenant) {
+            return unknown(format!("the keys of {} are unique within a tenant only", kind.def().nouns));
+        }
+        let whole = self.lists().filter(|(k, l)| *k == kind && l.join.is_none()).all(|(_, l)| l.within == Within::Portal);
+        if !self.is_read(kind) || !whole {
+            return unknown(format!("the portal lists {} tenant by tenant, and not those of tenants that we cannot see", kind.def().nouns));
+        }
+        let wanted = |k: Kind, list: &List| list.within == Within::Portal && (k == kind || k.def().placement == Placement::Tenant);
+        let read = self.spanning(wanted).await?;
+        let index = self.index(&read);
+        let mut holders = BTreeMap::new();
+        let mut incomplete = None;
+        for id in self.ids_of(kind, &read) {
+            let name = index.name(id);
+            let nobody = Name::msp();
+            let Objects { objects, incomplete: why, .. } =
+                self.objects(kind, &There { name: name.as_ref().unwrap_or(&nobody), id: Some(id) }, &read);
+            incomplete = incomplete.or(why);
+            let tenant = name.map(|name| name.to_string());
+            holders.extend(objects.into_iter().map(|o| (o.key, (tenant.clone(), o.id.to_string()))));
+        }
+        let lists = self.lists().filter(|(k, _)| *k == kind);
+        incomplete =
+            incomplete.or_else(|| lists.filter_map(|(k, l)| read.get(&(k, l.name.clone(), None))).find_map(|s| s.incomplete.clone()));
+        let holder = |key: &&str| match (holders.get(&normalise_key(key)), &incomplete) {
+            (Some((tenant, id)), _) => KeyHolder::Held { tenant: tenant.clone(), id: Some(id.clone()) },
+            (None, None) => KeyHolder::Free,
+            (None, Some(why)) => KeyHolder::Unknown { why: why.clone() },
+        };
+        Ok(keys.iter().map(holder).collect())
+    }
+}

@@ -1,0 +1,360 @@
+//! One call on its way through its steps: what is known so far, and what has happened.
+//!
+//! Comes in: a call and its steps, one by one. Goes out: requests, and errors that say how far it got. Secrets are placeholders here; what a
+//! portal sends back is searched for them before anything is kept.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value as Json, json};
+use tokio::time::Instant;
+
+use super::object::text_of;
+use super::scope::{Placeholders, Values, of_call, of_update, scope};
+use super::transport::{Answer, Content as Sent, Request, Response, SendError};
+use super::{Portal, request};
+use crate::model::kind::Placement;
+use crate::model::{FieldId, IntentAction, TenantName, Value};
+use crate::portal::profile::cel::{EvalError, Expression};
+use crate::portal::profile::http::compiled::{CallStep, Content, Each, Step, WaitStep};
+use crate::portal::profile::http::connection::Method;
+use crate::portal::profile::http::document::UpdateStyle;
+use crate::portal::{Call, CallError};
+
+/// See the module.
+pub(super) struct Run<'a> {
+    portal: &'a Portal,
+    call: &'a Call,
+    tenant_id: Option<&'a str>,
+    pub(super) values: Values,
+    placeholders: Placeholders,
+    /// What has happened so far.
+    effect: Effect,
+}
+
+/// What the steps so far have brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    /// Nothing.
+    None,
+    /// Something that doing it again does not change.
+    Repeatable,
+    /// Something that must not be done again.
+    Once,
+}
+
+/// Why a wait is over without what it waited for.
+pub(super) enum Stop {
+    /// The portal is not done yet: this is what it waits for.
+    Waiting(String),
+}
+
+impl<'a> Run<'a> {
+    /// Before the first step.
+    ///
+    /// # Errors
+    /// When the call is about a tenant whose id nobody knows, and acts inside it.
+    pub(super) fn begin(portal: &'a Portal, call: &'a Call) -> Result<Self, CallError> {
+        let tenant_id = portal.tenant_id(call.address.tenant.is_msp(), call.tenant_id.as_deref());
+        let (values, placeholders) = of_call(call, tenant_id, &portal.account);
+        Ok(Self { portal, call, tenant_id, values, placeholders, effect: Effect::None })
+    }
+
+    pub(super) fn values(&self) -> &Values {
+        &self.values
+    }
+
+    pub(super) fn tenant_name(&self) -> &TenantName {
+        &self.call.address.tenant
+    }
+
+    pub(super) fn tenant_id(&self) -> Option<&str> {
+        self.tenant_id
+    }
+
+    /// The object's id, once it is known.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.values.get("id").and_then(Json::as_str)
+    }
+
+    /// What the steps so far have left for later ones: `steps` and `evidence`.
+    pub(super) fn left(&self) -> (Json, Json) {
+        let of = |name: &str| self.values.get(name).cloned().unwrap_or_else(|| json!({}));
+        (of("steps"), of("evidence"))
+    }
+
+    /// Whether a step is done.
+    ///
+    /// # Errors
+    /// When its condition cannot be evaluated.
+    pub(super) fn applies(&self, step: &Step) -> Result<bool, CallError> {
+        let Some(when) = &step.when else { return Ok(true) };
+        when.holds(&scope(&self.values)).map_err(|e| self.broken("a step's `when`", &e))
+    }
+
+    /// The items of `each`; one that is null where there is none.
+    pub(super) fn items(&self, each: Option<Each>) -> Vec<Json> {
+        let Some(each) = each else { return vec![Json::Null] };
+        let (field, from, to) = match each {
+            Each::Added(field) => (field, &self.call.before, &self.call.desired),
+            Each::Removed(field) => (field, &self.call.desired, &self.call.before),
+        };
+        if self.call.action == IntentAction::Update && !self.call.changed.contains(&field) {
+            return Vec::new();
+        }
+        let parts = |value: Option<&Value>| value.map(parts).unwrap_or_default();
+        let there = parts(from.get(field));
+        let mut items = parts(to.get(field));
+        // Of a map the key is what is lost; a value that changed is gained.
+        match each {
+            Each::Added(_) => items.retain(|item| !there.contains(item) || self.is_secret(field)),
+            Each::Removed(_) => items.retain(|item| !there.iter().any(|other| key_of(other) == key_of(item))),
+        }
+        items
+    }
+
+    fn is_secret(&self, field: FieldId) -> bool {
+        self.call.address.kind.def().field(field).ty.is_secret()
+    }
+
+    pub(super) fn with_item(&mut self, item: Json) {
+        self.values.insert("item", item);
+    }
+
+    /// Makes a call.
+    ///
+    /// # Errors
+    /// With how far it got.
+    pub(super) async fn make(&mut self, step: &CallStep, each: Option<Each>, key: &str) -> Result<(), CallError> {
+        // To find gone what is to be deleted or taken away is success.
+        let gone_is_done = self.call.action == IntentAction::Delete || matches!(each, Some(Each::Removed(_)));
+        self.values.insert("self", of_update(self.call, step.update));
+        let (asked, repeatable) = match self.prepared(step, key, gone_is_done).await? {
+            Some(prepared) => prepared,
+            // What is to be deleted is gone.
+            None => return Ok(()),
+        };
+        let response = match self.portal.client.send(&asked).await {
+            Ok(response) => response,
+            Err(SendError::Gone(_)) if gone_is_done => return Ok(()),
+            Err(error) => return Err(self.failed(error, repeatable, step.etag)),
+        };
+        self.effect = self.effect.max(if repeatable { Effect::Repeatable } else { Effect::Once });
+        if step.ask.method == Method::Get {
+            self.effect = self.effect.min(Effect::Repeatable);
+        }
+        self.learn(step, &response)
+    }
+
+    /// The request, and whether it may be repeated; `None`: what it is about is gone, and that was the aim.
+    async fn prepared(&mut self, step: &CallStep, key: &str, gone_is_done: bool) -> Result<Option<(Request, bool)>, CallError> {
+        let connection = self.portal.http().map(|http| &http.connection);
+        let header = connection.and_then(|c| c.idempotency_header.as_ref()).filter(|_| step.ask.method != Method::Get);
+        let repeatable = step.ask.method == Method::Get || step.idempotent || header.is_some();
+        let mut version = None;
+        if step.etag || step.update == UpdateStyle::ReadModifyWrite {
+            let before = match self.read_before(step).await {
+                Ok(response) => response,
+                Err(SendError::Gone(_)) if gone_is_done => return Ok(None),
+                Err(error) => return Err(self.failed(error, true, false)),
+            };
+            version = before.header("etag").map(str::to_owned);
+            self.values.insert("current", before.body().clone());
+            if step.etag && version.is_none() {
+                return Err(self.gave_up("the profile wants `If-Match`, and the portal gives no ETag".to_owned()));
+            }
+        }
+        let mut asked = request::request(&step.ask, &scope(&self.values)).map_err(|e| self.broken("a call", &e))?;
+        if let (UpdateStyle::ReadModifyWrite, Content::Json(tree)) = (step.update, &step.ask.content) {
+            let sent = tree.render(&scope(&self.values)).map_err(|e| self.broken("a body", &e))?;
+            let mut whole = self.values.get("current").cloned().unwrap_or_default();
+            request::put_over(&mut whole, sent);
+            asked = asked.content(Sent::Json(whole));
+        }
+        if let Some(version) = version.filter(|_| step.etag) {
+            asked = asked.header("If-Match", version);
+        }
+        if let Some(header) = header {
+            asked = asked.header(header, key);
+        }
+        for (placeholder, secret) in self.placeholders.iter() {
+            asked = asked.secret(placeholder, secret.clone());
+        }
+        if step.ask.method == Method::Get {
+            asked = asked.only_reads();
+        }
+        Ok(Some((self.acting(asked, step.inside)?, repeatable)))
+    }
+
+    async fn read_before(&self, step: &CallStep) -> Result<Response, SendError> {
+        let wrong = |e: EvalError| SendError::Unsendable(format!("the profile cannot be followed: {e}"));
+        let asked = request::path(&step.ask, &scope(&self.values)).map_err(wrong)?;
+        let asked = self.acting(Request::get(asked), step.inside).map_err(|e| SendError::Unsendable(e.to_string()))?;
+        self.portal.client.send(&asked).await
+    }
+
+    /// The request, acting inside the tenant where the step does.
+    ///
+    /// # Errors
+    /// When it should, and the tenant's id is not known.
+    pub(super) fn acting(&self, asked: Request, inside: Option<bool>) -> Result<Request, CallError> {
+        let can = self.portal.http().is_some_and(|http| http.connection.inside.is_some());
+        let tenant_itself = self.call.address.kind.def().placement == Placement::Tenant;
+        let wanted = inside.unwrap_or(!tenant_itself && !self.call.address.tenant.is_msp());
+        let id = if tenant_itself { self.id() } else { self.tenant_id };
+        match (can && wanted, id) {
+            (false, _) => Ok(asked),
+            (true, Some(id)) => Ok(asked.inside(id)),
+            (true, None) => Err(self.gave_up("it acts inside a tenant whose id is not known".to_owned())),
+        }
+    }
+
+    /// Takes from the answer what later steps need.
+    fn learn(&mut self, step: &CallStep, response: &Response) -> Result<(), CallError> {
+        let mut seen = self.values.clone();
+        seen.insert("response", self.masked(response.json().clone()));
+        if let Some(location) = self.location(response) {
+            seen.insert("location", location.into());
+        }
+        if let Some(expression) = &step.id {
+            let id = expression.json(&scope(&seen)).map_err(|e| self.broken("`id`", &e))?;
+            let id = id.as_ref().and_then(text_of).ok_or_else(|| {
+                CallError::Uncertain("the portal took it, and its answer has no id where the profile looks for one".to_owned())
+            })?;
+            self.values.insert("id", id.into());
+        }
+        for (name, expression) in &step.take {
+            let value = expression.json(&scope(&seen)).map_err(|e| self.broken(&format!("`take.{name}`"), &e))?;
+            if let (Some(value), Some(steps)) = (value, self.values.get_mut("steps").and_then(Json::as_object_mut)) {
+                steps.insert(name.to_string(), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The last part of a `Location` at the endpoint's origin.
+    fn location(&self, response: &Response) -> Option<String> {
+        let url = self.portal.client.named(response.url(), response.header("location")?).ok()?;
+        let last = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default().replace('+', "%2B");
+        let decoded = url::form_urlencoded::parse(format!("x={last}").as_bytes()).next().map(|(_, value)| value.into_owned());
+        decoded.filter(|id| !id.is_empty())
+    }
+
+    /// Secrets that a portal sends back are not kept.
+    fn masked(&self, json: Json) -> Json {
+        match json {
+            Json::String(text) => self
+                .placeholders
+                .iter()
+                .fold(text, |text, (_, secret)| match secret.expose_secret() {
+                    "" => text,
+                    secret => text.replace(secret, "(sensitive)"),
+                })
+                .into(),
+            Json::Array(items) => Json::Array(items.into_iter().map(|item| self.masked(item)).collect()),
+            Json::Object(entries) => Json::Object(entries.into_iter().map(|(key, value)| (key, self.masked(value))).collect::<Map<_, _>>()),
+            Json::Null | Json::Bool(_) | Json::Number(_) => json,
+        }
+    }
+
+    /// Waits until the portal has done what it queued.
+    ///
+    /// # Errors
+    /// When the portal says that it failed, or the profile cannot be followed.
+    pub(super) async fn wait(&self, step: &WaitStep) -> Result<Result<(), Stop>, CallError> {
+        let until = Instant::now() + step.at_most;
+        loop {
+            let asked = request::request(&step.ask, &scope(&self.values)).map_err(|e| self.broken("a `wait`", &e))?;
+            let answer = match self.portal.client.send(&self.acting(asked, None)?).await {
+                Ok(response) => Some(self.masked(response.json().clone())),
+                Err(error) => told(&error),
+            };
+            if let Some(answer) = answer {
+                if self.says(step.failed.as_ref(), &answer)? {
+                    return Err(self.gave_up("the portal says that it failed".to_owned()));
+                }
+                if self.says(Some(&step.until), &answer)? {
+                    return Ok(Ok(()));
+                }
+            }
+            let pause = step.every.max(Duration::from_millis(1));
+            if Instant::now() + pause > until {
+                return Ok(Err(Stop::Waiting(format!("the portal has not finished it after {} seconds", step.at_most.as_secs()))));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn says(&self, expression: Option<&Expression>, answer: &Json) -> Result<bool, CallError> {
+        let Some(expression) = expression else { return Ok(false) };
+        let mut seen = self.values.clone();
+        seen.insert("response", answer.clone());
+        let said = expression.json(&scope(&seen)).map_err(|e| self.broken("a `wait`", &e))?;
+        Ok(said == Some(Json::Bool(true)))
+    }
+
+    /// An error of the profile or of what is declared.
+    pub(super) fn broken(&self, what: &str, error: &EvalError) -> CallError {
+        self.gave_up(format!("{what} of the profile has no value: {error}"))
+    }
+
+    /// It cannot go on: nothing happened, or nobody knows what is there now.
+    fn gave_up(&self, why: String) -> CallError {
+        if self.effect == Effect::None { CallError::Refused(why) } else { half_done(&why) }
+    }
+
+    fn failed(&self, error: SendError, repeatable: bool, versioned: bool) -> CallError {
+        let text = error.to_string();
+        let stale = versioned && error.status() == Some(412);
+        let may_repeat = match &error {
+            SendError::NotSent(_) | SendError::Throttled { .. } | SendError::Transient(_) => true,
+            SendError::NoAnswer(_) | SendError::Unclear(_) => repeatable,
+            _ => stale,
+        };
+        match (self.effect, may_repeat) {
+            (Effect::Once, _) => half_done(&text),
+            (Effect::None | Effect::Repeatable, true) => {
+                let after = if let SendError::Throttled { after, .. } = error { after } else { None };
+                CallError::Retry { message: text, after }
+            }
+            (Effect::None, false) => error.into(),
+            (Effect::Repeatable, false) => half_done(&text),
+        }
+    }
+}
+
+fn half_done(why: &str) -> CallError {
+    CallError::Uncertain(format!("a part of it is done, and then: {why}"))
+}
+
+/// An answer other than success, as expressions see it.
+fn told(error: &SendError) -> Option<Json> {
+    let Answer { status, body, .. } = match error {
+        SendError::Transient(a) | SendError::Unclear(a) | SendError::Denied(a) => &**a,
+        SendError::Gone(a) | SendError::Conflict(a) | SendError::Refused(a) => &**a,
+        SendError::Unsendable(_) | SendError::NotSent(_) | SendError::NoAnswer(_) | SendError::Garbled(_) | SendError::Throttled { .. } => {
+            return None;
+        }
+    };
+    Some(json!({"status": status, "headers": {}, "body": body}))
+}
+
+/// The items of a set; the entries of a map, without secrets.
+fn parts(value: &Value) -> Vec<Json> {
+    match value {
+        Value::List(items) => items.iter().map(Value::to_json).collect(),
+        Value::Map(entries) => entries
+            .iter()
+            .map(|(key, value)| match value {
+                Value::Secret(_) => json!({ "key": key }),
+                value => json!({"key": key, "value": value.to_json()}),
+            })
+            .collect(),
+        Value::Bool(_) | Value::Integer(_) | Value::Text(_) | Value::Secret(_) => Vec::new(),
+    }
+}
+
+/// What tells an item from another: of a map's entry, its key.
+fn key_of(item: &Json) -> &Json {
+    item.get("key").unwrap_or(item)
+}

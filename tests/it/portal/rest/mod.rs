@@ -1,0 +1,42 @@
+//! The `rest` driver, against servers of made-up APIs that a profile describes.
+
+mod perform;
+mod person;
+mod profile;
+mod read;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenantry::model::PortalSpec;
+use tenantry::portal::rest::Rest;
+use tenantry::portal::rest::transport::{Network, Patience};
+use tenantry::portal::{Driver, Execute, Observe, OpenContext, Profile};
+
+use super::kit::NoSecrets;
+
+/// The head of every profile here; `http` and `kinds` follow.
+const HEAD: &str = "apiVersion: tenantry.dev/v1alpha1\nkind: Profile\nname: made-up\ntitle: A made-up portal\ndriver: rest\n";
+
+fn compiled(text: &str) -> Arc<Profile> {
+    let profile = Profile::parse(&format!("{HEAD}{text}"), "made-up.yaml");
+    Arc::new(profile.unwrap_or_else(|wrong| panic!("{wrong:#?}")))
+}
+
+fn opened<T>(url: &str, text: &str, open: impl Fn(&Rest, &OpenContext<'_>) -> T) -> T {
+    let mut spec = PortalSpec::embedded();
+    spec.endpoint = Some(url.to_owned());
+    let patience = Patience { attempts: 1, deadline: Duration::from_secs(5), first_pause: Duration::from_millis(1) };
+    let driver = Rest::over(Network::of_this_machine().unwrap(), patience);
+    let state = tempfile::tempdir().unwrap();
+    open(&driver, &OpenContext { spec: &spec, profile: compiled(text), state_dir: state.path(), secrets: &NoSecrets })
+}
+
+fn reader(url: &str, text: &str) -> Arc<dyn Observe> {
+    opened(url, text, |driver, ctx| driver.open_reader(ctx).unwrap())
+}
+
+fn writer(url: &str, text: &str) -> Arc<dyn Execute> {
+    opened(url, text, |driver, ctx| driver.open_writer(ctx).unwrap())
+}
