@@ -1,12 +1,14 @@
 //! Arguments, as `clap` reads them. Every long flag is also an environment variable, `TENANTRY_<FLAG>`; `settings` adds that.
 
 mod ledger;
+mod sandbox;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, UnlockArgs};
+pub use sandbox::{AccountArgs, SandboxArgs};
 
 use crate::guard::CountOrPercent;
 
@@ -71,6 +73,8 @@ pub enum Command {
     Ledger(LedgerCommand),
     /// Break a lock that its holder left behind
     Unlock(UnlockArgs),
+    /// Play a portal on this machine, to rehearse, to train and to test
+    Sandbox(SandboxArgs),
     /// Show what a portal can do, field by field
     Capabilities(CapabilitiesArgs),
     /// List and check portal profiles

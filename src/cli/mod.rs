@@ -116,6 +116,8 @@ fn writes(command: &args::Command) -> Option<&'static str> {
             LedgerAction::Settle { .. } | LedgerAction::Claim { .. } => Some("ledger"),
         },
         Command::Init(_) | Command::Validate(_) | Command::Plan(_) | Command::Drift(_) | Command::Show(_) | Command::Access(_) => None,
+        // A sandbox is no portal, and reaches none.
+        Command::Sandbox(_) => None,
         Command::Capabilities(_) | Command::Profile(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => None,
     }
 }

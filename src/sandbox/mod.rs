@@ -12,7 +12,9 @@ pub mod access;
 pub mod change;
 mod names;
 mod prepare;
+mod screens;
 mod server;
+mod sight;
 
 mod values;
 mod world;

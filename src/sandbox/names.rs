@@ -10,15 +10,29 @@ use crate::model::live::normalise_key;
 use crate::model::{
     Address, FieldType, Fields, Kind, KindDef, LiveObject, LiveTenant, Mark, Name, Resource, SourceId, Tenant, TenantName, Value,
 };
+use crate::portal::embedded::BY_PORTAL;
 
 /// The name that rules know an object by.
 pub(super) fn name_of(object: &LiveObject) -> Name {
     Name::slugify(&object.key)
 }
 
+/// How the mark of an object begins that the portal has by itself; some id and its key as the profile writes it follow.
+pub(super) fn builtin_mark(key: &str) -> String {
+    format!("{BY_PORTAL}{BUILTIN}{}/{key}", uuid::Uuid::now_v7())
+}
+
+const BUILTIN: &str = "builtin/";
+
+/// The key of an object that the portal has by itself, as the profile writes it: rules and people know it by that.
+fn builtin_key(object: &LiveObject) -> Option<&str> {
+    let (_, key) = object.created_by.as_deref()?.strip_prefix(BY_PORTAL)?.strip_prefix(BUILTIN)?.split_once('/')?;
+    Some(key)
+}
+
 /// What a person calls an object: its display name, else its key.
 pub(super) fn title_of(object: &LiveObject) -> &str {
-    display_name(object.def(), &object.fields).unwrap_or(&object.key)
+    builtin_key(object).or_else(|| display_name(object.def(), &object.fields)).unwrap_or(&object.key)
 }
 
 /// The display name among fields.
@@ -69,8 +83,11 @@ impl<'a> Known<'a> {
     /// Fields whose references hold names.
     pub(super) fn with_names(&self, def: &'static KindDef, fields: &Fields) -> Fields {
         let by_id = |kind: Kind, id: &str| self.objects(kind).iter().find(|o| *o.id == *id);
-        let named =
-            self.mapped(def, fields, |kind, id| Ok(Value::text(by_id(kind, id).map_or_else(|| id.to_owned(), |o| name_of(o).to_string()))));
+        let named = self.mapped(def, fields, |kind, id| {
+            Ok(Value::text(
+                by_id(kind, id).map_or_else(|| id.to_owned(), |o| builtin_key(o).map_or_else(|| name_of(o).to_string(), str::to_owned)),
+            ))
+        });
         named.unwrap_or_default()
     }
 

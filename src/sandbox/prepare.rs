@@ -60,6 +60,9 @@ impl Draft<'_> {
     fn create(&mut self, change: &Change, intent: Box<str>) -> Result<Step, Refusal> {
         let def = change.kind.def();
         let fields = self.checked(def, &change.fields)?;
+        if let Some((_, missing)) = def.fields().find(|(id, field)| field.required && fields.get(*id).is_none_or(Value::is_empty)) {
+            return Err(Refusal::Invalid(format!("{} needs {}", article(def.noun), missing.path)));
+        }
         let key = self.key(change, &fields)?;
         let object = LiveObject {
             kind: change.kind,
@@ -113,7 +116,7 @@ impl Draft<'_> {
     fn key(&self, change: &Change, fields: &Fields) -> Result<Box<str>, Refusal> {
         let def = change.kind.def();
         if let Some(id) = def.key_field() {
-            let needs = || Refusal::Invalid(format!("a {} needs {}", def.noun, def.field(id).path));
+            let needs = || Refusal::Invalid(format!("{} needs {}", article(def.noun), def.field(id).path));
             return fields.get(id).and_then(Value::as_text).map(normalise_key).ok_or_else(needs);
         }
         if let Some(name) = &change.name {
@@ -183,4 +186,9 @@ impl Draft<'_> {
         let found = objects.and_then(|o| o.iter().position(|o| Some(&*o.id) == id).map(|at| o.remove(at)));
         found.ok_or_else(|| Refusal::NotFound(format!("there is no {} {} in this tenant", kind.def().noun, id.unwrap_or_default())))
     }
+}
+
+fn article(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
 }

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::access::Caller;
 use super::change::Refusal;
+use super::screens;
 use super::world::World;
 
 /// What every request has at hand.
@@ -104,7 +105,7 @@ impl Server {
 }
 
 fn routes(shared: Shared) -> Router {
-    Router::new().layer(middleware::from_fn_with_state(shared.clone(), door)).with_state(shared)
+    screens::routes(shared.clone()).layer(middleware::from_fn_with_state(shared, door))
 }
 
 /// Lets in what was sent to this very address, and says what browsers may do with the answer.

@@ -11,12 +11,12 @@ use tokio::sync::Mutex;
 
 use super::access::{Access, Caller};
 use super::change::{Change, Performed, Refusal};
-use super::names::{declared, display_name, free_name, title_of};
+use super::names::{builtin_mark, declared, display_name, free_name, title_of};
 use super::prepare::{Draft, Step};
 use crate::model::kind::Placement;
 use crate::model::portal_spec::Account;
 use crate::model::rule::{Conduct as _, Subject, Verdict, Violation};
-use crate::model::{Fields, IntentAction, KeyScope, Kind, LiveObject, LiveTenant, MSP, Name, Tenant, Value};
+use crate::model::{FieldId, FieldSupport, Fields, IntentAction, KeyScope, Kind, LiveObject, LiveTenant, MSP, Name, Tenant, Value};
 use crate::portal::embedded::{BY_PORTAL, Clock, Directory, Embedded, Mail, Played};
 use crate::portal::{Call, CallError, Done, PortalError, Profile, TenantKey};
 
@@ -319,14 +319,14 @@ fn furniture(profile: &Profile, draft: &mut Draft<'_>) -> Result<Vec<Call>, Refu
         }
         for key in &capability.builtin {
             let mut fields = Fields::new();
-            let label = def.key_field().or_else(|| def.field_named("displayName").map(|(id, _)| id));
+            let shown = |id: &FieldId| capability.field(*id) != FieldSupport::Unsupported;
+            let label = def.key_field().or_else(|| def.field_named("displayName").map(|(id, _)| id).filter(shown));
             if let Some(id) = label {
                 fields.set(id, Value::text(key));
             }
             let name = def.key_field().is_none().then(|| Name::slugify(key).as_str().into());
             let change = Change { name, ..Change::create("", *kind, fields) };
-            let intent = format!("{BY_PORTAL}builtin/{}", uuid::Uuid::now_v7());
-            calls.extend(draft.unless_there(&change, intent.into())?);
+            calls.extend(draft.unless_there(&change, builtin_mark(key).into())?);
         }
     }
     Ok(calls)

@@ -81,16 +81,17 @@ impl Profile {
             return Ok(made);
         }
         let scope = SubjectScope { subject };
+        let of = |play: &Play, error: EvalError| EvalError(format!("{}: {error}", play.id));
         for play in self.plays.iter().filter(|p| p.kinds.contains(&subject.kind)) {
             if let Some(when) = &play.when
-                && !when.holds(&scope)?
+                && !when.holds(&scope).map_err(|e| of(play, e))?
             {
                 continue;
             }
             for (kind, templates) in &play.makes {
                 let mut fields = Fields::new();
                 for (id, template) in templates {
-                    let text = template.render(&scope)?;
+                    let text = template.render(&scope).map_err(|e| of(play, e))?;
                     let field = kind.def().field(*id);
                     let value = typed(&field.ty, &text).and_then(|v| field.ty.normalise(v));
                     let wrong = || EvalError(format!("{}: `{text}` does not fit {} of a {}", play.id, field.path, kind.def().noun));
@@ -141,7 +142,7 @@ pub(super) fn compile(document: &Document, problems: &mut Problems<'_>) -> Vec<P
                 None => continue,
             },
         };
-        let makes = makes.iter().filter_map(|made| Some(object(&made.value, &kinds, document, problems)?)).collect();
+        let makes = makes.iter().filter_map(|made| object(&made.value, &kinds, document, problems)).collect();
         plays.push(Play { id: id.as_str().into(), kinds, when, makes });
     }
     plays

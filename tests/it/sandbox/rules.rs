@@ -4,7 +4,7 @@ use serde_json::json;
 use tenantry::model::{IntentAction, Kind};
 use tenantry::sandbox::{Caller, Change, Refusal};
 
-use super::kit::{customer, fields, keys, made, msp, open, user};
+use super::kit::{PORTAL, customer, fields, keys, made, msp, open, user};
 
 #[tokio::test]
 async fn a_customer_is_made_with_what_its_form_carries_and_what_the_portal_adds() {
@@ -171,4 +171,36 @@ async fn a_creation_that_is_repeated_under_its_key_has_one_effect() {
     let again = msp(&world, invite).await.unwrap().object.unwrap();
     assert_eq!(first, again);
     assert_eq!(world.outbox(&Caller::Msp).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_portal_has_by_itself_is_called_as_the_profile_writes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = open(dir.path()).await;
+    let acme = made(&world, "Acme GmbH", "acme.example").await;
+    let with_role = |role: &str| {
+        let json = json!({"email": format!("{role}@acme.example"), "roles": [role]});
+        Change::create(&acme, Kind::User, fields(Kind::User, json))
+    };
+    let refused = msp(&world, with_role("Admin")).await.unwrap_err();
+    assert_eq!(refused, Refusal::Rule { rule: "MADE-4".to_owned(), message: "nobody is invited as Admin".to_owned() });
+    msp(&world, with_role("guest")).await.unwrap();
+}
+
+#[test]
+fn what_is_wrong_with_plays_is_said_all_at_once() {
+    let wrong = PORTAL
+        .replace(
+            "      - kind: User\n        fields: { email",
+            "      - kind: User\n        fields: { emial: x, roles: \"${self.doman}\", email",
+        )
+        .replace(
+            "kinds: [Domain]\n    when: has(tenant.organization.relationship)",
+            "kinds: [Gateway, Domain]\n    when: has(tenant.organization.relation)",
+        );
+    let said = tenantry::portal::Profile::parse(&wrong, "portal.yaml").unwrap_err();
+    let said: Vec<_> = said.iter().map(|d| d.summary.as_str()).collect();
+    for part in ["`plays` is about Gateway", "has no field `emial`", "has no field `doman`", "has no field `relation`"] {
+        assert!(said.iter().any(|s| s.contains(part)), "{part}: {said:#?}");
+    }
 }

@@ -1,0 +1,50 @@
+//! Arguments of `sandbox`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// `sandbox`.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// The profile to play: a name, or a path below the trusted root
+    #[arg(long, value_name = "NAME|PATH")]
+    pub profile: String,
+    /// The trusted root that the profile is below [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub portals: Option<PathBuf>,
+    /// Where to listen, on this machine alone; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Where the sandbox keeps what it is told [default: .tenantry/sandbox]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// The MSP's own account there.
+    #[command(flatten)]
+    pub account: AccountArgs,
+    /// Print the addresses and tokens as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The MSP's own account in the portal that is played: what a `Portal` document says under `account`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The MSP's own account")]
+pub struct AccountArgs {
+    /// Its name there
+    #[arg(long, value_name = "NAME")]
+    pub account_name: Option<String>,
+    /// The MSP's own domain there
+    #[arg(long, value_name = "DOMAIN")]
+    pub account_domain: Option<String>,
+    /// The user whose credentials these are
+    #[arg(long, value_name = "ADDRESS")]
+    pub account_email: Option<String>,
+    /// Kind of account, in the portal's own word
+    #[arg(long, value_name = "KIND")]
+    pub account_kind: Option<String>,
+    /// A licensed add-on; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub account_add_on: Vec<String>,
+}

@@ -1,0 +1,71 @@
+//! `tenantry sandbox` as its users meet it: what it prints, what it refuses, and what is left when it is killed.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::browser::client;
+use super::kit::PORTAL;
+use crate::support::program::{PROGRAM, Ran, command};
+
+fn sandbox(dir: &Path) -> Command {
+    std::fs::write(dir.join("portal.yaml"), PORTAL).unwrap();
+    let mut command = command(PROGRAM);
+    command.current_dir(dir).args(["sandbox", "--profile", "portal.yaml", "--json"]);
+    command
+}
+
+/// A sandbox in a process of its own, and what it printed.
+fn start(dir: &Path) -> (Child, serde_json::Value) {
+    let mut child = sandbox(dir).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}")))
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_killed_and_started_again_keeps_its_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, said) = start(dir.path());
+    let client = client();
+    let base = said["screens"].as_str().unwrap().split("/?").next().unwrap().to_owned();
+    let token = said["operator_token"].as_str().unwrap().to_owned();
+    let page = |path: &str, base: &str| client.get(format!("{base}{path}")).bearer_auth(&token).send();
+    let form = page("/screens/place/1?at=p:Create+Organization", &base).await.unwrap().text().await.unwrap();
+    let proof = form.split_once("name=\"proof\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let steps = [("flow", "organization.create.0"), ("place", "1"), ("at", "p:Create Organization"), ("proof", &proof)];
+    let first: Vec<_> = steps.iter().chain(&[("v1", "Acme GmbH")]).collect();
+    let answer = client.post(format!("{base}/screens/do")).bearer_auth(&token).form(&first).send().await.unwrap();
+    let draft = answer.headers()["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let more = [("draft", draft.as_str()), ("v4", "acme.example")];
+    let second: Vec<_> = steps.iter().chain(&more).collect();
+    let answer = client.post(format!("{base}/screens/do")).bearer_auth(&token).form(&second).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 303, "{}", answer.text().await.unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let (mut child, said) = start(dir.path());
+    let base = said["screens"].as_str().unwrap().split("/?").next().unwrap().to_owned();
+    assert_eq!(said["operator_token"], token, "tokens hold");
+    assert!(said["tenant_tokens"]["acme-gmbh"].is_string(), "{said}");
+    let table = page("/screens/place/1", &base).await.unwrap().text().await.unwrap();
+    assert!(table.contains(">Acme GmbH</a>"), "{table}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = Ran::of(sandbox(dir.path()).args(["--listen", "0.0.0.0:0"]).output().unwrap());
+    assert_eq!((ran.code, ran.out.as_str()), (Some(64), ""));
+    assert!(ran.err.contains("a sandbox listens on this machine alone, and 0.0.0.0:0 can be reached from others"), "{}", ran.err);
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = Ran::of(command(PROGRAM).current_dir(dir.path()).args(["sandbox", "--profile", "nowhere"]).output().unwrap());
+    assert_eq!(ran.code, Some(65), "{}", ran.err);
+    assert!(ran.err.contains("no profile is called `nowhere`"), "{}", ran.err);
+}
