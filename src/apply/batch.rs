@@ -8,11 +8,12 @@ use jiff::Timestamp;
 
 use super::call::{self, Prepared};
 use super::outcome::{Outcome, OutcomeResult};
-use super::schedule::{Task, outcome};
-use super::{Event, Knowledge, World, record, uncertain};
-use crate::diff::created_only;
+use super::schedule::{End, Task, outcome};
+use super::steps::{self, Step};
+use super::{Event, Knowledge, World, answer, order, record, uncertain};
 use crate::ledger::Write;
-use crate::model::{Digest, FieldId, FieldSupport, Intent, IntentAction, LedgerRow, LiveObject, Origin, PortalName, Readability};
+use crate::model::work_order::WorkItem;
+use crate::model::{FieldId, Intent, IntentAction, PortalName};
 use crate::plan::{Action, build};
 use crate::portal::{Call, CallError, Done, Execute};
 
@@ -37,27 +38,33 @@ pub(super) struct BatchDone {
     /// The portal.
     pub(super) portal: PortalName,
     /// One for each change and each rider that has come to its end, by its place in the schedule.
-    pub(super) outcomes: Vec<(usize, Outcome)>,
-    /// Riders that were made and whose references are left to be written.
-    pub(super) to_complete: Vec<usize>,
+    pub(super) outcomes: Vec<(usize, Outcome, End)>,
+    /// Riders that were made, and the fields that are left to be written.
+    pub(super) to_complete: Vec<(usize, Vec<FieldId>)>,
+    /// What technicians were asked for.
+    pub(super) given: Vec<WorkItem>,
     /// Why nothing may begin any more: the ledger cannot be written.
     pub(super) fatal: Option<String>,
 }
 
 /// A change under way.
-struct Doing<'a> {
-    task: Task<'a>,
-    steps: std::vec::IntoIter<IntentAction>,
+pub(super) struct Doing<'a> {
+    pub(super) task: Task<'a>,
+    pub(super) steps: std::vec::IntoIter<Step>,
     begun: Timestamp,
-    result: Option<OutcomeResult>,
-    differs: Vec<String>,
-    /// Riders that were made and whose references are left to be written.
-    to_complete: Vec<usize>,
+    pub(super) result: Option<OutcomeResult>,
+    /// How it ends where its result alone does not say.
+    pub(super) end: Option<End>,
+    pub(super) differs: Vec<String>,
+    /// Riders that were made, and the fields that are left to be written.
+    pub(super) to_complete: Vec<(usize, Vec<FieldId>)>,
+    /// What technicians were asked for.
+    pub(super) given: Vec<WorkItem>,
 }
 
 /// Runs a batch to its end.
 pub(super) async fn run<'a>(context: &Context<'a>, portal: PortalName, driver: Arc<dyn Execute>, tasks: Vec<Task<'a>>) -> BatchDone {
-    let mut doing: Vec<_> = tasks.into_iter().map(|task| begin(context, &portal, task)).collect();
+    let mut doing: Vec<_> = tasks.into_iter().map(|task| begin(context, &portal, &*driver, task)).collect();
     let mut fatal = None;
     let mut writes: Vec<_> = doing.iter().flat_map(|d| ledger_only(context, &d.task)).collect();
     loop {
@@ -74,7 +81,7 @@ pub(super) async fn run<'a>(context: &Context<'a>, portal: PortalName, driver: A
         writes = Vec::new();
         for ((at, prepared), result) in round.iter().zip(results) {
             if let Some(doing) = doing.get_mut(*at) {
-                settle(context, &*driver, doing, prepared, result, &mut writes);
+                answer::settle(context, &*driver, doing, prepared, result, &mut writes);
             }
         }
         if let Err(error) = context.world.ledger.commit(context.world.lock, std::mem::take(&mut writes)).await {
@@ -88,23 +95,24 @@ pub(super) async fn run<'a>(context: &Context<'a>, portal: PortalName, driver: A
             break;
         }
     }
-    let to_complete = doing.iter().flat_map(|d| d.to_complete.iter().copied()).collect();
+    let to_complete = doing.iter().flat_map(|d| d.to_complete.iter().cloned()).collect();
+    let given = if fatal.is_none() { doing.iter().flat_map(|d| d.given.iter().cloned()).collect() } else { Vec::new() };
     let outcomes = doing.into_iter().flat_map(|d| outcomes(context, d, fatal.as_deref())).collect();
-    BatchDone { portal, outcomes, to_complete, fatal }
+    BatchDone { portal, outcomes, to_complete, given, fatal }
 }
 
-fn begin<'a>(context: &Context<'_>, portal: &PortalName, task: Task<'a>) -> Doing<'a> {
+fn begin<'a>(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, task: Task<'a>) -> Doing<'a> {
     (context.world.watch)(Event::Started(portal, &task.change.address));
-    let steps = if task.completes { vec![IntentAction::Update] } else { build::intents(&task.change.actions) };
+    let steps = steps::of(driver.capabilities(), &task).into_iter();
     let begun = (context.world.clock)();
-    Doing { task, steps: steps.into_iter(), begun, result: None, differs: Vec::new(), to_complete: Vec::new() }
+    Doing { task, steps, begun, result: None, end: None, differs: Vec::new(), to_complete: Vec::new(), given: Vec::new() }
 }
 
 /// Writes that need no call: they go with the first commit.
 fn ledger_only(context: &Context<'_>, task: &Task<'_>) -> Vec<Write> {
     let (change, portal) = (task.change, &task.unit.portal);
     let mut writes = Vec::new();
-    if task.completes {
+    if task.is_made() {
         return writes;
     }
     if let Some(previous) = change.previous.as_ref().filter(|_| change.has(Action::Move)) {
@@ -123,8 +131,8 @@ fn ledger_only(context: &Context<'_>, task: &Task<'_>) -> Vec<Write> {
         context.knowledge.learn(portal, row.clone());
         writes.push(Write::Put(portal.clone(), Box::new(row)));
     }
-    if let Some(intent) = change.resumes.as_ref().filter(|_| !makes) {
-        writes.push(Write::Settle(portal.clone(), change.address.tenant.clone(), intent.clone()));
+    if let Some(intent) = change.resumes.as_ref().filter(|_| !makes && order::taken_up(context, portal, change).is_none()) {
+        writes.extend(order::settle(context, portal, &change.address.tenant, intent));
     }
     let calls = !build::intents(&change.actions).is_empty();
     if !calls {
@@ -147,12 +155,10 @@ async fn next_round(
 ) -> Result<Round, String> {
     let mut round = Round::new();
     for (at, doing) in doing.iter_mut().enumerate().filter(|(_, d)| d.result.is_none()) {
-        let Some(action) = doing.steps.next() else { continue };
-        // What was taken over and is made anew is another call than the one that made it.
-        let resumes = action == IntentAction::Create && doing.task.change.has(Action::Create);
-        let resumed = doing.task.change.resumes.clone().filter(|_| resumes);
+        let Some(step) = doing.steps.next() else { continue };
+        let resumed = doing.task.change.resumes.clone().filter(|_| resumes(context, portal, &doing.task, &step));
         let id = resumed.unwrap_or_else(|| (context.world.new_id)());
-        match call::prepare(context, driver, &doing.task, action, id) {
+        match call::prepare(context, driver, &doing.task, step, id) {
             Ok(prepared) => {
                 let calls = std::iter::once(&prepared.call).chain(&prepared.call.carries);
                 writes.extend(calls.map(|c| intend(context, portal, c)));
@@ -167,8 +173,18 @@ async fn next_round(
     Ok(round)
 }
 
+/// True if a step is the call that an earlier run began, or asked a technician for.
+fn resumes(context: &Context<'_>, portal: &PortalName, task: &Task<'_>, step: &Step) -> bool {
+    // What was taken over and is made anew is another call than the one that made it.
+    let makes = step.action == IntentAction::Create && task.change.has(Action::Create);
+    // Of an update in two, an item is about one.
+    let asked_for =
+        |item: WorkItem| item.action == step.action && (step.action != IntentAction::Update || step.by_hand != item.calls_follow);
+    !task.is_made() && (makes || order::taken_up(context, portal, task.change).is_some_and(asked_for))
+}
+
 /// Opens a call's intent, or sets its time to now.
-fn intend(context: &Context<'_>, portal: &PortalName, call: &Call) -> Write {
+pub(super) fn intend(context: &Context<'_>, portal: &PortalName, call: &Call) -> Write {
     let intent = Intent {
         id: call.intent.clone(),
         address: call.address.clone(),
@@ -250,123 +266,7 @@ fn backoff(context: &Context<'_>, attempt: u32) -> std::time::Duration {
     whole / 2 + whole / 2 * jitter / 1000
 }
 
-/// Turns one answer into what the ledger is told and what the change has come to.
-fn settle(
-    context: &Context<'_>,
-    driver: &dyn Execute,
-    doing: &mut Doing<'_>,
-    prepared: &Prepared,
-    result: Result<Done, CallError>,
-    writes: &mut Vec<Write>,
-) {
-    let (portal, tenant) = (doing.task.unit.portal.clone(), doing.task.change.address.tenant.clone());
-    let call = &prepared.call;
-    let calls: Vec<_> = std::iter::once(call).chain(&call.carries).collect();
-    let settled = || calls.iter().map(|c| Write::Settle(portal.clone(), tenant.clone(), c.intent.clone()));
-    let unknown = || calls.iter().map(|c| Write::MarkUnknown(portal.clone(), tenant.clone(), c.intent.clone()));
-    let begun_now = || calls.iter().map(|c| intend(context, &portal, c));
-    let word = match result {
-        Ok(Done::Now { id, object, carried }) => {
-            if shown_late(driver, call) {
-                // Not seen yet: until it is, the intent keeps the next run from taking it for gone.
-                writes.extend(begun_now());
-            } else {
-                writes.extend(settled());
-            }
-            done(context, doing, prepared, id, &carried, writes);
-            if let Some(object) = object {
-                doing.differs = differences(driver, call, &object);
-            }
-            "done".to_owned()
-        }
-        Ok(Done::Pending { waits_for, work: _ }) => {
-            writes.extend(unknown());
-            let word = format!("pending: {waits_for}");
-            doing.result = Some(OutcomeResult::Pending { waits_for });
-            word
-        }
-        Err(CallError::Uncertain(message)) => {
-            if shown_late(driver, call) {
-                writes.extend(begun_now());
-            }
-            writes.extend(unknown());
-            let word = format!("uncertain: {message}");
-            doing.result = Some(OutcomeResult::Uncertain { message });
-            word
-        }
-        Err(error) => {
-            writes.extend(settled());
-            let denied = matches!(error, CallError::Denied(_));
-            doing.result = Some(OutcomeResult::Failed { message: error.to_string(), denied });
-            format!("failed: {error}")
-        }
-    };
-    writes.push(record::audit(context, &doing.task, &word));
-    for rider in doing.task.carried.iter().filter(|_| call.action == IntentAction::Create) {
-        writes.push(record::audit(context, rider, &format!("{word} (with {})", call.address)));
-    }
-}
-
-/// True if a listing will show the object, and not at once.
-fn shown_late(driver: &dyn Execute, call: &Call) -> bool {
-    let capabilities = driver.capabilities();
-    let listed = capabilities.kind(call.address.kind).is_some_and(|c| c.read == Readability::Listed);
-    listed && !capabilities.consistency_window.is_zero() && call.action != IntentAction::Delete
-}
-
-/// Records what a call brought about.
-fn done(
-    context: &Context<'_>,
-    doing: &mut Doing<'_>,
-    prepared: &Prepared,
-    id: Option<Box<str>>,
-    carried: &[Option<Box<str>>],
-    writes: &mut Vec<Write>,
-) {
-    let task = &doing.task;
-    let portal = &task.unit.portal;
-    let gone = prepared.call.action == IntentAction::Delete;
-    writes.extend(std::iter::once(task).chain(&task.carried).filter_map(|t| record::superseded(context, t, gone)));
-    let made = prepared.call.action == IntentAction::Create;
-    let mut put = |task: &Task<'_>, id: Option<Box<str>>, macs: &[(FieldId, Digest)], left_out: &[FieldId]| {
-        let row = record::row(context, task, id, macs, left_out);
-        let row = if made { LedgerRow { origin: Origin::Created, released: false, ..row } } else { row };
-        context.knowledge.learn(portal, row.clone());
-        writes.push(Write::Put(portal.clone(), Box::new(row)));
-    };
-    match prepared.call.action {
-        IntentAction::Create => {
-            put(task, id, &prepared.macs, &[]);
-            for ((n, rider), known) in task.carried.iter().enumerate().zip(&prepared.riders) {
-                put(rider, carried.get(n).cloned().flatten(), &known.macs, &known.left_out);
-                if !known.left_out.is_empty() {
-                    doing.to_complete.push(rider.at);
-                }
-            }
-        }
-        IntentAction::Update => put(task, id, &prepared.macs, &[]),
-        IntentAction::Delete => writes.push(record::removal(context, task)),
-        IntentAction::Resend => {}
-    }
-}
-
-/// Paths of the fields that the portal shows otherwise than they were just written.
-fn differences(driver: &dyn Execute, call: &Call, object: &LiveObject) -> Vec<String> {
-    let def = call.address.kind.def();
-    let support = |id| driver.capabilities().kind(call.address.kind).map_or(FieldSupport::Full, |c| c.field(id));
-    let shown = call.desired.iter().filter(|(id, _)| {
-        let field = def.field(*id);
-        matches!(support(*id), FieldSupport::Full | FieldSupport::Immutable) && !field.ty.is_secret() && !created_only(field.sense)
-    });
-    shown
-        .filter(|(id, value)| {
-            object.fields.get(*id).map_or(!value.is_empty(), |live| live != *value && !(live.is_empty() && value.is_empty()))
-        })
-        .map(|(id, _)| def.field(id).path.to_owned())
-        .collect()
-}
-
-fn outcomes(context: &Context<'_>, doing: Doing<'_>, fatal: Option<&str>) -> Vec<(usize, Outcome)> {
+fn outcomes(context: &Context<'_>, doing: Doing<'_>, fatal: Option<&str>) -> Vec<(usize, Outcome, End)> {
     let unfinished = doing.steps.len() > 0;
     let result = doing.result.unwrap_or_else(|| match fatal {
         Some(error) if unfinished || doing.differs.is_empty() => {
@@ -377,10 +277,14 @@ fn outcomes(context: &Context<'_>, doing: Doing<'_>, fatal: Option<&str>) -> Vec
     });
     let elapsed = (context.world.clock)().duration_since(doing.begun).as_millis();
     let duration_ms = u64::try_from(elapsed).unwrap_or(0);
-    let one = |task: &Task<'_>, result| (task.at, Outcome { duration_ms, ..outcome(task, result) });
+    let done = matches!(result, OutcomeResult::Done | OutcomeResult::DoneDiffers { .. });
+    let asked = doing.end.filter(|_| matches!(result, OutcomeResult::Pending { .. }));
+    let end = if done { End::Done } else { asked.unwrap_or(End::NotDone) };
+    let one = |task: &Task<'_>, result, end| (task.at, Outcome { duration_ms, ..outcome(task, result) }, end);
     // The portal reads back the carrier alone.
     let of_riders = if matches!(result, OutcomeResult::DoneDiffers { .. }) { OutcomeResult::Done } else { result.clone() };
-    let ended = doing.task.carried.iter().filter(|rider| !doing.task.completes && !doing.to_complete.contains(&rider.at));
-    let riders: Vec<_> = ended.map(|rider| one(rider, of_riders.clone())).collect();
-    std::iter::once(one(&doing.task, result)).chain(riders).collect()
+    let left = |rider: &Task<'_>| doing.to_complete.iter().any(|(at, _)| *at == rider.at);
+    let ended = doing.task.carried.iter().filter(|rider| !doing.task.is_made() && !left(rider));
+    let riders: Vec<_> = ended.map(|rider| one(rider, of_riders.clone(), end)).collect();
+    std::iter::once(one(&doing.task, result, end)).chain(riders).collect()
 }

@@ -2,7 +2,8 @@
 
 use super::batch::Context;
 use super::schedule::{self, Task};
-use super::{Knowledge, secret_fields};
+use super::steps::{self, Step};
+use super::{Knowledge, order, secret_fields};
 use crate::diff;
 use crate::model::kind::Placement;
 use crate::model::{Address, Digest, FieldId, Fields, IntentAction, KindCapability, PortalName, TenantName, Value};
@@ -17,6 +18,8 @@ pub(super) struct Prepared {
     pub(super) macs: Vec<(FieldId, Digest)>,
     /// What rides on it.
     pub(super) riders: Vec<Rider>,
+    /// The step that it carries out.
+    pub(super) step: Step,
 }
 
 /// What the ledger needs to know of something that rides on a call.
@@ -24,7 +27,7 @@ pub(super) struct Prepared {
 pub(super) struct Rider {
     /// MACs of its secrets.
     pub(super) macs: Vec<(FieldId, Digest)>,
-    /// Fields that refer to what does not exist yet; written once it does.
+    /// Fields that are written later: they refer to what does not exist yet, or a technician sets them.
     pub(super) left_out: Vec<FieldId>,
 }
 
@@ -36,22 +39,27 @@ pub(super) fn prepare(
     context: &Context<'_>,
     driver: &dyn Execute,
     task: &Task<'_>,
-    action: IntentAction,
+    step: Step,
     intent: Box<str>,
 ) -> Result<Prepared, String> {
-    let (mut call, macs) = fill(context, driver, task, action, intent, false)?;
+    let (mut call, macs) = fill(context, driver, task, &step, intent, step.by_hand)?;
     let mut riders = Vec::new();
-    if action == IntentAction::Create {
+    if step.action == IntentAction::Create {
         for (n, rider) in task.carried.iter().enumerate() {
             let id = format!("{}/{}", call.intent, n + 1).into();
-            let (carried, macs) = fill(context, driver, rider, action, id, true)?;
-            let whole = |id: &FieldId| count(carried.desired.get(*id)) == count(rider.change.desired.get(*id));
-            let left_out = schedule::references(rider.change).into_iter().filter(|id| !whole(id)).collect();
+            let ridden = steps::ridden(driver.capabilities(), &step, rider);
+            let (carried, macs) = fill(context, driver, rider, &ridden, id, true)?;
+            // A technician finds by name what has no id.
+            let whole = |id: &FieldId| step.by_hand || count(carried.desired.get(*id)) == count(rider.change.desired.get(*id));
+            let mut left_out = ridden.leaves;
+            left_out.extend(schedule::references(rider.change).into_iter().filter(|id| !whole(id)));
+            left_out.sort();
+            left_out.dedup();
             call.carries.push(carried);
             riders.push(Rider { macs, left_out });
         }
     }
-    Ok(Prepared { call, macs, riders })
+    Ok(Prepared { call, macs, riders, step })
 }
 
 /// How many things a reference names.
@@ -73,29 +81,29 @@ fn fill(
     context: &Context<'_>,
     driver: &dyn Execute,
     task: &Task<'_>,
-    action: IntentAction,
+    step: &Step,
     intent: Box<str>,
-    rides: bool,
+    may_lack: bool,
 ) -> Result<Filled, String> {
-    let (change, portal) = (task.change, &task.unit.portal);
+    let (change, portal, action) = (task.change, &task.unit.portal, step.action);
+    let declared = declared(change, step);
     let capabilities = driver.capabilities();
     let desired = match action {
         IntentAction::Delete => Fields::new(),
         IntentAction::Create | IntentAction::Update | IntentAction::Resend => {
-            with_ids(context.knowledge, portal, change, &|kind| capabilities.kind(kind), rides)?
+            with_ids(context.knowledge, portal, &change.address, &declared, &|kind| capabilities.kind(kind), may_lack)?
         }
     };
     let changed: Vec<_> = match action {
         IntentAction::Create => desired.iter().map(|(id, _)| id).collect(),
-        IntentAction::Update if task.completes => schedule::references(change),
-        IntentAction::Update => change.fields.iter().map(|f| f.field).collect(),
+        IntentAction::Update => step.writes.clone(),
         IntentAction::Delete | IntentAction::Resend => Vec::new(),
     };
     let named_before = before(change, action);
     let before = before_with_ids(context.knowledge, portal, change, &named_before);
     let around = capabilities.context.then(|| context.knowledge.around(context.world, portal, &change.address.tenant));
-    let named = || if action == IntentAction::Delete { Fields::new() } else { change.desired.clone() };
-    let around = around.map(|around| Box::new(CallContext { around, named: named(), named_before, answered: None }));
+    let answered = order::answered(context, portal, &intent);
+    let around = around.map(|around| Box::new(CallContext { around, named: declared, named_before, answered }));
     let mut secrets = Vec::new();
     let mut macs = Vec::new();
     for (field, value) in changed.iter().filter_map(|id| Some((*id, desired.get(*id)?))) {
@@ -126,6 +134,14 @@ fn fill(
         context: around,
     };
     Ok((call, macs))
+}
+
+/// What is declared and written by then, by name; nothing for a deletion.
+fn declared(change: &Change, step: &Step) -> Fields {
+    let mut fields = Fields::new();
+    let written = change.desired.iter().filter(|(id, _)| step.action != IntentAction::Delete && !step.leaves.contains(id));
+    written.for_each(|(id, value)| fields.set(id, value.clone()));
+    fields
 }
 
 /// What the portal had of what differs, by name; nothing for a creation.
@@ -183,13 +199,14 @@ fn tenant_in(knowledge: &Knowledge, portal: &PortalName, tenant: &TenantName) ->
 fn with_ids<'a>(
     knowledge: &Knowledge,
     portal: &PortalName,
-    change: &Change,
+    address: &Address,
+    declared: &Fields,
     capability: &dyn Fn(crate::model::Kind) -> Option<&'a KindCapability>,
-    rides: bool,
+    may_lack: bool,
 ) -> Result<Fields, String> {
-    let def = change.address.kind.def();
+    let def = address.kind.def();
     let mut fields = Fields::new();
-    for (id, value) in change.desired.iter() {
+    for (id, value) in declared.iter() {
         let Some(kind) = def.field(id).ty.refers_to() else {
             fields.set(id, value.clone());
             continue;
@@ -199,12 +216,13 @@ fn with_ids<'a>(
             if let Some(name) = value.as_text().filter(|n| builtin(n)) {
                 return Ok(Some(Value::text(name)));
             }
-            let target = diff::targets(&change.address, kind, value).into_iter().next();
+            let target = diff::targets(address, kind, value).into_iter().next();
             let found = target.as_ref().and_then(|a| known(knowledge, portal, a));
             match (found, target) {
                 (Some(id), _) => Ok(Some(Value::text(id))),
-                // What rides on its carrier's call is made before what it refers to; the rest is written once that exists.
-                (None, _) if rides => Ok(None),
+                // What rides on its carrier's call is made before what it refers to, and the rest is written once that exists. A technician
+                // goes by names.
+                (None, _) if may_lack => Ok(None),
                 (None, Some(target)) => Err(format!("it refers to {target}, which has no id in portal {portal} yet")),
                 (None, None) => Err(format!("it refers to something that is no {}", kind.def().noun)),
             }

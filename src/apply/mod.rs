@@ -4,15 +4,18 @@
 //! the same: intents are committed, calls are made, outcomes are committed. A process killed between any two of these leaves an open intent, and
 //! the next run looks for the object before it calls again. Never plans, never judges, never prints.
 //!
-//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `call` (one change as a call), `record` (what the
-//! ledger is told), `uncertain` (finding out what a lost answer said).
+//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `answer` (what their answers come to), `steps` and `call` (one change as calls), `record` (what
+//! the ledger is told), `order` (what technicians are asked for), `uncertain` (finding out what a lost answer said).
 
+mod answer;
 mod batch;
 mod call;
+mod order;
 pub mod outcome;
 mod record;
 mod schedule;
 pub mod secret_fields;
+mod steps;
 mod uncertain;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,11 +29,12 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 
-pub use outcome::{Outcome, OutcomeResult, RunReport};
+pub use outcome::{GivenOrder, Outcome, OutcomeResult, RunReport};
 
-use crate::ledger::{Ledger, LedgerError, LockId, Write};
+use crate::ledger::{Ledger, LedgerError, LockId};
 use crate::model::kind::Placement;
 use crate::model::ledger::Attestation;
+use crate::model::work_order::WorkItem;
 use crate::model::{Address, Desired, Digest, LedgerRow, PortalName, TenantName};
 use crate::plan::{Approved, Plan, Unit};
 use crate::portal::{Around, Execute};
@@ -125,6 +129,7 @@ pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
         plan_digest: plan.body.digest.clone(),
         timestamp: (world.clock)(),
         outcomes: Vec::new(),
+        orders: Vec::new(),
         planned_again: false,
         final_plan_empty: false,
         stopped: None,
@@ -144,12 +149,12 @@ pub async fn run(plan: &Plan<Approved>, world: &World<'_>) -> RunReport {
             Knowledge::default()
         }
     };
+    let context = batch::Context { world, plan: &plan.body.digest, knowledge: &knowledge };
     if report.stopped.is_none()
-        && let Err(error) = settle_answered(&free, world).await
+        && let Err(error) = settle_answered(&free, &context).await
     {
         report.stopped = Some(error.to_string());
     }
-    let context = batch::Context { world, plan: &plan.body.digest, knowledge: &knowledge };
     drive(Schedule::new(&free, &not_made(plan)), &context, &mut report).await;
     in_order_of_the_plan(plan, &mut report);
     report.timestamp = (world.clock)();
@@ -190,13 +195,13 @@ async fn drive(mut schedule: Schedule<'_>, context: &batch::Context<'_>, report:
         if let Some(error) = done.fatal {
             report.stopped.get_or_insert(error);
         }
-        for at in done.to_complete {
-            schedule.complete_later(at);
+        done.given.iter().for_each(|item| order::count(&mut report.orders, &done.portal, item));
+        for (at, fields) in done.to_complete {
+            schedule.complete_later(at, fields);
         }
-        for (at, outcome) in done.outcomes {
-            let failed = !matches!(outcome.result, OutcomeResult::Done | OutcomeResult::DoneDiffers { .. });
+        for (at, outcome, end) in done.outcomes {
             finish(world, report, outcome);
-            for skipped in schedule.end(at, failed) {
+            for skipped in schedule.end(at, end) {
                 finish(world, report, skipped);
             }
         }
@@ -216,6 +221,7 @@ fn in_order_of_the_plan(plan: &Plan<Approved>, report: &mut RunReport) {
     let all = plan.body.units.iter().flat_map(|u| u.changes.iter().map(move |c| (&u.portal, &c.address)));
     let place: HashMap<_, _> = all.enumerate().map(|(at, key)| (key, at)).collect();
     report.outcomes.sort_by_cached_key(|o| place.get(&(&o.portal, &o.address)).copied());
+    report.orders.sort_by(|a, b| (&a.portal, &a.id).cmp(&(&b.portal, &b.id)));
 }
 
 fn outcomes_of_held<'a>(unit: &'a Unit, body: &'a crate::plan::Body) -> impl Iterator<Item = Outcome> + 'a {
@@ -244,13 +250,10 @@ fn outcomes_of_refused<'a>(unit: &'a Unit) -> impl Iterator<Item = Outcome> + 'a
 }
 
 /// What earlier runs left open and this reading answered is closed before anything new begins.
-async fn settle_answered(units: &[&Unit], world: &World<'_>) -> Result<(), LedgerError> {
-    let settle = |u: &&Unit| {
-        let (portal, tenant) = (u.portal.clone(), u.tenant.clone());
-        u.settled.iter().map(move |id| Write::Settle(portal.clone(), tenant.clone(), id.clone())).collect::<Vec<_>>()
-    };
+async fn settle_answered(units: &[&Unit], context: &batch::Context<'_>) -> Result<(), LedgerError> {
+    let settle = |u: &&Unit| u.settled.iter().flat_map(|(_, id)| order::settle(context, &u.portal, &u.tenant, id)).collect::<Vec<_>>();
     let writes: Vec<_> = units.iter().flat_map(settle).collect();
-    if writes.is_empty() { Ok(()) } else { world.ledger.commit(world.lock, writes).await }
+    if writes.is_empty() { Ok(()) } else { context.world.ledger.commit(context.world.lock, writes).await }
 }
 
 /// The ids and rows that calls need, growing as things are made.
@@ -258,6 +261,8 @@ async fn settle_answered(units: &[&Unit], world: &World<'_>) -> Result<(), Ledge
 pub(crate) struct Knowledge {
     rows: Mutex<HashMap<(PortalName, Address), LedgerRow>>,
     records: HashMap<(PortalName, Address), Attestation>,
+    /// Items of work orders as this run found them, by intent.
+    items: HashMap<(PortalName, Box<str>), WorkItem>,
     tenants: HashMap<(PortalName, TenantName), Box<str>>,
     /// What calls are told of their tenants.
     around: Mutex<HashMap<(PortalName, TenantName), Arc<Around>>>,
@@ -270,9 +275,10 @@ impl Knowledge {
     async fn read(units: &[&Unit], world: &World<'_>) -> Result<Self, LedgerError> {
         let mut rows = HashMap::new();
         let mut records = HashMap::new();
+        let mut items = HashMap::new();
         let mut tenants = HashMap::new();
         let mut wanted: BTreeMap<&PortalName, BTreeSet<TenantName>> = BTreeMap::new();
-        for unit in units.iter().filter(|u| !u.changes.is_empty()) {
+        for unit in units.iter().filter(|u| !u.changes.is_empty() || !u.settled.is_empty()) {
             let names = wanted.entry(&unit.portal).or_default();
             names.insert(unit.tenant.clone());
             names.extend(unit.changes.iter().flat_map(call::foreign_tenants));
@@ -284,10 +290,11 @@ impl Knowledge {
             let names: Vec<_> = names.into_iter().collect();
             for state in world.ledger.read(portal, &names).await? {
                 rows.extend(state.rows.into_iter().map(|(address, row)| ((portal.clone(), address), row)));
+                items.extend(state.work.into_iter().map(|(intent, item)| ((portal.clone(), intent), item)));
                 records.extend(state.attestations.into_iter().map(|(address, record)| ((portal.clone(), address), record)));
             }
         }
-        Ok(Self { rows: Mutex::new(rows), records, tenants, ..Self::default() })
+        Ok(Self { rows: Mutex::new(rows), records, items, tenants, ..Self::default() })
     }
 
     /// What the calls of a tenant are told of it; made once.
@@ -318,6 +325,17 @@ impl Knowledge {
     /// What a person recorded about it.
     fn record(&self, portal: &PortalName, address: &Address) -> Option<&Attestation> {
         self.records.get(&(portal.clone(), address.clone()))
+    }
+
+    /// The item that an intent kept open when this run began.
+    fn item(&self, portal: &PortalName, intent: &str) -> Option<WorkItem> {
+        self.items.get(&(portal.clone(), intent.into())).cloned()
+    }
+
+    /// The items that will record something of an object.
+    fn items_of(&self, portal: &PortalName, address: &Address) -> Vec<WorkItem> {
+        let here = self.items.iter().filter(|((p, _), item)| p == portal && item.records.iter().any(|r| r.address == *address));
+        here.map(|(_, item)| item.clone()).collect()
     }
 
     /// The id of a tenant, if this run wrote its row.

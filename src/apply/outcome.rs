@@ -2,6 +2,7 @@
 //! secret: messages name fields and references only.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,25 @@ pub enum OutcomeResult {
     Cancelled,
 }
 
+/// A work order that a run gave out, or gave items to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GivenOrder {
+    /// Its id, for `tenantry runbook show`.
+    pub id: String,
+    /// The portal that it is about.
+    #[schemars(with = "String")]
+    pub portal: PortalName,
+    /// Who is to do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub due: Option<Date>,
+    /// How many items this run gave out in it.
+    pub items: u64,
+}
+
 /// What became of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunReport {
@@ -78,6 +98,9 @@ pub struct RunReport {
     pub timestamp: Timestamp,
     /// One for each change, in the order of the plan.
     pub outcomes: Vec<Outcome>,
+    /// The work orders that it gave out, by portal and id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<GivenOrder>,
     /// True if the plan was computed again afterwards, in every portal.
     #[serde(default)]
     pub planned_again: bool,

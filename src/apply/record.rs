@@ -8,27 +8,36 @@ use crate::model::ledger::{Applied, Attestation, Tombstone, applied_digest};
 use crate::model::{Digest, FieldId, Fields, LedgerRow, Origin};
 use crate::plan::Action;
 
-/// The row of an object that now is as declared but for what was left out. `macs` are those of the secrets just written; the others stay as
-/// they were.
-pub(super) fn row(
-    context: &Context<'_>,
-    task: &Task<'_>,
-    id: Option<Box<str>>,
-    macs: &[(FieldId, Digest)],
-    left_out: &[FieldId],
-) -> LedgerRow {
+/// What a call wrote of what is declared.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wrote<'a> {
+    /// MACs of the secrets just written.
+    pub(super) macs: &'a [(FieldId, Digest)],
+    /// Declared fields that are still to be written.
+    pub(super) left_out: &'a [FieldId],
+    /// True for an object just made: what an earlier one had is not there.
+    pub(super) fresh: bool,
+}
+
+/// The row of an object that now is as declared but for what was left out. What was not written stays as it was.
+pub(super) fn row(context: &Context<'_>, task: &Task<'_>, id: Option<Box<str>>, wrote: &Wrote<'_>) -> LedgerRow {
+    let Wrote { macs, left_out, fresh } = wrote;
     let change = task.change;
     let def = change.address.kind.def();
     let old = context.knowledge.row(&task.unit.portal, &change.address);
     let mut applied: Applied = Vec::new();
     let mut secrets: Applied = Vec::new();
+    let had = old.as_ref().filter(|_| !fresh);
     for (field_id, value) in change.desired.iter() {
         let field = def.field(field_id);
         if field.ty.is_secret() {
             let written = macs.iter().find(|(id, _)| *id == field_id).map(|(_, mac)| *mac);
-            let kept = old.as_ref().and_then(|o| applied_digest(&o.secrets, field.path));
+            let kept = had.and_then(|o| applied_digest(&o.secrets, field.path));
             secrets.extend(written.or(kept).map(|mac| (Box::from(field.path), mac)));
-        } else if !created_only(field.sense) && !left_out.contains(&field_id) {
+        } else if left_out.contains(&field_id) {
+            let kept = had.and_then(|o| applied_digest(&o.applied, field.path));
+            applied.extend(kept.map(|digest| (Box::from(field.path), digest)));
+        } else if !created_only(field.sense) {
             applied.push((field.path.into(), Digest::of_field(Some(value))));
         }
     }
@@ -55,19 +64,21 @@ pub(super) fn row(
 pub(super) fn row_before_update(context: &Context<'_>, task: &Task<'_>) -> LedgerRow {
     let def = task.change.address.kind.def();
     let differs = |path: &str| task.change.fields.iter().any(|f| def.field(f.field).path == path);
-    let mut row = row(context, task, task.change.id.clone(), &[], &[]);
+    let mut row = row(context, task, task.change.id.clone(), &Wrote::default());
     row.applied.retain(|(path, _)| !differs(path));
     row
 }
 
 /// Where a person's record is all that speaks for an object, a call that was answered since knows better; believed no longer than the person.
-pub(super) fn superseded(context: &Context<'_>, task: &Task<'_>, gone: bool) -> Option<Write> {
+pub(super) fn superseded(context: &Context<'_>, task: &Task<'_>, gone: bool, left_out: &[FieldId]) -> Option<Write> {
     let change = task.change;
     let old = context.knowledge.record(&task.unit.portal, &change.address)?;
     let def = change.address.kind.def();
+    let recorded = Fields::from_json(def, &old.fields).unwrap_or_default();
     let mut fields = Fields::new();
     for (id, value) in change.desired.iter().filter(|(id, _)| !gone && !def.field(*id).ty.is_secret()) {
-        fields.set(id, value.clone());
+        let known = if left_out.contains(&id) { recorded.get(id) } else { Some(value) };
+        known.into_iter().for_each(|value| fields.set(id, value.clone()));
     }
     let id = old.id.clone().filter(|_| !gone);
     let (at, by) = ((context.world.clock)(), context.world.run.who.clone());

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::outcome::{Outcome, OutcomeResult};
-use crate::model::{Address, FieldId, PortalName, TenantName};
+use crate::diff;
+use crate::model::{Address, FieldId, Performer, PortalName, TenantName};
 use crate::plan::{Action, Change, Unit};
 
 /// A change in its unit, with what rides on its call.
@@ -17,8 +18,29 @@ pub(super) struct Task<'a> {
     pub(super) change: &'a Change,
     /// Changes that its call makes as well.
     pub(super) carried: Vec<Task<'a>>,
-    /// True once it was made with its carrier: only its references are left to be written.
-    pub(super) completes: bool,
+    /// The fields that are left to be written once it was made with its carrier; empty until then.
+    pub(super) completes: Vec<FieldId>,
+}
+
+impl Task<'_> {
+    /// True once it was made with its carrier.
+    pub(super) fn is_made(&self) -> bool {
+        !self.completes.is_empty()
+    }
+}
+
+/// How a change has ended, for those that need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is done.
+    Done,
+    /// A technician was asked for it.
+    ByHand {
+        /// True if its object is there already, and only changes.
+        exists: bool,
+    },
+    /// It was not done, or nobody knows.
+    NotDone,
 }
 
 /// All changes of a run.
@@ -47,7 +69,7 @@ impl<'a> Schedule<'a> {
     pub(super) fn new(units: &[&'a Unit], not_made: &BTreeSet<(&PortalName, &Address)>) -> Self {
         let all = units.iter().flat_map(|u| u.changes.iter().map(move |c| (*u, c))).filter(|(_, c)| !c.actions.is_empty());
         let tasks: Vec<_> =
-            all.enumerate().map(|(at, (unit, change))| Task { at, unit, change, carried: Vec::new(), completes: false }).collect();
+            all.enumerate().map(|(at, (unit, change))| Task { at, unit, change, carried: Vec::new(), completes: Vec::new() }).collect();
         let index: HashMap<_, _> = tasks.iter().map(|t| ((&t.unit.portal, &t.change.address), t.at)).collect();
         let mut schedule = Self {
             state: vec![State::Waiting; tasks.len()],
@@ -113,36 +135,36 @@ impl<'a> Schedule<'a> {
             if self.state.get(at) == Some(&State::Waiting) {
                 let gone = self.skip(at, &needed);
                 skipped.extend(gone.iter().map(|(_, outcome)| outcome.clone()));
-                skipped.extend(gone.iter().flat_map(|(at, _)| self.end(*at, true)));
+                skipped.extend(gone.iter().flat_map(|(at, _)| self.end(*at, End::NotDone)));
             }
         }
         skipped
     }
 
-    /// A change was made with its carrier, and what it refers to is still to come.
-    pub(super) fn complete_later(&mut self, at: usize) {
+    /// A change was made with its carrier, and these fields are still to be written: what they refer to is to come, or a technician sets them.
+    pub(super) fn complete_later(&mut self, at: usize, fields: Vec<FieldId>) {
         if let (Some(task), Some(state)) = (self.tasks.get_mut(at), self.state.get_mut(at)) {
-            task.completes = true;
+            task.completes = fields;
             *state = State::Waiting;
         }
         self.wake(at);
     }
 
-    /// A change has ended; what it kept waiting wakes up, or is skipped if it failed.
-    pub(super) fn end(&mut self, at: usize, failed: bool) -> Vec<Outcome> {
+    /// A change has ended; what it kept waiting wakes up, or is skipped if it cannot go on.
+    pub(super) fn end(&mut self, at: usize, end: End) -> Vec<Outcome> {
         let mut skipped = Vec::new();
-        let mut ended = vec![at];
-        while let Some(at) = ended.pop() {
+        let mut ended = vec![(at, end)];
+        while let Some((at, end)) = ended.pop() {
             self.has_ended(at);
             for dependent in self.dependents.get_mut(at).map(std::mem::take).unwrap_or_default() {
                 if self.state.get(dependent) != Some(&State::Waiting) {
                     continue;
                 }
                 let needed = self.tasks.get(at).map(|t| t.change.address.clone());
-                if let Some(needed) = needed.filter(|_| failed) {
+                if let Some(needed) = needed.filter(|needed| !self.may_follow(dependent, needed, end)) {
                     for (at, outcome) in self.skip(dependent, &needed) {
                         skipped.push(outcome);
-                        ended.push(at);
+                        ended.push((at, End::NotDone));
                     }
                 } else if let Some(count) = self.waits_for.get_mut(dependent) {
                     *count = count.saturating_sub(1);
@@ -151,6 +173,20 @@ impl<'a> Schedule<'a> {
             }
         }
         skipped
+    }
+
+    /// True if a change may begin after what it needs has ended so: a technician does one thing after the other, and what is there may be
+    /// referred to whatever is still to be set in it.
+    fn may_follow(&self, at: usize, needed: &Address, end: End) -> bool {
+        let Some(task) = self.tasks.get(at) else { return false };
+        match end {
+            End::Done => true,
+            End::NotDone => false,
+            End::ByHand { exists } => {
+                let refers = || !deletes(task) && diff::needs(&task.change.address, &task.change.desired).contains(needed);
+                task.change.performer == Performer::Technician || (exists && refers())
+            }
+        }
     }
 
     /// What never began.
@@ -165,7 +201,7 @@ impl<'a> Schedule<'a> {
         if let Some(ready) = self.ready.get_mut(&task.unit.portal) {
             ready.remove(&at);
         }
-        let riders = task.carried.iter().filter(|_| !task.completes);
+        let riders = task.carried.iter().filter(|_| !task.is_made());
         let all: Vec<_> = std::iter::once(&task).chain(riders).collect();
         all.iter().for_each(|task| self.has_ended(task.at));
         let why = format!("{needed} was not done");
@@ -195,7 +231,7 @@ impl<'a> Schedule<'a> {
     }
 
     fn wake(&mut self, at: usize) {
-        let rides = self.tasks.get(at).is_some_and(|t| t.change.carried_by.is_some() && !t.completes);
+        let rides = self.tasks.get(at).is_some_and(|t| t.change.carried_by.is_some() && !t.is_made());
         if self.waits_for.get(at) == Some(&0)
             && self.state.get(at) == Some(&State::Waiting)
             && !rides
@@ -232,8 +268,8 @@ pub(super) fn references(change: &Change) -> Vec<FieldId> {
 /// What was made with its carrier has been done, whatever keeps its references from being written.
 fn unless_made(task: &Task<'_>, result: OutcomeResult) -> OutcomeResult {
     let def = task.change.address.kind.def();
-    let fields = || references(task.change).into_iter().map(|id| def.field(id).path.to_owned()).collect();
-    if task.completes { OutcomeResult::DoneDiffers { fields: fields() } } else { result }
+    let fields = || task.completes.iter().map(|id| def.field(*id).path.to_owned()).collect();
+    if task.is_made() { OutcomeResult::DoneDiffers { fields: fields() } } else { result }
 }
 
 /// An outcome without a call.

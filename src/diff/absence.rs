@@ -3,7 +3,7 @@
 use super::{Finding, Input};
 use crate::model::ledger::Attestation;
 use crate::model::live::{KeyHolder, normalise_key};
-use crate::model::{Completeness, KindCapability, Readability, Resource};
+use crate::model::{Completeness, Kind, KindCapability, Readability, Resource};
 
 /// What speaks for an object not being there.
 pub(super) enum Absence<'a> {
@@ -20,7 +20,7 @@ pub(super) enum Absence<'a> {
 /// What speaks for a resource not being there.
 pub(super) fn of<'a>(input: &Input<'a>, capability: &KindCapability, resource: &Resource) -> Absence<'a> {
     let kind = resource.address.kind;
-    if capability.read == Readability::Unreadable {
+    if unreadable(input, capability, kind) {
         return match input.ledger.attestations.get(&resource.address) {
             Some(record) if record.until < input.now => {
                 Absence::Unknown(format!("{} recorded it at {}, which was believed until {}", record.by, record.at, record.until))
@@ -34,6 +34,12 @@ pub(super) fn of<'a>(input: &Input<'a>, capability: &KindCapability, resource: &
         Some(Completeness::Incomplete { why }) => Absence::Unknown(why.clone()),
         Some(Completeness::Unreadable) | None => Absence::Unknown(format!("the portal did not answer for {}", kind.def().nouns)),
     }
+}
+
+/// True if nothing of this kind can be read, in the portal or in this tenant of it: only a technician's record speaks.
+pub(super) fn unreadable(input: &Input<'_>, capability: &KindCapability, kind: Kind) -> bool {
+    let here = input.live.collections.get(&kind).map(|c| &c.completeness);
+    capability.read == Readability::Unreadable || here == Some(&Completeness::Unreadable)
 }
 
 /// Where it is instead, though it is not here: its portal-wide key is held elsewhere, or its pinned id is nobody's. `ours`: the ledger has it.

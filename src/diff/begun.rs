@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::identity::Identity;
-use super::{Delta, Input, TenantDiff};
+use super::{Delta, Input, Purpose, TenantDiff, orders};
 use crate::model::ledger::Tombstone;
 use crate::model::live::normalise_key;
 use crate::model::{Intent, IntentAction, KindCapability, LiveObject, Performer, Resource};
@@ -42,10 +42,12 @@ pub(super) fn not_shown_yet(input: &Input<'_>, address: &crate::model::Address, 
     Some(format!("it was written at {}, and the portal may take {} s to show it", latest.at, window(input).as_secs()))
 }
 
-/// A work order that is open: one at a time, and what differs when it is confirmed is planned then.
+/// Something that a technician was asked for of which the ledger has no item: one at a time, and what differs when it is confirmed is planned
+/// then. [`orders`] sees to those with one, for it knows what they say.
 pub(super) fn work_order(input: &Input<'_>, capability: &KindCapability, address: &crate::model::Address) -> Option<&'static str> {
     // One that nobody marked was never given out: the run was killed before its call, which is made now.
-    input.ledger.intents.iter().filter(|i| i.address == *address && i.unknown).find_map(|i| match i.action {
+    let told = |i: &Intent| input.purpose != Purpose::Look && orders::item_of(input, i).is_some();
+    input.ledger.intents.iter().filter(|i| i.address == *address && i.unknown && !told(i)).find_map(|i| match i.action {
         IntentAction::Create if capability.create == Performer::Technician => Some("a technician makes it and records that"),
         IntentAction::Update if capability.update == Performer::Technician => Some("a technician changes it and records that"),
         IntentAction::Delete if capability.delete == Performer::Technician => Some("a technician takes it away and records that"),
@@ -90,7 +92,10 @@ pub(super) fn settle(input: &Input<'_>, identity: &Identity<'_>, out: &mut Tenan
     let lives = |i: &Intent| i.action == IntentAction::Create && !made(input, identity, i).is_empty();
     let shown = |i: &Intent| !within_window(input, i.at) && input.live.is_complete(i.address.kind);
     let answered = |i: &&Intent| !taken_up(i) && !waits(i) && shown(i) && !lives(i);
-    out.settled = input.ledger.intents.iter().filter(answered).map(|i| i.id.clone()).collect();
+    let answered: Vec<_> = input.ledger.intents.iter().filter(answered).map(|i| (i.address.clone(), i.id.clone())).collect();
+    out.settled.extend(answered);
+    out.settled.sort();
+    out.settled.dedup();
 }
 
 /// A delta that nothing can be done about keeps its intents open.

@@ -3,7 +3,7 @@
 
 use super::absence::{self, Absence};
 use super::identity::Identity;
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, TenantDiff, Waiting, begun, fields};
+use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, TenantDiff, Waiting, begun, fields, orders};
 use crate::model::kind::Sense;
 use crate::model::ledger::Attestation;
 use crate::model::live::normalise_key;
@@ -115,7 +115,8 @@ impl Case<'_, '_> {
     fn not_ours(&self, mut delta: Delta, out: &mut TenantDiff) {
         delta.protect = self.resource.protected().filter(|p| *p);
         let intent = begun::creation(self.input, self.resource);
-        let (mut delta, intent) = match intent.filter(|i| self.had_another_key(i)) {
+        let told = |i: &Intent| orders::asks(self.input, i) && begun::made(self.input, self.identity, i).is_empty();
+        let (mut delta, intent) = match intent.filter(|i| self.had_another_key(i) && !told(i)) {
             None => (delta, intent),
             Some(intent) => match self.made_with_another_key(intent, delta, out) {
                 None => return,
@@ -204,7 +205,8 @@ impl Case<'_, '_> {
             return self.unfinished(order, true, out);
         }
         delta.resumes = Some(intent.id.clone());
-        if begun::within_window(self.input, intent.at) && !self.input.capabilities.idempotent {
+        let may_show = begun::within_window(self.input, intent.at) && !self.had_no_effect(intent);
+        if may_show && !self.input.capabilities.idempotent {
             let window = begun::window(self.input).as_secs();
             let why = format!("a call to make it began at {} and the portal may take {window} s to show it", intent.at);
             return self.stuck(delta, Finding::CreationResultUnknown { why }, out);
@@ -222,6 +224,9 @@ impl Case<'_, '_> {
             return self.unfinished(order, true, out);
         }
         delta.resumes = Some(intent.id.clone());
+        if self.had_no_effect(intent) {
+            return self.create(delta, Cause::Manifest, "an interrupted run did not get to ask for it", out);
+        }
         if self.input.capabilities.idempotent {
             return self.create(
                 delta,
@@ -232,6 +237,11 @@ impl Case<'_, '_> {
         }
         let why = format!("a call to make it began at {}, and the portal neither shows it nor takes an idempotency key", intent.at);
         self.stuck(delta, Finding::CreationResultUnknown { why }, out);
+    }
+
+    /// True if an intent's call has brought nothing about in the portal: it asked a person, or was about to.
+    fn had_no_effect(&self, intent: &Intent) -> bool {
+        self.capability.create == Performer::Technician || orders::asks(self.input, intent)
     }
 
     /// Only a person's record speaks for it.
@@ -282,6 +292,9 @@ impl Case<'_, '_> {
     /// It is not there before something has happened; what needs it waits too.
     pub(super) fn unfinished(&self, waits_for: &str, technician: bool, out: &mut TenantDiff) {
         out.unfinished.insert(self.resource.address.clone());
+        if technician {
+            out.ordered.insert(self.resource.address.clone());
+        }
         out.waiting.push(waiting(self.resource, waits_for, technician));
     }
 

@@ -42,7 +42,14 @@ pub(super) fn compare(
             compare_secret(input, resource, id, row, &mut out);
             continue;
         }
-        let Some(object) = object.filter(|_| support != FieldSupport::WriteOnly) else {
+        let live = match support {
+            FieldSupport::Technician => recorded(input, resource, id).map(Some),
+            FieldSupport::WriteOnly => None,
+            FieldSupport::Full | FieldSupport::Immutable | FieldSupport::Unsupported => {
+                object.map(|o| o.fields.get(id).map(|v| identity.named(&field.ty, v)))
+            }
+        };
+        let Some(live) = live else {
             let wanted = Digest::of_field(Some(declared));
             if applied != Some(wanted) {
                 out.replace |= support == FieldSupport::Immutable && applied.is_some();
@@ -56,7 +63,6 @@ pub(super) fn compare(
             }
             continue;
         };
-        let live = object.fields.get(id).map(|v| identity.named(&field.ty, v));
         if same(declared, live.as_ref()) {
             continue;
         }
@@ -77,6 +83,12 @@ pub(super) fn compare(
         out.drifted = object.zip(row).map(|(object, row)| drift(identity, capability, def, object, row)).unwrap_or_default();
     }
     out
+}
+
+/// What a technician recorded of a field that no call shows; `None`: nobody recorded it, and what was last applied is all there is.
+fn recorded(input: &Input<'_>, resource: &Resource, field: FieldId) -> Option<Value> {
+    let record = input.ledger.attestations.get(&resource.address).filter(|a| a.present && a.until >= input.now)?;
+    Fields::from_json(resource.def(), &record.fields).ok()?.get(field).cloned()
 }
 
 /// Every field that differs from what was last applied, declared today or not.

@@ -4,8 +4,8 @@
 //! [`Capabilities`] and in the kinds' tables. Never guesses: what is not proven becomes a [`Finding`].
 //!
 //! Reading order: here, then `identity` (which object is which resource), `declared` and `present` (one declared resource), `absence` (what speaks for its not being there), `fields` (one
-//! object's fields), `undeclared` (what is ours and no longer declared), `begun` (what earlier runs left open), `wait` (what cannot be
-//! done before something else is finished).
+//! object's fields), `undeclared` (what is ours and no longer declared), `begun` (what earlier runs left open), `orders` (what technicians were
+//! asked to do), `wait` (what cannot be done before something else is finished).
 
 mod absence;
 mod begun;
@@ -13,6 +13,7 @@ mod declared;
 mod fields;
 mod identity;
 mod offboard;
+mod orders;
 mod present;
 mod referrers;
 mod types;
@@ -27,6 +28,7 @@ pub(crate) use absence::holder_in;
 pub use fields::created_only;
 pub use identity::Identity;
 pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
+pub(crate) use types::{intents, performer};
 pub(crate) use wait::{needs, targets, waits};
 
 use crate::model::live::{KeyHolder, normalise_key};
@@ -89,10 +91,12 @@ pub struct TenantDiff {
     pub waiting: Vec<Waiting>,
     /// Those of `waiting` that do not exist until then.
     pub unfinished: BTreeSet<Address>,
+    /// Those of `unfinished` that a technician was asked to make: what technicians do as well need not wait for them.
+    pub ordered: BTreeSet<Address>,
     /// Invitations not accepted yet.
     pub awaiting_acceptance: u64,
-    /// Intents of earlier runs whose outcome this reading shows, and which no delta takes up: to be settled.
-    pub settled: Vec<Box<str>>,
+    /// Intents of earlier runs whose outcome this reading shows or that nobody asks for any more, and which no delta takes up: to be settled.
+    pub settled: Vec<(Address, Box<str>)>,
 }
 
 /// One difference.
@@ -157,7 +161,8 @@ pub fn tenant(input: &Input<'_>) -> TenantDiff {
     undeclared::compare(input, &identity, &mut out);
     identity.unmanaged(input, &mut out);
     offboard::strangers(input, &identity, &mut out);
-    wait::for_what_is_unfinished(&mut out);
+    orders::reconcile(input, &mut out);
+    wait::for_what_is_unfinished(input, &mut out);
     referrers::of_what_goes(&identity, &mut out);
     begun::settle(input, &identity, &mut out);
     out.deltas.sort_by(|a, b| a.address.cmp(&b.address));

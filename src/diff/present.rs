@@ -7,7 +7,7 @@ use crate::model::kind::{Placement, Sense};
 use crate::model::ledger::applied_digest;
 use crate::model::live::normalise_key;
 use crate::model::portal_spec::AdoptionPolicy;
-use crate::model::{Digest, Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Performer, Readability, Value};
+use crate::model::{Digest, Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Performer, Value};
 
 /// Every call whose effect a portal may show late.
 const EVERY_WRITE: [IntentAction; 3] = [IntentAction::Create, IntentAction::Update, IntentAction::Resend];
@@ -94,7 +94,7 @@ impl Case<'_, '_> {
         } else if adopted {
             let why = "the portal can change it only by deleting it and making it anew, and we did not make it".to_owned();
             Some(Finding::AdoptionRefused { why })
-        } else if self.capability.read == Readability::Listed && !self.input.live.is_complete(kind) {
+        } else if !absence::unreadable(self.input, self.capability, kind) && !self.input.live.is_complete(kind) {
             let why = format!("the listing of {} is incomplete, and it would be deleted and made anew", kind.def().nouns);
             Some(Finding::ObservationIncomplete { why })
         } else {

@@ -1,6 +1,6 @@
 //! What a diff says, as values. `plan` passes them on; reports render them.
 
-use crate::model::{Address, FieldId, Kind, Value};
+use crate::model::{Address, FieldId, IntentAction, Kind, KindCapability, Performer, Value};
 
 /// What is done. The names are part of the JSON plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -61,6 +61,29 @@ impl Action {
             Self::Unprotect => "unprotect",
         }
     }
+}
+
+/// The portal calls that actions come to.
+pub(crate) fn intents(actions: &[Action]) -> Vec<IntentAction> {
+    let mut calls = Vec::new();
+    for action in actions {
+        match action {
+            Action::Create => calls.push(IntentAction::Create),
+            Action::Update => calls.push(IntentAction::Update),
+            Action::Replace => calls.extend([IntentAction::Delete, IntentAction::Create]),
+            Action::Delete => calls.push(IntentAction::Delete),
+            Action::Resend => calls.push(IntentAction::Resend),
+            Action::Adopt | Action::Recover | Action::Forget | Action::Move | Action::Protect | Action::Unprotect => {}
+            Action::Suspend | Action::Share | Action::Unshare => {}
+        }
+    }
+    calls
+}
+
+/// Who performs an action, or its first part where a technician only adds fields: an update of nothing but such fields is a technician's.
+pub(crate) fn performer(capability: &KindCapability, action: IntentAction, changed: &[FieldId]) -> Performer {
+    let only_by_hand = !changed.is_empty() && changed.iter().all(|id| capability.leaves_by_hand(action, *id));
+    if action == IntentAction::Update && only_by_hand { Performer::Technician } else { capability.performer(action) }
 }
 
 /// Why something differs.

@@ -4,10 +4,13 @@
 use std::borrow::Cow;
 
 use super::identity::Identity;
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, begun, fields, offboard};
+use super::{
+    Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, Retained, TenantDiff, Waiting, absence, begun, fields, offboard,
+    orders,
+};
 use crate::model::kind::Bearing;
 use crate::model::portal_spec::DeletionPolicy;
-use crate::model::{Address, Completeness, Fields, Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin, Readability};
+use crate::model::{Address, Completeness, Fields, Intent, IntentAction, LedgerRow, LiveObject, ObjectState, Origin};
 
 /// Something ours that nothing declares.
 struct Ours<'a> {
@@ -34,6 +37,7 @@ pub(super) fn compare<'a>(input: &Input<'a>, identity: &Identity<'a>, out: &mut 
     for ours in &ours {
         undeclared(input, identity, ours, out);
     }
+    recorded_alone(input, identity, out);
 }
 
 /// A row and its object; `None`: which that is cannot be told, and it stays.
@@ -116,10 +120,14 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
         return keep("another installation has marked it as its own", out);
     }
     let attested = input.ledger.attestations.get(&row.address).filter(|a| a.until >= input.now);
+    if object.is_none() && !attested.is_some_and(|a| a.present) && made_by.is_some_and(|i| orders::asks(input, i)) {
+        // Nobody has made it: the order is withdrawn.
+        return;
+    }
     if let Some((why, technician)) = begun_already(input, ours, attested.is_some_and(|a| a.present)) {
         return out.waiting.push(Waiting { address: row.address.clone(), waits_for: why, technician });
     }
-    let readable = input.capabilities.kind(row.address.kind).is_some_and(|c| c.read == Readability::Listed);
+    let readable = input.capabilities.kind(row.address.kind).is_some_and(|c| !absence::unreadable(input, c, row.address.kind));
     let complete = input.live.is_complete(row.address.kind);
     let there = match (object, readable, attested) {
         (Some(_), _, _) => true,
@@ -151,6 +159,20 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
         return keep(&why, out);
     }
     out.deltas.push(deletion(input, ours, delta));
+}
+
+/// What a technician recorded as there, and neither a manifest, a row nor an intent tells of: a work order was withdrawn after it was done.
+fn recorded_alone(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDiff) {
+    let believed = input.ledger.attestations.values().filter(|a| a.present && a.until >= input.now);
+    let alone = believed.filter(|a| {
+        let begun = input.ledger.intents.iter().any(|i| i.address == a.address);
+        !begun && !identity.is_declared(&a.address) && !identity.is_former(&a.address) && !input.ledger.rows.contains_key(&a.address)
+    });
+    out.retained.extend(alone.map(|a| {
+        let why =
+            format!("{} recorded that it is there, and nothing declares it: declare it to take it over, or record that it is gone", a.by);
+        Retained { address: a.address.clone(), why }
+    }));
 }
 
 /// Everything that must hold holds: it goes, and what only an intent tells of becomes ours first.

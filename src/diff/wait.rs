@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Delta, TenantDiff, Waiting};
+use super::{Action, Delta, Input, TenantDiff, Waiting};
 use crate::model::kind::Placement;
-use crate::model::{Address, Fields, Kind, Name, Value};
+use crate::model::{Address, Fields, Kind, KindCapability, Name, Performer, Value};
 
-/// Turns what needs something unfinished into what waits.
-pub(super) fn for_what_is_unfinished(out: &mut TenantDiff) {
+/// Turns what needs something unfinished into what waits. What a technician was asked to make keeps no other technician waiting: one work order
+/// may hold an organization and its users, in order.
+pub(super) fn for_what_is_unfinished(input: &Input<'_>, out: &mut TenantDiff) {
     if out.unfinished.is_empty() {
         return;
     }
@@ -15,7 +16,9 @@ pub(super) fn for_what_is_unfinished(out: &mut TenantDiff) {
     out.deltas.sort_by(|a, b| a.address.cmp(&b.address));
     for delta in std::mem::take(&mut out.deltas) {
         let unfinished = calls_to_make_it(&delta).then(|| needs(&delta.address, &delta.desired));
-        match unfinished.into_iter().flatten().find(|a| out.unfinished.contains(a)) {
+        let by_hand = input.capabilities.kind(delta.address.kind).is_some_and(|c| all_by_hand(c, &delta));
+        let blocks = |a: &Address| out.unfinished.contains(a) && !(by_hand && out.ordered.contains(a));
+        match unfinished.into_iter().flatten().find(blocks) {
             Some(needed) => {
                 if delta.actions.contains(&Action::Create) {
                     out.unfinished.insert(delta.address.clone());
@@ -25,6 +28,13 @@ pub(super) fn for_what_is_unfinished(out: &mut TenantDiff) {
             None => out.deltas.push(delta),
         }
     }
+}
+
+/// True if technicians do all of it.
+fn all_by_hand(capability: &KindCapability, delta: &Delta) -> bool {
+    let fields: Vec<_> = delta.fields.iter().map(|f| f.field).collect();
+    let mut who = super::intents(&delta.actions).into_iter().map(|action| super::performer(capability, action, &fields));
+    who.all(|who| who == Performer::Technician)
 }
 
 /// A change that waits for another resource to be finished.

@@ -52,7 +52,8 @@ pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<
     let names: Vec<_> = tenants.iter().cloned().collect();
     for batch in names.chunks(TENANTS_AT_ONCE) {
         let states = view.ledger.read(&served.spec.name, batch).await?;
-        let live = live(&declared, batch, &states).await?;
+        let mut live = live(&declared, batch, &states).await?;
+        live.iter_mut().zip(&states).for_each(|(live, state)| remember(live, state));
         let holders = holders(&declared, batch, &states, &live, &organizations).await?;
         for ((tenant, state), live) in batch.iter().zip(&states).zip(&live) {
             let macs = macs(view, tenant);
@@ -153,6 +154,13 @@ async fn live(declared: &Declared<'_>, batch: &[TenantName], states: &[LedgerSta
         .collect();
     let mut read = declared.served.observe.read(&keys).await?.into_iter();
     Ok(batch.iter().map(|tenant| if wanted(tenant) { read.next().unwrap_or_default() } else { LiveTenant::default() }).collect())
+}
+
+/// What the driver does not show of a tenant is as somebody last recorded it.
+fn remember(live: &mut LiveTenant, state: &LedgerState) {
+    for (name, seen) in &state.observed {
+        live.observed.entry(name.clone()).or_insert_with(|| seen.clone());
+    }
 }
 
 fn tenant_row_id(state: &LedgerState) -> Option<Box<str>> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::kind::{FieldId, Kind, KindDef};
+use super::ledger::IntentAction;
 
 /// Whether a kind's objects can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,21 @@ impl KindCapability {
     /// What it does with a field.
     pub fn field(&self, field: FieldId) -> FieldSupport {
         self.fields.get(&field).copied().unwrap_or(FieldSupport::Full)
+    }
+
+    /// Who performs an action.
+    pub const fn performer(&self, action: IntentAction) -> Performer {
+        match action {
+            IntentAction::Create => self.create,
+            IntentAction::Update => self.update,
+            IntentAction::Delete => self.delete,
+            IntentAction::Resend => self.resend,
+        }
+    }
+
+    /// True for a field that an action leaves to a technician, though no technician performs the action itself.
+    pub fn leaves_by_hand(&self, action: IntentAction, field: FieldId) -> bool {
+        self.performer(action) != Performer::Technician && self.field(field) == FieldSupport::Technician
     }
 
     /// True for a field that it lacks. Of what the MSP says to itself ([`super::kind::Sense::is_own`]) no portal lacks anything.

@@ -12,8 +12,10 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::kind::{FieldId, KindDef};
 use super::ledger::{Digest, IntentAction, LedgerRow};
 use super::name::Address;
+use super::value::Fields;
 
 /// How a step, a rule or a field of a portal is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -191,6 +193,22 @@ pub struct WorkItem {
     /// References of earlier revisions, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<Box<str>>,
+}
+
+impl WorkItem {
+    /// What [`Self::content`] is of a change: its action, its natural key, and the declared values of the fields that it is about.
+    pub fn content_of(def: &'static KindDef, action: IntentAction, key: &str, desired: &Fields, about: impl Fn(FieldId) -> bool) -> Digest {
+        let mut fields = Fields::new();
+        desired.iter().filter(|(id, _)| about(*id)).for_each(|(id, value)| fields.set(id, value.clone()));
+        Digest::of(serde_json::json!([action, key, fields.to_json(def)]).to_string().as_bytes())
+    }
+
+    /// Fields as a [`WorkRecord`] has them: in JSON and without secrets.
+    pub fn recorded(def: &'static KindDef, fields: &Fields) -> serde_json::Value {
+        let mut shown = Fields::new();
+        fields.iter().filter(|(id, _)| !def.field(*id).ty.is_secret()).for_each(|(id, value)| shown.set(id, value.clone()));
+        shown.to_json(def)
+    }
 }
 
 /// What a confirmation records of one object.

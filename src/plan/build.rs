@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reach::Reach;
 use super::{Action, Change, Consequences, Facts, Finding, Source, Unit};
-use crate::diff::{Delta, Input, TenantDiff};
+pub(crate) use crate::diff::intents;
+use crate::diff::{Delta, Input, TenantDiff, performer};
 use crate::model::kind::{Bearing, Sense};
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
 use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Performer, Sources, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
-    let TenantDiff { deltas, drift, unmanaged, retained, waiting, unfinished: _, awaiting_acceptance: _, settled } = diff;
+    let TenantDiff { deltas, drift, unmanaged, retained, waiting, unfinished: _, ordered: _, awaiting_acceptance: _, settled } = diff;
     if deltas.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty() {
         return None;
     }
@@ -70,11 +71,15 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
     let Delta { address, previous, key, id, actions, fields, cause, reason, mut findings, before, desired, protect, resumes } = delta;
     let declared = input.desired.and_then(|t| t.get(address.kind, &address.name));
     let mut effects = BTreeSet::new();
-    let mut performer = Performer::Call;
+    let mut who_performs = Performer::Call;
     let mut left_out = false;
+    let capability = input.capabilities.kind(address.kind);
+    let changed: Vec<_> = fields.iter().map(|f| f.field).collect();
+    let mut by_hand = false;
     for intended in intents(&actions) {
-        let who = performer_of(input, address.kind, intended);
-        performer = worse(performer, who);
+        let who = capability.map_or(Performer::Unsupported, |c| performer(c, intended, &changed));
+        by_hand |= who == Performer::Technician || capability.is_some_and(|c| changed.iter().any(|id| c.leaves_by_hand(intended, *id)));
+        who_performs = worse(who_performs, who);
         let deletes = intended == IntentAction::Delete;
         let subject = Subject {
             tenant: input.tenant,
@@ -95,7 +100,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
     }
     // The portal brings it about by itself: nothing is done, and the findings say why.
     let (actions, fields, mut effects) = if left_out { <_>::default() } else { (actions, fields, effects) };
-    if performer == Performer::Technician && !left_out {
+    if by_hand && !left_out {
         effects.insert(Effect::Technician);
     }
     let source = declared.map(|r| Source {
@@ -117,39 +122,13 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         effects: effects.into_iter().collect(),
         depends_on: Vec::new(),
         carried_by: None,
-        performer,
+        performer: who_performs,
         findings,
         blocked_by: Vec::new(),
         desired,
         protect,
         resumes,
     }
-}
-
-/// The portal calls that actions come to.
-pub(crate) fn intents(actions: &[Action]) -> Vec<IntentAction> {
-    let mut calls = Vec::new();
-    for action in actions {
-        match action {
-            Action::Create => calls.push(IntentAction::Create),
-            Action::Update => calls.push(IntentAction::Update),
-            Action::Replace => calls.extend([IntentAction::Delete, IntentAction::Create]),
-            Action::Delete => calls.push(IntentAction::Delete),
-            Action::Resend => calls.push(IntentAction::Resend),
-            Action::Adopt | Action::Recover | Action::Forget | Action::Move | Action::Protect | Action::Unprotect => {}
-            Action::Suspend | Action::Share | Action::Unshare => {}
-        }
-    }
-    calls
-}
-
-fn performer_of(input: &Input<'_>, kind: Kind, action: IntentAction) -> Performer {
-    input.capabilities.kind(kind).map_or(Performer::Unsupported, |c| match action {
-        IntentAction::Create => c.create,
-        IntentAction::Update => c.update,
-        IntentAction::Delete => c.delete,
-        IntentAction::Resend => c.resend,
-    })
 }
 
 fn worse(a: Performer, b: Performer) -> Performer {

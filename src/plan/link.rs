@@ -47,7 +47,8 @@ fn wait_for_tenants(units: &mut [Unit]) {
         changes.retain(|change| {
             let makes = !deletes(change) && !build::intents(&change.actions).is_empty();
             let needed = makes.then(|| needs(&change.address, &change.desired)).into_iter().flatten();
-            let missing = needed.into_iter().find(|a| unfinished.contains(&(portal.clone(), a.clone())));
+            let mut others = needed.into_iter().filter(|a| a.tenant != change.address.tenant);
+            let missing = others.find(|a| unfinished.contains(&(portal.clone(), a.clone())));
             waiting.extend(missing.as_ref().map(|a| waits(&change.address, a)));
             missing.is_none()
         });
@@ -74,6 +75,7 @@ pub fn select(units: &mut [Unit], selected: &dyn Fn(&Address) -> bool) {
         unit.drift.retain(|d| selected(&d.address));
         unit.retained.retain(|r| selected(&r.address));
         unit.waiting.retain(|w| selected(&w.address));
+        unit.settled.retain(|(address, _)| selected(address));
         build::consider_again(unit);
     }
     for unit in units.iter_mut() {

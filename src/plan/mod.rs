@@ -125,8 +125,9 @@ pub struct Unit {
     pub retained: Vec<Retained>,
     /// What waits and is no change: invitations not accepted, deferred invitations, work orders.
     pub waiting: Vec<Waiting>,
-    /// Intents of earlier runs that this reading answered: settled with the next apply.
-    pub settled: Vec<Box<str>>,
+    /// Intents of earlier runs that this reading answered, or that nobody asks for any more, with what they are about: settled with the next
+    /// apply.
+    pub settled: Vec<(Address, Box<str>)>,
     /// What it means to people.
     pub consequences: Consequences,
     /// What the guards need to count.

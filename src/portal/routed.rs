@@ -54,6 +54,7 @@ impl<T: Observe + ?Sized> Observe for Routed<T> {
             }
             let answers = driver.read(tenants).await?;
             for (into, mut from) in merged.iter_mut().zip(answers) {
+                into.observed.append(&mut from.observed);
                 into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
             }
         }
@@ -86,6 +87,7 @@ impl Execute for Routed<dyn Execute> {
 }
 
 impl Routed<dyn Execute> {
+    /// The driver of a call: an update of nothing but a technician's fields is a technician's, whoever makes the other updates.
     fn name_of(&self, call: &Call) -> &str {
         self.profile.driver_of(call.address.kind, action_of(call.action), &call.changed)
     }

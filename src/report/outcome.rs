@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::escape::{cut, visible};
 use super::style::{Style, Tone};
-use crate::apply::outcome::{Outcome, OutcomeResult, RunReport};
+use crate::apply::outcome::{GivenOrder, Outcome, OutcomeResult, RunReport};
 use crate::model::Address;
 
 /// Outcomes of one sort that are named, unless everything was asked for.
@@ -98,10 +98,27 @@ pub fn text(report: &RunReport, style: &Style) -> String {
         }
         out.push('\n');
     }
+    orders(report, style, &mut out);
     let ending = if report.final_plan_empty { "" } else { "; not everything is in step yet" };
     out.push_str(&style.paint(Tone::Heading, &format!("Apply: {}{ending}", OutcomeCounts::of(report).words())));
     out.push('\n');
     out
+}
+
+/// The work orders that technicians have to do, and how to read one.
+fn orders(report: &RunReport, style: &Style, out: &mut String) {
+    if report.orders.is_empty() {
+        return;
+    }
+    out.push_str(&style.paint(Tone::Heading, "Work orders, to read with `tenantry runbook show ID`:"));
+    out.push('\n');
+    for GivenOrder { id, portal, assignee, due, items } in &report.orders {
+        let who = assignee.as_ref().map(|who| format!(", for {}", cut(&visible(who), MESSAGE))).unwrap_or_default();
+        let due = due.map(|day| format!(", due {day}")).unwrap_or_default();
+        let things = if *items == 1 { "item" } else { "items" };
+        out.push_str(&format!("  {id}  {items} {things} in portal {portal}{who}{due}\n"));
+    }
+    out.push('\n');
 }
 
 fn title(outcome: &Outcome) -> String {

@@ -153,6 +153,7 @@ fn nothing_done(document: &PlanDocument, in_step: bool) -> RunReport {
         plan_digest: document.plan_digest.clone(),
         timestamp: Timestamp::now(),
         outcomes: Vec::new(),
+        orders: Vec::new(),
         planned_again: true,
         final_plan_empty: in_step,
         stopped: None,

@@ -10,7 +10,9 @@ pub(super) fn problem(path: &Path, kinds: &[Kind]) -> Option<String> {
     match path.root.as_str() {
         "self" => kinds.iter().find_map(|k| in_record(*k, &fields, &["name", "key"], path)),
         "oldSelf" => kinds.iter().find_map(|k| in_record(*k, &fields, &[], path)),
-        "live" if fields.first() == Some(&OBSERVED) => None,
+        "live" if fields.first() == Some(&OBSERVED) => {
+            fields.get(2).map(|name| format!("`live.observed` has texts, which have no `{name}`"))
+        }
         "desired" | "live" => match fields.first() {
             Some(name) if !Kind::reconciled().any(|k| collection_name(k) == *name) => {
                 let names: Vec<_> = Kind::reconciled().map(collection_name).collect();

@@ -1,7 +1,7 @@
 //! Tests of the whole pipeline on a portal that does as it is told: [`scripted`] plays the portal, `support::bench` the face.
 //!
 //! `pipeline` is the golden case, `truth_table` the design's section 4 row by row, `intents` interrupted runs, `laws` random states, `apply` order,
-//! faults and what must never leak.
+//! faults and what must never leak, `orders` what technicians are asked to do.
 
 mod apply;
 mod intents;
@@ -9,6 +9,7 @@ mod laws;
 mod mended_exits;
 mod mended_intents;
 mod mended_plan;
+mod orders;
 mod pipeline;
 mod scripted;
 mod stage;

@@ -34,6 +34,12 @@ pub(crate) struct Manners {
     pub(crate) pending: BTreeSet<Kind>,
     /// Creations of these kinds are work orders: nothing happens until a test does it.
     pub(crate) by_hand: BTreeSet<Kind>,
+    /// What a technician does comes as instructions.
+    pub(crate) instructs: bool,
+    /// Creations of these kinds need a person's answer before they go on.
+    pub(crate) asks: BTreeSet<Kind>,
+    /// Tenants of which these kinds cannot be read.
+    pub(crate) closed: BTreeSet<(TenantName, Kind)>,
     /// Lists from its end.
     pub(crate) reversed: bool,
     /// Shows which call made an object.
@@ -350,7 +356,9 @@ impl Observe for Scripted {
                 if manners.reversed {
                     objects.reverse();
                 }
+                let closed = manners.closed.contains(&(key.name.clone(), *kind));
                 let collection = match (capability.read, manners.partial.get(kind)) {
+                    _ if closed => Collection { completeness: Completeness::Unreadable, objects: Vec::new() },
                     (Readability::Unreadable, _) => Collection { completeness: Completeness::Unreadable, objects: Vec::new() },
                     (Readability::Listed, Some(why)) => {
                         objects.truncate(objects.len() / 2);

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tenantry::model::portal_spec::Account;
 use tenantry::model::rule::{Conduct, Subject, Verdict, Violation};
-use tenantry::model::{IntentAction, Kind, Tenant};
+use tenantry::model::work_order::Observation;
+use tenantry::model::{IntentAction, Kind, LiveTenant, Tenant};
 use tenantry::portal::Profile;
 
 use super::kit::{name, resource, tenant};
@@ -16,7 +17,8 @@ fn profile(expr: &str) -> Result<Profile, Vec<tenantry::diagnostic::Diagnostic>>
     let text = format!(
         "apiVersion: tenantry.dev/v1alpha1\nkind: Profile\nname: test\ntitle: Test\ndriver: embedded\n\
          kinds: {{User: {{read: listed, create: call}}}}\n\
-         rules: [{{id: T-1, source: m, kinds: [User], expr: {expr}, message: broken}}]\n"
+         rules: [{{id: T-1, source: m, kinds: [User], expr: {expr}, message: broken}}]\n\
+         observed: [{{id: T-2, source: m, name: users, title: Users}}]\n"
     );
     Profile::parse(&text, "test.yaml")
 }
@@ -303,4 +305,30 @@ fn a_secret_is_never_seen() {
         account: &Account::default(),
     });
     assert_eq!(violations.iter().map(|v| v.message.as_str()).collect::<Vec<_>>(), ["token: (sensitive)"]);
+}
+
+#[test]
+fn a_rule_reads_what_the_portal_shows_beside_what_is_declared() {
+    let profile = profile("!has(live.observed.users) || int(live.observed.users) < 10").unwrap();
+    let tenant = users(1);
+    let (name, account) = (name("acme"), Account::default());
+    let judge = |seen: Option<&str>| {
+        let seen = seen.map(|value| Observation { value: value.to_owned(), at: jiff::Timestamp::UNIX_EPOCH, by: None });
+        let live = LiveTenant { observed: seen.map(|s| ("users".into(), s)).into_iter().collect(), ..LiveTenant::default() };
+        let subject = Subject {
+            tenant: &name,
+            kind: Kind::User,
+            action: IntentAction::Create,
+            declared: tenant.resources.first(),
+            after: tenant.resources.first().map(|r| &r.fields),
+            before: None,
+            desired: Some(&tenant),
+            live: Some(&live),
+            account: &account,
+        };
+        profile.violations(&subject).len()
+    };
+    assert_eq!((judge(None), judge(Some("9")), judge(Some("10"))), (0, 0, 1));
+    let (code, why) = refusal("live.observed.users.count == 1");
+    assert_eq!((&*code, why.contains("which have no `count`")), ("P005", true), "{why}");
 }

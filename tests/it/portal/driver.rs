@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use tenantry::model::live::KeyHolder;
 use tenantry::model::rule::Conduct;
-use tenantry::model::{Capabilities, Collection, Kind, LiveObject, LiveTenant, ObjectState, PortalSpec};
+use tenantry::model::{Capabilities, Collection, IntentAction, Kind, LiveObject, LiveTenant, ObjectState, PortalSpec};
 use tenantry::portal::embedded::Embedded;
 use tenantry::portal::{
     Call, CallError, Done, Driver, Drivers, Execute, Observe, OpenContext, PortalError, Profile, TenantKey, load_profile,
@@ -88,6 +88,45 @@ fn an_unknown_driver_is_named_with_those_there_are() {
     assert_eq!(drivers.open_writer(&ctx).err(), Some(PortalError::Misconfigured(why.to_owned())));
     assert_eq!(drivers.open_reader(&ctx).err(), Some(PortalError::Misconfigured(why.to_owned())));
     assert!(drivers.check(&load_profile("embedded", None).unwrap()).is_empty());
+}
+
+/// A driver that only writes work orders.
+struct Runbook;
+
+impl Driver for Runbook {
+    fn name(&self) -> &'static str {
+        "runbook"
+    }
+    fn open_reader(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Observe>, PortalError> {
+        Scripted.open_reader(ctx)
+    }
+    fn open_writer(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Execute>, PortalError> {
+        Scripted.open_writer(ctx)
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_a_technicians_fields_alone_goes_to_the_runbook() {
+    let text = "apiVersion: tenantry.dev/v1alpha1\nkind: Profile\nname: mixed\ntitle: Mixed\ndriver: embedded\nlimits: {batch: 10}\nkinds:\n  \
+        Organization: {read: listed, create: call, update: call}\n  \
+        Role: {read: listed, create: call, update: call, fields: {description: technician}}\n";
+    let profile = Arc::new(Profile::parse(text, "mixed.yaml").unwrap());
+    let world = World::new();
+    let ctx = OpenContext { spec: &world.spec, profile, state_dir: world.dir.path(), secrets: &NoSecrets };
+    let portal = Drivers::default().with(Arc::new(Runbook)).open_writer(&ctx).unwrap();
+    organization(&portal, "acme").await;
+    let made = portal.perform(&[create("acme/role/a", json!({"displayName": "A"}))]).await.remove(0).unwrap();
+    let Done::Now { id, .. } = made else { panic!("the directory makes it: {made:?}") };
+    let update = |paths: &[&str]| Call {
+        intent: format!("update {}", paths.concat()).into(),
+        action: IntentAction::Update,
+        object: id.clone(),
+        changed: paths.iter().map(|p| Kind::Role.def().field_named(p).unwrap().0).collect(),
+        ..create("acme/role/a", json!({"displayName": "B", "description": "b"}))
+    };
+    let answers = portal.perform(&[update(&["description"]), update(&["displayName"])]).await;
+    assert!(matches!(answers[0], Ok(Done::Pending { .. })), "{answers:?}");
+    assert!(matches!(answers[1], Ok(Done::Now { .. })), "{answers:?}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ async fn rule(id: &str) {
 
 const MSP: &str = "domain: northwind.idemeum.com";
 
-const ACME: Side = side(
+pub(super) const ACME: Side = side(
     MSP,
     "kind: Organization
 metadata: {name: acme}

@@ -12,7 +12,7 @@ async fn rule(id: &str) {
     check(PORTAL, EXAMPLES.iter().find(|e| e.rule == id).unwrap()).await;
 }
 
-const SHOP: Side = side(
+pub(super) const SHOP: Side = side(
     "kind: Enterprise",
     "kind: Organization
 metadata: {name: shop}
@@ -45,7 +45,9 @@ async fn ita_1_a_customer_is_managed_or_standalone() {
     assert_eq!(steps[..2], ["Management > Customer (m)", "- press New Customer (m)"]);
     let standalone = steps.iter().position(|line| line == "Staff Panel > Users > Customers (m)").expect("the other way");
     assert_eq!(steps[standalone + 1], "- press Add New Customer (m)");
-    assert!(steps.contains(&"brings visibleIn".to_owned()));
+    let seen = |modules: &str| format!("- look {modules} ${{self.displayName}}, for it is a ${{self.relationship}} customer (m)");
+    assert!(steps.contains(&seen("Service Desk, Endpoint Manager and Dome Shield show")));
+    assert!(steps.contains(&seen("Service Desk alone shows")));
     assert!(sets(&first_plan(PORTAL, SHOP).await, "shop/organization/shop").contains(&"relationship"));
     rule("ITA-1").await;
     rule("ITA-1a").await;

@@ -13,7 +13,7 @@ async fn rule(id: &str) {
     check(PORTAL, EXAMPLES.iter().find(|e| e.rule == id).unwrap()).await;
 }
 
-const ACME: Side = side(
+pub(super) const ACME: Side = side(
     "",
     "kind: Organization
 metadata: {name: acme}

@@ -120,6 +120,13 @@ pub(crate) struct Paper {
     observed: BTreeMap<Box<str>, Observation>,
 }
 
+impl Paper {
+    /// One beside which nothing was observed.
+    pub(crate) fn empty(profile: &Arc<Profile>) -> Self {
+        Self { profile: Arc::clone(profile), observed: BTreeMap::new() }
+    }
+}
+
 #[async_trait]
 impl Observe for Paper {
     fn capabilities(&self) -> &Capabilities {
@@ -163,7 +170,7 @@ pub(crate) async fn destruction(profile: &Arc<Profile>, there: &Desired) -> Body
 }
 
 /// A bench with the portal, in which a technician recorded what is there.
-async fn bench(profile: &Arc<Profile>, observed: &[(&str, &str)], there: &Desired) -> Bench {
+pub(crate) async fn bench(profile: &Arc<Profile>, observed: &[(&str, &str)], there: &Desired) -> Bench {
     let mut bench = Bench::new();
     let now = bench.clock.now();
     let seen = |value: &str| Observation { value: value.to_owned(), at: now, by: Some("tom".to_owned()) };

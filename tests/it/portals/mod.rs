@@ -7,6 +7,8 @@ mod idm;
 mod ita;
 mod itc;
 mod itc_rules;
+mod orders;
 mod plx;
+mod rows;
 mod rules;
 mod wiv;

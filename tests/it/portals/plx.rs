@@ -13,7 +13,7 @@ async fn rule(id: &str) {
 
 const LICENSED: &str = "domain: msp.example, addOns: [MSP Admin]";
 
-const ACME: Side = side(
+pub(super) const ACME: Side = side(
     LICENSED,
     "kind: Organization
 metadata: {name: acme}

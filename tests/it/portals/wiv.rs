@@ -13,7 +13,7 @@ async fn rule(id: &str) {
 
 const ADMIN: &str = "kind: MSP-Admin";
 
-const ACME: Side = side(
+pub(super) const ACME: Side = side(
     ADMIN,
     "kind: Organization
 metadata: {name: acme}
@@ -119,7 +119,7 @@ async fn wiv_7_an_aws_integration_of_a_customer_has_a_step_for_a_person() {
     assert_eq!(change(&plan, "acme/integration/cloud").performer, Performer::Technician);
     let steps = way(PORTAL, "Integration", "create");
     assert!(steps[1].contains("the stack has run to its end") && steps[1].ends_with("(d)"), "{steps:#?}");
-    assert_eq!(steps[4..], ["brings roleArn", "brings externalId"]);
+    assert_eq!(steps[2..], ["brings roleArn", "brings externalId"]);
 }
 
 /// One for each rule of the profile.

@@ -1,7 +1,7 @@
 //! What became of each change.
 
 use insta::assert_snapshot;
-use tenantry::apply::outcome::{Outcome, OutcomeResult, RunReport};
+use tenantry::apply::outcome::{GivenOrder, Outcome, OutcomeResult, RunReport};
 use tenantry::plan::Action;
 use tenantry::report::outcome;
 
@@ -17,6 +17,7 @@ fn run(results: Vec<OutcomeResult>) -> RunReport {
     });
     RunReport {
         stopped: None,
+        orders: Vec::new(),
         planned_again: true,
         plan_digest: digest('d'),
         timestamp: "2026-03-01T12:00:00Z".parse().unwrap(),
@@ -74,6 +75,31 @@ Apply: 2 done, 2 failed, 1 uncertain, 1 skipped, 1 held back, 1 not begun, 1 pen
 #[test]
 fn a_clean_run_is_one_line() {
     assert_snapshot!(outcome::text(&run(vec![OutcomeResult::Done; 3]), &WIDE), @r#"Apply: 3 done"#);
+}
+
+#[test]
+fn work_orders_are_named_with_whom_they_are_for() {
+    let mut report = run(vec![OutcomeResult::Pending { waits_for: "a technician".into() }]);
+    let order = |id: &str, assignee: Option<&str>, items| GivenOrder {
+        id: id.to_owned(),
+        portal: name("embedded"),
+        assignee: assignee.map(str::to_owned),
+        due: assignee.map(|_| "2026-03-09".parse().unwrap()),
+        items,
+    };
+    report.orders = vec![order("wo-0a1b2c3d", Some("Tess\u{1b}[2J"), 3), order("wo-99999999", None, 1)];
+    assert_snapshot!(outcome::text(&report, &WIDE), @r#"
+Pending:
+  create acme/user/u0 in portal embedded: waits for a technician
+
+Work orders, to read with `tenantry runbook show ID`:
+  wo-0a1b2c3d  3 items in portal embedded, for Tess\u{001b}[2J, due 2026-03-09
+  wo-99999999  1 item in portal embedded
+
+Apply: 0 done, 1 pending
+"#);
+    let back: RunReport = serde_json::from_str(&outcome::json(&report)).unwrap();
+    assert_eq!(back, report);
 }
 
 #[test]

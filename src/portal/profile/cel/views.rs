@@ -92,6 +92,9 @@ enum Head<'v> {
     Live(&'v LiveObject),
 }
 
+/// What `live` has beside collections: what the portal shows of the tenant, by the names of the profile's `observed`, as texts.
+pub(in crate::portal::profile) const OBSERVED: &str = "observed";
+
 /// The names that [`Head`] adds to a record; no kind has a field of that name (a test keeps that true).
 pub(in crate::portal::profile) const HEAD_NAMES: [&str; 4] = ["name", "key", "id", "state"];
 
@@ -117,7 +120,7 @@ enum View<'v> {
         tenant: &'v LiveTenant,
         meter: &'v Meter,
     },
-    /// What the portal shows of the tenant beside what is declared, each as a text.
+    /// What the portal shows of the tenant beside what is declared.
     Observed(&'v LiveTenant),
     Account(&'v Account),
 }
@@ -155,9 +158,6 @@ impl<'v> View<'v> {
         }
     }
 }
-
-/// The name in `live` of what the portal shows beside what is declared.
-pub(in crate::portal::profile) const OBSERVED: &str = "observed";
 
 const IDENTITY: &str = "@identity";
 

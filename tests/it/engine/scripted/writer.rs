@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tenantry::diff::created_only;
 use tenantry::model::kind::{Bearing, Placement};
+use tenantry::model::work_order::Instructions;
 use tenantry::model::*;
-use tenantry::portal::{Call, CallError, Done};
+use tenantry::portal::{Call, CallError, Done, Work};
 
 use super::{Manners, Scripted, State, Stored, word};
 
@@ -17,9 +18,31 @@ pub(super) struct Writer<'a> {
     pub(super) now: Timestamp,
 }
 
+/// What a technician is asked for: a text that says every field by name, and what is made with it.
+fn instructions(call: &Call, calls_follow: bool) -> Done {
+    let said = |call: &Call| {
+        let named = call.context.as_ref().map(|c| c.named.clone()).unwrap_or_else(|| call.desired.clone());
+        format!("{} {} {}", word(call.action), call.address, named.to_json(call.address.kind.def()))
+    };
+    let title = std::iter::once(call).chain(&call.carries).map(said).collect::<Vec<_>>().join(" + ");
+    let instructions = Instructions { title, menu_place: 1, screens: Vec::new(), evidence: Vec::new() };
+    let learnt = [("session".to_owned(), "s7".to_owned())].into();
+    let work = Work { instructions, learnt, calls_follow };
+    Done::Pending { waits_for: format!("a technician to {} it", word(call.action)), work: Some(Box::new(work)) }
+}
+
 impl Writer<'_> {
     pub(super) fn perform(&mut self, call: &Call) -> Result<Done, CallError> {
+        if self.manners.instructs && self.by_hand(call) {
+            self.state.work_orders.insert(call.address.clone());
+            return Ok(instructions(call, false));
+        }
         self.demand(call)?;
+        let answered = call.context.as_ref().and_then(|c| c.answered.as_ref());
+        if call.action != IntentAction::Delete && self.manners.asks.contains(&call.address.kind) {
+            let Some(answered) = answered else { return Ok(instructions(call, true)) };
+            self.state.received.push(format!("{} {} {}", call.address, answered.learnt["session"], answered.evidence["code"]));
+        }
         if self.manners.by_hand.contains(&call.address.kind) {
             self.state.work_orders.insert(call.address.clone());
             return Ok(Done::Pending { waits_for: format!("a technician to {} it", word(call.action)), work: None });
@@ -51,6 +74,12 @@ impl Writer<'_> {
                 Ok(Done::Now { id: Some(id), object: None, carried: Vec::new() })
             }
         }
+    }
+
+    fn by_hand(&self, call: &Call) -> bool {
+        let capability = self.portal.capabilities.kind(call.address.kind).unwrap();
+        let fields = || !call.changed.is_empty() && call.changed.iter().all(|id| capability.leaves_by_hand(call.action, *id));
+        capability.performer(call.action) == Performer::Technician || (call.action == IntentAction::Update && fields())
     }
 
     /// What no portal stands for: a member without its tenant, a reference to nothing, a key taken, somebody left behind.
@@ -131,6 +160,8 @@ impl Writer<'_> {
         for (id, value) in call.desired.iter().filter(|(id, _)| only.is_none_or(|o| o.contains(id))) {
             let support = self.portal.capabilities.kind(kind).unwrap().field(id);
             assert_ne!(support, FieldSupport::Unsupported, "{} has no {}", call.address, def.field(id).path);
+            let written = call.action == IntentAction::Create || call.changed.contains(&id);
+            assert!(!(written && support == FieldSupport::Technician), "a call sets {} of {}", def.field(id).path, call.address);
             let shown = matches!(support, FieldSupport::Full | FieldSupport::Immutable);
             if shown && !def.field(id).ty.is_secret() && !created_only(def.field(id).sense) {
                 fields.set(id, self.manners.stubborn.get(&(kind, id)).unwrap_or(value).clone());
