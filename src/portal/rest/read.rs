@@ -177,7 +177,8 @@ impl Reader {
                     if seen.insert(object.id.clone()) { Ok(object) } else { Err(twice()) }
                 });
                 match object {
-                    Ok(object) => {
+                    Ok(mut object) => {
+                        object.portals_own |= self.0.profile.is_portals_own(&object);
                         made.observed.extend(object::observed(item, &raw));
                         made.objects.push(object);
                     }

@@ -121,7 +121,13 @@ impl Run {
                     }
                     Some(Act::Row { shows: shows.render(&scope)?, entry: entry.clone() })
                 }
-                Verb::Look { text } => Some(Act::Look { text: text.render(&scope)? }),
+                Verb::Look { text } => {
+                    // What is seen to be so is reached.
+                    if own.object.action == IntentAction::Create {
+                        self.covers.extend(text.takes(of).into_iter().map(|field| (at, Cover::Field(field))));
+                    }
+                    Some(Act::Look { text: text.render(&scope)? })
+                }
                 Verb::Set(setting) => self.setting(setting, at, &part.object, &scope, visit)?,
             };
             steps.extend(act.map(|act| Step { act, source: Some(step.source) }));

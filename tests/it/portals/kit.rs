@@ -316,11 +316,6 @@ pub(crate) fn refused(body: &Body, at: &str) -> Vec<String> {
     change(body, at).blocked_by.iter().map(|r| r.code.clone()).collect()
 }
 
-/// Which users the portal calls its own, as the profile says it.
-pub(crate) fn portals_own(portal: &str) -> String {
-    document(portal).kinds["User"].value.portals_own.as_ref().expect("the profile says it").value.clone()
-}
-
 /// What the portal does with a field.
 pub(crate) fn support(portal: &str, kind: Kind, path: &str) -> FieldSupport {
     let (field, _) = kind.def().field_named(path).expect("the kind has the field");

@@ -43,6 +43,7 @@ kinds:
   Domain:
     read: listed
     keyScope: portal
+    portalsOwn: item.domain.endsWith(".portal.example")
     http:
       lists: {all: {within: portal, path: /domains, items: response.body.data, tenant: item.customer}}
       item: {id: item.id, key: item.name, fields: {domain: item.name}}
@@ -69,7 +70,10 @@ fn good(asked: &Asked) -> Answer {
         ),
         "GET /v1/invitations?size=2" => status(404, json!({})),
         "GET /v1/grants?size=2" => page(json!([{"member": "m1", "role": "r2"}, {"member": "m1", "role": "r1"}]), Json::Null),
-        "GET /v1/domains?size=2" => page(json!([{"id": 5, "name": "acme.example", "customer": "c1"}]), Json::Null),
+        "GET /v1/domains?size=2" => page(
+            json!([{"id": 5, "name": "acme.example", "customer": "c1"}, {"id": 6, "name": "acme.portal.example", "customer": "c1"}]),
+            Json::Null,
+        ),
         line if line.contains("/members") => page(json!([]), Json::Null),
         _ => status(500, json!({"message": asked.line})),
     }
@@ -121,7 +125,8 @@ async fn tenants_are_read_by_one_request_for_each_page_of_each_list() {
     let users = acme.objects(Kind::User);
     assert_eq!(users[1].fields, fields(Kind::User, json!({"email": "a@acme.example", "roles": ["r1", "r2"]})));
     assert_eq!(users.iter().map(|u| u.portals_own).collect::<Vec<_>>(), [false, false, true]);
-    assert_eq!(shown(acme, Kind::Domain), [("5".to_owned(), "acme.example".to_owned(), ObjectState::Active)]);
+    let own: Vec<_> = acme.objects(Kind::Domain).iter().map(|d| (&*d.id, &*d.key, d.portals_own)).collect();
+    assert_eq!(own, [("5", "acme.example", false), ("6", "acme.portal.example", true)]);
     let beta = &live[1];
     assert_eq!(beta.objects(Kind::Organization)[0].fields, fields(Kind::Organization, json!({"displayName": "Beta"})));
     assert!(
@@ -179,7 +184,7 @@ async fn a_list_that_has_fewer_items_than_it_says_is_incomplete() {
     };
     let server = Server::start(short).await;
     let live = reader(&server.url, &api).read(&[tenant_key("acme")]).await.unwrap();
-    assert!(why(&live[0].collections[&Kind::Domain]).contains("3 items and gave 1"), "{:?}", live[0].collections[&Kind::Domain]);
+    assert!(why(&live[0].collections[&Kind::Domain]).contains("3 items and gave 2"), "{:?}", live[0].collections[&Kind::Domain]);
     assert!(live[0].is_complete(Kind::User), "and nothing else suffers");
 }
 
