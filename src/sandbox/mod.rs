@@ -6,10 +6,12 @@
 //! never reaches a real portal, sends a mail or listens to another machine.
 //!
 //! Reading order: [`change`] (what is asked for and what comes of it), [`World`] (the portal's side: its rules, its state), [`access`] (who sees
-//! what), [`Server`] (HTTP), [`screens`] (HTML).
+//! what), [`Server`] (HTTP), [`screens`] (HTML), [`api`] (JSON) and [`wiv`] (a vendor's documented JSON), [`faults`] (bad days).
 
 pub mod access;
+pub mod api;
 pub mod change;
+pub mod faults;
 mod names;
 mod prepare;
 mod screens;
@@ -17,6 +19,7 @@ mod server;
 mod sight;
 
 mod values;
+pub mod wiv;
 mod world;
 
 pub use access::{Access, Caller};

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 
 use super::access::Caller;
+use super::api::Api;
 use super::change::Refusal;
+use super::faults::Faults;
 use super::screens;
 use super::world::World;
 
@@ -29,6 +31,7 @@ pub struct Shared {
 pub struct Server {
     listener: TcpListener,
     shared: Shared,
+    faults: Faults,
 }
 
 /// Why a sandbox cannot listen.
@@ -75,7 +78,13 @@ impl Server {
         let listen = |error| ServerError::Listen { address, error };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { listener, shared: Shared { world, address } })
+        Ok(Self { listener, shared: Shared { world, address }, faults: Faults::default() })
+    }
+
+    /// With faults from the first request on.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
     }
 
     /// Where it is, and how to come in.
@@ -99,13 +108,14 @@ impl Server {
     /// # Errors
     /// When it stops by itself.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServerError> {
-        let routes = routes(self.shared);
+        let routes = routes(self.shared, self.faults);
         axum::serve(self.listener, routes).with_graceful_shutdown(stop).await.map_err(ServerError::Stopped)
     }
 }
 
-fn routes(shared: Shared) -> Router {
-    screens::routes(shared.clone()).layer(middleware::from_fn_with_state(shared, door))
+fn routes(shared: Shared, faults: Faults) -> Router {
+    let api = Api::new(Arc::clone(&shared.world), faults);
+    api.over(screens::routes(shared.clone())).layer(middleware::from_fn_with_state(shared, door))
 }
 
 /// Lets in what was sent to this very address, and says what browsers may do with the answer.

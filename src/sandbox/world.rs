@@ -17,7 +17,7 @@ use crate::model::kind::Placement;
 use crate::model::portal_spec::Account;
 use crate::model::rule::{Conduct as _, Subject, Verdict, Violation};
 use crate::model::{FieldId, FieldSupport, Fields, IntentAction, KeyScope, Kind, LiveObject, LiveTenant, MSP, Name, Tenant, Value};
-use crate::portal::embedded::{BY_PORTAL, Clock, Directory, Embedded, Mail, Played};
+use crate::portal::embedded::{AuditLine, BY_PORTAL, Clock, Directory, Embedded, Mail, Played};
 use crate::portal::{Call, CallError, Done, PortalError, Profile, TenantKey};
 
 /// A portal that is played.
@@ -120,6 +120,17 @@ impl World {
             return Err(Refusal::Forbidden("the outbox is the operator's alone".to_owned()));
         }
         self.beside(|d| d.outbox().map_err(|e| Refusal::Storage(e.0))).await
+    }
+
+    /// What was asked of the portal and what became of it, oldest first. The MSP's alone.
+    ///
+    /// # Errors
+    /// When the caller may not see it, or the storage fails.
+    pub async fn audit(&self, caller: &Caller) -> Result<Vec<AuditLine>, Refusal> {
+        if *caller != Caller::Msp {
+            return Err(Refusal::Forbidden("the audit trail is the operator's alone".to_owned()));
+        }
+        self.beside(|d| d.audit().map_err(|e| Refusal::Storage(e.0))).await
     }
 
     /// The person of an invitation accepts it.

@@ -63,6 +63,12 @@ impl Portal {
         let Some(calls) = calls.filter(|c| !c.steps(call.action).is_empty()) else {
             return Err(CallError::Refused(format!("the profile does not say how this is done with a {}", kind.def().noun)));
         };
+        // What no call here carries would be lost without a word.
+        let carries = |made: &Call| self.profile.capabilities().kind(made.address.kind).is_some_and(|c| c.carried_by == Some(kind));
+        if let Some(other) = call.carries.iter().find(|made| !carries(made)) {
+            let (one, other) = (kind.def().noun, other.address.kind.def().noun);
+            return Err(CallError::Refused(format!("a call that makes a {one} makes no {other} with it: the profile has no `carriedBy`")));
+        }
         let mut run = Run::begin(self, call)?;
         let steps = calls.steps(call.action);
         let from = run.resume(call, steps)?;

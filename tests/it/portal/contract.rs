@@ -17,12 +17,12 @@ use tenantry::portal::{Call, CallError, Done, Execute};
 
 use super::kit::{CallExt, World, call, create, done, keys, name, objects, perform, refused, tenant_key, with_fields};
 
-type Law = fn(Arc<dyn Execute>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Law = fn(Arc<dyn Execute>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 macro_rules! laws {
     ($($name:ident),*) => {
         /// Every law by name.
-        pub(super) const LAWS: &[(&str, Law)] = &[$((stringify!($name), |portal| Box::pin($name(portal)))),*];
+        pub(crate) const LAWS: &[(&str, Law)] = &[$((stringify!($name), |portal| Box::pin($name(portal)))),*];
     };
 }
 

@@ -99,7 +99,7 @@ pub(super) fn fields(kind: Kind, json: serde_json::Value) -> Fields {
     Fields::from_json(kind.def(), &json).unwrap()
 }
 
-pub(super) fn field(kind: Kind, path: &str) -> FieldId {
+pub(crate) fn field(kind: Kind, path: &str) -> FieldId {
     kind.def().field_named(path).unwrap().0
 }
 
@@ -129,11 +129,11 @@ pub(super) fn with_fields(action: IntentAction, address: Address, desired: Field
     }
 }
 
-pub(super) fn create(address: &str, json: serde_json::Value) -> Call {
+pub(crate) fn create(address: &str, json: serde_json::Value) -> Call {
     call(IntentAction::Create, address, json)
 }
 
-pub(super) trait CallExt: Sized {
+pub(crate) trait CallExt: Sized {
     fn intent(self, intent: &str) -> Self;
     fn object(self, id: &str) -> Self;
     fn key(self, key: &str) -> Self;
@@ -162,7 +162,7 @@ pub(super) async fn perform(portal: &Arc<dyn Execute>, call: Call) -> Result<Don
 }
 
 /// Performs one call that must be done at once; the object's id.
-pub(super) async fn done(portal: &Arc<dyn Execute>, call: Call) -> String {
+pub(crate) async fn done(portal: &Arc<dyn Execute>, call: Call) -> String {
     let what = call.intent.clone();
     match perform(portal, call).await {
         Ok(Done::Now { id: Some(id), .. }) => id.into(),

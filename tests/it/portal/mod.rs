@@ -1,12 +1,12 @@
 //! Tests of portal.
 
 mod cel;
-mod contract;
+pub(crate) mod contract;
 mod docs;
 mod driver;
 mod embedded;
 mod embedded_rules;
-mod kit;
+pub(crate) mod kit;
 mod profile;
 mod rest;
 mod runbook;

@@ -1,8 +1,14 @@
-//! The sandbox: what a made-up portal does when it is played. [`kit`] has the portal, [`browser`] somebody at its screens.
+//! The sandbox: what a made-up portal does when it is played. [`kit`] has the portal, [`browser`] somebody at its screens, [`api_kit`] a program
+//! that asks over HTTP.
 
+mod api;
+mod api_contract;
+mod api_kit;
 mod browser;
 mod command;
+mod faults;
 mod kit;
 mod rules;
 mod screens;
 mod screens_access;
+mod wiv;

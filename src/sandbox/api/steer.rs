@@ -1,0 +1,79 @@
+//! What steers a sandbox, with the operator's token alone: faults, counts of requests, the audit trail, tokens of tenants,
+//! invitations that are accepted. The outbox stands with the screens.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::problem::Problem;
+use super::shape;
+use crate::sandbox::faults::Plan;
+
+type Answered = Result<Response, Problem>;
+
+pub(super) fn routes(api: Api) -> Router {
+    Router::new()
+        .route("/sandbox/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/sandbox/requests", get(requests).delete(clear_requests))
+        .route("/sandbox/audit", get(audit))
+        .route("/sandbox/tokens", get(tokens))
+        .route("/sandbox/accept", post(accept))
+        .with_state(api)
+}
+
+async fn faults(State(api): State<Api>, headers: HeaderMap) -> Answered {
+    api.operator(&headers)?;
+    Ok(Json(api.faults.report()).into_response())
+}
+
+async fn set_faults(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Answered {
+    api.operator(&headers)?;
+    let json: Value = serde_json::from_slice(&body).map_err(|e| Problem::malformed(format!("the body is no JSON: {e}")))?;
+    let plan = Plan::from_json(json).map_err(Problem::malformed)?;
+    api.faults.set(plan).map_err(Problem::malformed)?;
+    Ok(Json(api.faults.report()).into_response())
+}
+
+async fn clear_faults(State(api): State<Api>, headers: HeaderMap) -> Answered {
+    api.operator(&headers)?;
+    api.faults.set(Plan::default()).map_err(Problem::malformed)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn requests(State(api): State<Api>, headers: HeaderMap) -> Answered {
+    api.operator(&headers)?;
+    Ok(Json(api.requests.report()).into_response())
+}
+
+async fn clear_requests(State(api): State<Api>, headers: HeaderMap) -> Answered {
+    api.operator(&headers)?;
+    api.requests.clear();
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn audit(State(api): State<Api>, headers: HeaderMap) -> Answered {
+    let lines = api.world.audit(&api.operator(&headers)?).await?;
+    let line = |l: &crate::portal::embedded::AuditLine| json!({ "at": l.at, "idempotencyKey": l.intent, "address": l.address, "action": l.action, "result": l.result });
+    Ok(Json(json!({ "lines": lines.iter().map(line).collect::<Vec<_>>() })).into_response())
+}
+
+async fn tokens(State(api): State<Api>, headers: HeaderMap) -> Answered {
+    let customers = api.world.customers(&api.operator(&headers)?).await?;
+    let line = |c: &crate::sandbox::Customer| json!({ "tenant": c.id, "key": c.name, "token": api.world.access().tenant(&c.id) });
+    Ok(Json(json!({ "tokens": customers.iter().map(line).collect::<Vec<_>>() })).into_response())
+}
+
+/// A person accepts their invitation: `{"user": ID}`.
+async fn accept(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Answered {
+    let operator = api.operator(&headers)?;
+    let Some(Value::String(user)) = shape::object(&body)?.remove("user") else {
+        return Err(Problem::malformed("name the `user` who accepts, by id"));
+    };
+    api.world.accept(&operator, &user).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
