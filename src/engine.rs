@@ -8,6 +8,7 @@
 pub mod import;
 pub mod offline;
 pub mod read;
+pub mod runbook;
 pub mod scope;
 mod shared_keys;
 

@@ -12,7 +12,7 @@ use super::schedule::Task;
 use crate::ledger::Write;
 use crate::model::ledger::{Applied, applied_digest};
 use crate::model::portal_spec::{PortalSpec, WorkOrders};
-use crate::model::work_order::{WorkItem, WorkRecord, WorkState};
+use crate::model::work_order::{FormerText, WorkItem, WorkRecord, WorkState};
 use crate::model::{Digest, Fields, IntentAction, LedgerRow, Origin, PortalName, Tenant, TenantName, Value};
 use crate::plan::{Change, build};
 use crate::portal::{Answered, Work};
@@ -35,6 +35,9 @@ pub(super) fn item(context: &Context<'_>, task: &Task<'_>, prepared: &Prepared, 
     let reference: Box<str> = short(&[&call.intent, &content.to_hex(), &text]).into();
     let mut replaces: Vec<_> = before.iter().flat_map(|b| b.replaces.iter().filter(|r| **r != reference).cloned()).collect();
     replaces.extend(before.as_ref().map(|b| b.reference.clone()).filter(|former| *former != reference && !replaces.contains(former)));
+    let mut former: Vec<_> = before.iter().flat_map(|b| b.former.iter().filter(|f| f.reference != reference).cloned()).collect();
+    let now_former = before.as_ref().filter(|b| replaces.contains(&b.reference) && !former.iter().any(|f| f.reference == b.reference));
+    former.extend(now_former.map(|b| FormerText { reference: b.reference.clone(), replaced: now, instructions: b.instructions.clone() }));
     WorkItem {
         intent: call.intent.clone(),
         reference,
@@ -53,6 +56,7 @@ pub(super) fn item(context: &Context<'_>, task: &Task<'_>, prepared: &Prepared, 
         calls_follow,
         state: WorkState::Open,
         replaces,
+        former,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Arguments, as `clap` reads them. Every long flag is also an environment variable, `TENANTRY_<FLAG>`; `settings` adds that.
 
 mod ledger;
+mod runbook;
 mod sandbox;
 
 use std::path::PathBuf;
@@ -8,6 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, UnlockArgs};
+pub use runbook::{
+    AnswerTalk, ConfirmArgs, ItemState, ListArgs, ObserveArgs, OrderFormat, RunbookAction, RunbookCommand, ShowOrderArgs, WhyArgs,
+};
 pub use sandbox::{AccountArgs, SandboxArgs};
 
 use crate::guard::CountOrPercent;
@@ -24,9 +28,10 @@ pub struct Cli {
     pub talk: Talk,
 }
 
-/// The command line. What says where the ledger is may stand behind `ledger list` as well as before it.
+/// The command line. What says where the ledger is may stand behind `ledger list` as well as before it; behind `runbook list` too.
 pub fn command() -> clap::Command {
-    Cli::command().mut_subcommand("ledger", |ledger| ledger.mut_args(|arg| arg.global(true)))
+    let everywhere = |command: clap::Command| command.mut_args(|arg| arg.global(true));
+    Cli::command().mut_subcommand("ledger", everywhere).mut_subcommand("runbook", everywhere)
 }
 
 /// How to talk.
@@ -75,6 +80,8 @@ pub enum Command {
     Unlock(UnlockArgs),
     /// Play a portal on this machine, to rehearse, to train and to test
     Sandbox(SandboxArgs),
+    /// Look at work orders, and record what technicians did and what they see
+    Runbook(RunbookCommand),
     /// Show what a portal can do, field by field
     Capabilities(CapabilitiesArgs),
     /// List and check portal profiles

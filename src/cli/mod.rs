@@ -105,7 +105,7 @@ fn ended(output: &Output, failure: &Failure) -> Exit {
 
 /// The name of a command that writes to a portal or the ledger.
 fn writes(command: &args::Command) -> Option<&'static str> {
-    use args::{Command, LedgerAction};
+    use args::{Command, LedgerAction, RunbookAction};
     match command {
         Command::Apply(_) => Some("apply"),
         Command::Import(_) => Some("import"),
@@ -114,6 +114,10 @@ fn writes(command: &args::Command) -> Option<&'static str> {
             LedgerAction::List { .. } | LedgerAction::Show(_) | LedgerAction::Audit { .. } => None,
             LedgerAction::Move { .. } | LedgerAction::Forget(_) | LedgerAction::Release(_) => Some("ledger"),
             LedgerAction::Settle { .. } | LedgerAction::Claim { .. } => Some("ledger"),
+        },
+        Command::Runbook(runbook) => match runbook.action {
+            RunbookAction::List(_) | RunbookAction::Show(_) => None,
+            RunbookAction::Confirm(_) | RunbookAction::Fail(_) | RunbookAction::Skip(_) | RunbookAction::Observe(_) => Some("runbook"),
         },
         Command::Init(_) | Command::Validate(_) | Command::Plan(_) | Command::Drift(_) | Command::Show(_) | Command::Access(_) => None,
         // A sandbox is no portal, and reaches none.

@@ -50,16 +50,8 @@ impl Session {
     /// # Errors
     /// With exit code 65 and every diagnostic if the manifests have errors.
     pub(crate) fn open(face: &Face<'_>, places: &Places, scope: &Scope) -> Result<Self, Failure> {
-        let stdin = stdin(places)?;
-        let loaded = load(places, scope, stdin.as_deref(), &|_, _| false)?;
-        let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
-        let profiles = profiles(&specs, places)?;
-        let loaded = if profiles.values().any(|p| has_builtins(p.capabilities())) {
-            load(places, scope, stdin.as_deref(), &|kind, name| profiles.values().any(|p| is_builtin(p.capabilities(), kind, name)))?
-        } else {
-            loaded
-        };
-        Self::of_desired(face, places, loaded.desired, loaded.diagnostics, specs, profiles)
+        let Declared { desired, warnings, specs, profiles } = declared(places, scope)?;
+        Self::of_desired(face, places, desired, warnings, specs, profiles)
     }
 
     /// A session for a desired state that was saved.
@@ -154,10 +146,45 @@ impl Session {
         }
     }
 
+    /// What values that a portal shows beside what is declared are called by people, by name.
+    pub(crate) fn titles(&self, portal: &PortalName) -> BTreeMap<String, String> {
+        let observed = self.profiles.get(portal).into_iter().flat_map(|p| p.observed());
+        observed.map(|o| (o.name.clone(), o.title.clone())).collect()
+    }
+
     fn context<'a>(&'a self, spec: &'a PortalSpec) -> Result<OpenContext<'a>, PortalError> {
         let profile = self.profiles.get(&spec.name).ok_or_else(|| PortalError::Misconfigured("it has no profile".to_owned()))?;
         Ok(OpenContext { spec, profile: Arc::clone(profile), state_dir: &self.state_dir, secrets: &self.secrets as &dyn SecretReader })
     }
+}
+
+/// Manifests and profiles, with no portal opened.
+pub(crate) struct Declared {
+    /// What is declared.
+    pub(crate) desired: Desired,
+    /// Warnings about the manifests.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// The portals; the embedded one if none is declared.
+    pub(crate) specs: Vec<PortalSpec>,
+    /// The profile of each.
+    pub(crate) profiles: BTreeMap<PortalName, Arc<Profile>>,
+}
+
+/// Loads manifests and profiles.
+///
+/// # Errors
+/// With exit code 65 and every diagnostic if they have errors.
+pub(crate) fn declared(places: &Places, scope: &Scope) -> Result<Declared, Failure> {
+    let stdin = stdin(places)?;
+    let loaded = load(places, scope, stdin.as_deref(), &|_, _| false)?;
+    let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
+    let profiles = profiles(&specs, places)?;
+    let loaded = if profiles.values().any(|p| has_builtins(p.capabilities())) {
+        load(places, scope, stdin.as_deref(), &|kind, name| profiles.values().any(|p| is_builtin(p.capabilities(), kind, name)))?
+    } else {
+        loaded
+    };
+    Ok(Declared { desired: loaded.desired, warnings: loaded.diagnostics, specs, profiles })
 }
 
 /// MACs under a key; without one a digest that nothing equals.

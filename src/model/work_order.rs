@@ -193,6 +193,21 @@ pub struct WorkItem {
     /// References of earlier revisions, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<Box<str>>,
+    /// What the revisions in [`Self::replaces`] said, in the same order: whoever followed one of them is told how it differs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerText>,
+}
+
+/// What an earlier revision of an item said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerText {
+    /// Its reference.
+    pub reference: Box<str>,
+    /// When another one replaced it.
+    pub replaced: Timestamp,
+    /// What it said.
+    pub instructions: Instructions,
 }
 
 impl WorkItem {

@@ -1,8 +1,12 @@
 //! What is: a saved plan, or one tenant as declared, as live and as recorded in the ledger. Comes in: values. Goes out: text, or JSON.
 //! Never compares what is declared with what is live: that is a plan's business.
 
+mod by_hand;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+
+pub use by_hand::{AttestedState, ByHand, ItemState, ObservedState};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +38,9 @@ pub struct TenantState {
     pub resources: Vec<ResourceState>,
     /// Kinds that were not read to their end, and why.
     pub not_read: BTreeMap<String, String>,
+    /// What technicians said of it, and what they are still asked.
+    #[serde(default)]
+    pub by_hand: ByHand,
 }
 
 /// One resource from all sides.
@@ -104,7 +111,13 @@ impl TenantState {
         let order = |r: &ResourceState| (r.kind, r.address.is_none(), r.address.clone(), r.natural_key.clone());
         resources.sort_by_cached_key(order);
         let not_read = collections.filter_map(|(kind, c)| Some((kind.def().nouns.to_owned(), not_read(&c.completeness)?))).collect();
-        Self { portal: portal.clone(), tenant: tenant.clone(), resources, not_read }
+        Self { portal: portal.clone(), tenant: tenant.clone(), resources, not_read, by_hand: ByHand::default() }
+    }
+
+    /// With what technicians said.
+    #[must_use]
+    pub fn with(self, by_hand: ByHand) -> Self {
+        Self { by_hand, ..self }
     }
 
     /// The state as a table; with `verbose`, every field as declared and as live.
@@ -126,6 +139,7 @@ impl TenantState {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "  {nouns} were not read to their end: {}", visible(why));
         }
+        self.by_hand.text(&mut out, style);
         out
     }
 

@@ -23,6 +23,9 @@ pub struct SandboxArgs {
     /// The MSP's own account there.
     #[command(flatten)]
     pub account: AccountArgs,
+    /// A fault to play, such as `503-after nth=3`; repeatable (docs/sandbox.md)
+    #[arg(long, value_name = "FAULT")]
+    pub fault: Vec<String>,
     /// Print the addresses and tokens as JSON
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@ mod init;
 mod ledger;
 mod papers;
 mod plan;
+mod runbook;
 mod sandbox;
 mod show;
 mod slips;
@@ -32,6 +33,7 @@ pub(super) fn run(face: &Face<'_>, command: Command) -> Result<Exit, Failure> {
         Command::Ledger(args) => block_on(ledger::run(face, args)),
         Command::Unlock(args) => block_on(ledger::unlock(face, &args)),
         Command::Sandbox(args) => block_on(sandbox::run(face, &args)),
+        Command::Runbook(args) => block_on(runbook::run(face, &args)),
         Command::Capabilities(args) => papers::capabilities(face, &args),
         Command::Profile(args) => papers::profile(face, &args),
         Command::Schema(args) => papers::schema(face, &args),

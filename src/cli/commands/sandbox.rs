@@ -11,6 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::model::portal_spec::Account;
 use crate::portal::load_profile;
+use crate::sandbox::faults::{Faults, Plan};
 use crate::sandbox::{Addresses, Server, ServerError, World};
 
 /// `sandbox`.
@@ -18,6 +19,7 @@ pub(super) async fn run(face: &Face<'_>, args: &SandboxArgs) -> Result<Exit, Fai
     // Without a trusted root, the path was typed by a person here.
     let root = args.portals.as_deref().unwrap_or(Path::new("."));
     let profile = load_profile(&args.profile, Some(root)).map_err(|d| Failure::of_diagnostics(Exit::Invalid, d))?;
+    let faults = faults(&args.fault)?;
     let account = Account {
         name: args.account.account_name.clone(),
         domain: args.account.account_domain.clone(),
@@ -29,7 +31,7 @@ pub(super) async fn run(face: &Face<'_>, args: &SandboxArgs) -> Result<Exit, Fai
     let title = profile.title.clone();
     let opened = World::open(profile, account, &state_dir, Arc::new(Timestamp::now)).await;
     let world = opened.map_err(|e| Failure::new(exit_of(&e), e.to_string()))?;
-    let server = Server::bind(Arc::new(world), args.listen).await.map_err(|e| stopped(&e))?;
+    let server = Server::bind(Arc::new(world), args.listen).await.map_err(|e| stopped(&e))?.with_faults(faults);
     let addresses = server.addresses().await.map_err(|e| Failure::new(Exit::Error, e.to_string()))?;
     face.output.data(&if args.json { json(&addresses) } else { text(&title, &addresses) });
     face.output.note("Ctrl-C ends it. What was done is kept.");
@@ -39,6 +41,18 @@ pub(super) async fn run(face: &Face<'_>, args: &SandboxArgs) -> Result<Exit, Fai
     };
     server.run(stop).await.map_err(|e| stopped(&e))?;
     Ok(Exit::Success)
+}
+
+/// The faults that flags ask for.
+fn faults(flags: &[String]) -> Result<Faults, Failure> {
+    let mut plan = Plan::default();
+    let usage = |flag: &str, why: String| Failure::new(Exit::Usage, format!("--fault {flag}: {why}"));
+    for flag in flags {
+        plan.add_flag(flag).map_err(|why| usage(flag, why))?;
+    }
+    let faults = Faults::default();
+    faults.set(plan).map_err(|why| usage(&flags.join(" --fault "), why))?;
+    Ok(faults)
 }
 
 fn stopped(error: &ServerError) -> Failure {

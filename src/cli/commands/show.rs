@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::cli::Face;
 use crate::cli::args::{Format, ShowArgs};
 use crate::cli::exit::Exit;
@@ -33,8 +35,11 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
             face.output.error(&format!("error: portal {} cannot be read: {error}", served.spec.name));
             exits.push(exit_of(error));
         }
-        known |= !state.rows.is_empty() || live.as_ref().is_ok_and(|l| l.collections.values().any(|c| !c.objects.is_empty()));
+        known |= !(state.rows.is_empty() && state.work.is_empty() && state.attestations.is_empty())
+            || live.as_ref().is_ok_and(|l| l.collections.values().any(|c| !c.objects.is_empty()));
         let page = report::show::TenantState::new(&served.spec.name, &tenant, Some(&session.desired), live.as_ref().ok(), Some(&state));
+        let titles = session.titles(&served.spec.name);
+        let page = page.with(report::show::ByHand::new(&state, live.as_ref().ok(), &titles, Timestamp::now()));
         pages.push(if args.output == Format::Json { page.json() } else { page.text(&face.output.data) });
     }
     if !known {

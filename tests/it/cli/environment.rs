@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::Stdio;
 
+use super::runbook;
 use super::transcript::{Shell, normal};
 use crate::support::program::{PROGRAM, Ran, command, copy};
 
@@ -45,7 +46,20 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("live", "", "access"),
     ("limit", "1", "ledger audit"),
     ("all", "", "ledger release"),
+    ("assignee", "ann", "runbook list"),
+    ("state", "all", "runbook list"),
+    ("evidence", "number", "runbook confirm 0a0a0a0a"),
+    ("answers", "gone.json", "runbook confirm"),
+    ("note", "-", "runbook confirm 0a0a0a0a"),
+    ("by", "-", "runbook confirm 0a0a0a0a"),
+    ("why", "later", "runbook skip 0a0a0a0a"),
+    ("table", "customers", OBSERVE),
+    ("complete", "", OBSERVE_PEOPLE),
 ];
+
+/// Holds a table against a portal without an API, which is beside the manifests.
+const OBSERVE: &str = "runbook observe .board/t.csv -f .board/customers --portals .board/portals -o json";
+const OBSERVE_PEOPLE: &str = "runbook observe .board/t.csv -f .board/customers --portals .board/portals -o json --table people";
 
 /// Flags whose difference is seen on a terminal alone.
 const ON_A_TERMINAL: [&str; 2] = ["no-color", "no-input"];
@@ -71,6 +85,10 @@ fn changed() -> Shell {
     shell.edit("acme.yaml", "ACME Tools", "ACME Works");
     let text = shell.read("acme.yaml");
     shell.write("acme.yaml", text.split("    - name: bob").next().expect("the rest"));
+    shell.write(".board/portals/main.yaml", runbook::PORTAL);
+    shell.write(".board/portals/own/board.profile", runbook::PROFILE);
+    shell.write(".board/customers/acme.yaml", runbook::ACME);
+    shell.write(".board/t.csv", "Customer,E-mail\nacme,eve@acme.example\n");
     shell
 }
 

@@ -161,6 +161,7 @@ fn item(id: &str, text: &str, given: i64) -> WorkItem {
         calls_follow: false,
         state: WorkState::Open,
         replaces: vec!["ffffffff".into()],
+        former: Vec::new(),
     }
 }
 

@@ -155,7 +155,22 @@ fn the_schema_names_every_section() {
     let sections: Vec<_> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         sections,
-        ["apiVersion", "driver", "effects", "http", "kind", "kinds", "limits", "name", "observed", "plays", "rules", "screens", "tables", "title"]
+        [
+            "apiVersion",
+            "driver",
+            "effects",
+            "http",
+            "kind",
+            "kinds",
+            "limits",
+            "name",
+            "observed",
+            "plays",
+            "rules",
+            "screens",
+            "tables",
+            "title"
+        ]
     );
     assert_eq!(schema["additionalProperties"], false);
 }

@@ -76,6 +76,7 @@ fn item((address, action, instructions): (Address, IntentAction, Instructions)) 
         calls_follow: false,
         state: WorkState::Open,
         replaces: Vec::new(),
+        former: Vec::new(),
     }
 }
 

@@ -38,6 +38,7 @@ fn item(reference: &str, of: &str, action: IntentAction, menu_place: u32, steps:
         calls_follow: false,
         state: WorkState::Open,
         replaces: Vec::new(),
+        former: Vec::new(),
     }
 }
 

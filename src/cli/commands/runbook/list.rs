@@ -1,0 +1,177 @@
+//! `runbook list` and `runbook show`: what waits for technicians, and what became of it. Only reads.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit};
+
+use crate::cli::Face;
+use crate::cli::args::{Data, ItemState, ListArgs, OrderFormat, Places, Select, ShowOrderArgs};
+use crate::cli::commands::plan;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{output, session};
+use crate::engine::Scope;
+use crate::ledger::{LedgerRead, WorkWanted};
+use crate::model::{IntentAction, PortalName, WorkItem, WorkState};
+use crate::report::escape::visible;
+use crate::report::style::{Style, Tone, table};
+use crate::report::work_order::{self, Order, order_items};
+
+/// Lists orders with their items.
+pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ListArgs) -> Result<Exit, Failure> {
+    let portal = args.portal.iter().cloned().collect();
+    let scope = session::scope(&Select { tenant: args.tenant.clone(), portal, ..Select::default() })?;
+    let theirs = |i: &WorkItem| args.assignee.as_ref().is_none_or(|a| i.assignee.as_deref().is_some_and(|b| b.eq_ignore_ascii_case(a)));
+    let wanted = |item: &WorkItem| match args.state {
+        None => item.state.keeps_intent(),
+        Some(ItemState::All) => true,
+        Some(ItemState::Open) => matches!(item.state, WorkState::Open),
+        Some(ItemState::Failed) => matches!(item.state, WorkState::Failed { .. }),
+        Some(ItemState::Confirmed) => matches!(item.state, WorkState::Confirmed { .. }),
+        Some(ItemState::Skipped) => matches!(item.state, WorkState::Skipped { .. }),
+    };
+    let mut all = ledger.work(WorkWanted::All).await?;
+    all.retain(|(portal, item)| scope.portal(portal) && scope.tenant(&item.address.tenant) && theirs(item) && wanted(item));
+    let orders = orders(&all);
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    if args.output == Data::Json {
+        let orders: Vec<_> = orders.iter().map(|o| json(o, today)).collect();
+        face.output.data(&serde_json::to_string_pretty(&serde_json::json!({ "orders": orders })).unwrap_or_default());
+        return Ok(Exit::Success);
+    }
+    if orders.is_empty() {
+        let to = args.assignee.as_ref().map_or_else(String::new, |who| format!(" for {}", visible(who)));
+        face.output.note(&match args.state {
+            None => format!("No work order waits{to}. `--state all` shows those that are done, too."),
+            Some(_) => format!("There is no such item{to}."),
+        });
+    }
+    let texts: Vec<_> = orders.iter().map(|o| text(o, today, &face.output.data)).collect();
+    face.output.data(&texts.join("\n"));
+    Ok(Exit::Success)
+}
+
+/// Shows one order or one item.
+pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Places, args: &ShowOrderArgs) -> Result<Exit, Failure> {
+    let all = ledger.work(WorkWanted::All).await?;
+    let named = |i: &WorkItem| i.reference.eq_ignore_ascii_case(&args.what);
+    let replaced = |i: &WorkItem| i.replaces.iter().any(|r| r.eq_ignore_ascii_case(&args.what));
+    let of_order: Vec<_> = all.iter().filter(|(_, i)| i.order.eq_ignore_ascii_case(&args.what)).cloned().collect();
+    let chosen = match all.iter().find(|(_, i)| named(i)) {
+        Some(one) => vec![one.clone()],
+        None if of_order.is_empty() => all.iter().filter(|(_, i)| replaced(i)).take(1).cloned().collect(),
+        None => of_order,
+    };
+    if let [(_, item)] = chosen.as_slice()
+        && replaced(item)
+    {
+        face.output.error(&format!(
+            "{} is an earlier text: {} replaced it, and this is what holds now.",
+            visible(&args.what),
+            item.reference
+        ));
+    }
+    // The ledger names portals; only a profile says what they are called by people.
+    let declared = session::declared(places, &Scope::default()).ok();
+    let title = |portal: &PortalName| declared.as_ref().and_then(|d| d.profiles.get(portal)).map(|p| p.title.to_string());
+    let Some(order) = orders(&chosen).into_iter().next() else {
+        return Err(Failure::new(Exit::Error, format!("no work order and no item is called {}", args.what))
+            .help("`tenantry runbook list --state all` shows them"));
+    };
+    let title = chosen.first().and_then(|(portal, _)| title(portal));
+    let order = Order { title: title.as_deref().unwrap_or(order.portal), ..order };
+    let page = match args.output {
+        OrderFormat::Text => work_order::text(&order),
+        OrderFormat::Markdown => work_order::markdown(&order),
+        OrderFormat::Html => work_order::html(&order),
+        OrderFormat::Json => serde_json::to_string_pretty(&work_order::document(&order)).unwrap_or_default() + "\n",
+    };
+    match &args.out {
+        Some(file) => {
+            plan::write(file, &page)?;
+            face.output.note(&format!("Wrote {}.", file.display()));
+        }
+        None => face.output.data(&page),
+    }
+    Ok(Exit::Success)
+}
+
+/// The orders of these items, those given out last first.
+pub(super) fn orders(all: &[(PortalName, WorkItem)]) -> Vec<Order<'_>> {
+    let mut orders: Vec<Order<'_>> = Vec::new();
+    for (portal, item) in all {
+        match orders.iter_mut().find(|o| o.order == &*item.order && o.portal == portal.as_str()) {
+            Some(order) => order.items.push(item),
+            None => orders.push(Order {
+                order: &item.order,
+                portal: portal.as_str(),
+                title: portal.as_str(),
+                assignee: item.assignee.as_deref(),
+                due: item.due,
+                given: item.given,
+                plan: &item.plan,
+                ticket: item.ticket.as_deref(),
+                items: vec![item],
+            }),
+        }
+    }
+    for order in &mut orders {
+        order.items = order_items(std::mem::take(&mut order.items));
+    }
+    orders
+}
+
+/// For how many days an order has been overdue; `None`: it is not, or nothing of it waits.
+fn overdue(order: &Order<'_>, today: Date) -> Option<i64> {
+    let waits = order.items.iter().any(|i| i.state.keeps_intent());
+    let days = today.since((Unit::Day, order.due?)).ok().map(|span| i64::from(span.get_days()))?;
+    (waits && days > 0).then_some(days)
+}
+
+fn text(order: &Order<'_>, today: Date, style: &Style) -> String {
+    let late = overdue(order, today)
+        .map(|days| style.paint(Tone::Alarm, &format!(", overdue by {}", output::counted(days.unsigned_abs() as usize, "day"))));
+    let due = order.due.map_or_else(String::new, |due| format!(", due {due}"));
+    let assignee = order.assignee.map_or_else(String::new, |who| format!(" for {}", visible(who)));
+    let ticket = order.ticket.map_or_else(String::new, |ticket| format!(", ticket {}", visible(ticket)));
+    let head = format!("Work order {} in portal {}{assignee}{due}", visible(order.order), order.portal);
+    let mut out = format!("{}{}{ticket}, given out {:.0}\n", style.paint(Tone::Heading, &head), late.unwrap_or_default(), order.given);
+    let row = |i: &&WorkItem| {
+        let title = visible(&i.instructions.title).into_owned();
+        vec![i.reference.to_string(), verb(i.action).to_owned(), i.address.to_string(), title, visible(&became(i)).into_owned()]
+    };
+    out.push_str(&table(&order.items.iter().map(row).collect::<Vec<_>>(), 2));
+    out
+}
+
+fn became(item: &WorkItem) -> String {
+    match &item.state {
+        WorkState::Open => "open".to_owned(),
+        WorkState::Confirmed { by, at, .. } if item.calls_follow => format!("confirmed by {by} at {at:.0}; calls follow"),
+        WorkState::Confirmed { by, at, .. } => format!("confirmed by {by} at {at:.0}"),
+        WorkState::Failed { by, at, why } => format!("could not be done: {why} ({by} at {at:.0})"),
+        WorkState::Skipped { by, at, why } => format!("skipped: {why} ({by} at {at:.0})"),
+    }
+}
+
+fn json(order: &Order<'_>, today: Date) -> serde_json::Value {
+    let item = |i: &&WorkItem| {
+        serde_json::json!({
+            "reference": i.reference, "address": i.address, "action": i.action, "title": i.instructions.title, "state": i.state,
+            "calls_follow": i.calls_follow, "replaces": i.replaces,
+        })
+    };
+    serde_json::json!({
+        "order": order.order, "portal": order.portal, "assignee": order.assignee, "due": order.due, "overdue": overdue(order, today).is_some(),
+        "given": order.given, "ticket": order.ticket, "plan": order.plan, "items": order.items.iter().map(item).collect::<Vec<_>>(),
+    })
+}
+
+const fn verb(action: IntentAction) -> &'static str {
+    match action {
+        IntentAction::Create => "create",
+        IntentAction::Update => "update",
+        IntentAction::Delete => "delete",
+        IntentAction::Resend => "resend",
+    }
+}

@@ -1,0 +1,197 @@
+//! `runbook`: where technicians meet their work orders. What they answer goes through `engine::runbook`; nothing here decides what an answer means.
+
+mod answers;
+mod list;
+mod observe;
+mod tell;
+mod walk;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::cli::Face;
+use crate::cli::args::{ConfirmArgs, Places, RunbookAction, RunbookCommand, WhyArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{ask, session};
+use crate::engine::Scope;
+use crate::engine::runbook::{self, Answer, Evidence, Refusal, Why};
+use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId, WorkWanted};
+use crate::model::{PortalName, TenantName, WorkItem, WorkState};
+use crate::report::work_order::order_items;
+use tell::Teller;
+
+/// Longest time that recording one answer takes.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Runs `runbook`.
+pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exit, Failure> {
+    let location = session::location(face, &command.places)?;
+    match &command.action {
+        RunbookAction::List(args) => list::list(face, location.open_read_only().await?.as_ref(), args).await,
+        RunbookAction::Show(args) => list::show(face, location.open_read_only().await?.as_ref(), &command.places, args).await,
+        RunbookAction::Confirm(args) => {
+            let missing = !face.interactive && args.items.is_empty() && args.answers.is_none();
+            if missing {
+                return Err(nobody_there("name the items, or give --answers FILE"));
+            }
+            let ledger = location.open().await?;
+            let answers = asked_for(face, ledger.as_ref(), args).await?;
+            Teller::new(face, &command.places, &args.talk, args.note.clone())?.tell(ledger.as_ref(), answers).await
+        }
+        RunbookAction::Fail(args) => because(face, &command.places, args, Answer::Failed).await,
+        RunbookAction::Skip(args) => because(face, &command.places, args, Answer::Skipped).await,
+        RunbookAction::Observe(args) => observe::run(face, &command.places, &location, args).await,
+    }
+}
+
+/// An answer, or what is wrong with it before the ledger is asked.
+type Given = (String, Result<Answer, Refusal>);
+
+async fn because(face: &Face<'_>, places: &Places, args: &WhyArgs, answer: impl Fn(String) -> Answer) -> Result<Exit, Failure> {
+    let why = match &args.why {
+        Some(why) => why.clone(),
+        None if face.interactive => ask::line(face, "Why?").unwrap_or_default(),
+        None => return Err(nobody_there("give --why TEXT")),
+    };
+    let ledger = session::location(face, places)?.open().await?;
+    let given = vec![(args.item.clone(), Ok(answer(why)))];
+    Teller::new(face, places, &args.talk, None)?.tell(ledger.as_ref(), given).await
+}
+
+/// An item and its portal.
+type Item = (PortalName, WorkItem);
+
+/// What the command line, a file or a person says of items.
+async fn asked_for(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ConfirmArgs) -> Result<Vec<Given>, Failure> {
+    if let Some(file) = &args.answers {
+        return answers::read(file);
+    }
+    let all = ledger.work(WorkWanted::All).await?;
+    let order = match args.items.as_slice() {
+        [] => Some(of_assignee(&all, args.assignee.as_deref())),
+        [one] if !all.iter().any(|(_, i)| is_named(i, one)) => of_order(&all, one),
+        _ => None,
+    };
+    match order {
+        Some(items) if args.all => everything(&items),
+        Some(items) if face.interactive => Ok(walk::through(face, &items)),
+        Some(_) => {
+            Err(nobody_there("name the items with what was brought back, give --answers FILE, or --all for an order that asks for nothing"))
+        }
+        None if args.all => Err(Failure::usage("--all goes with the name of one work order").help("`tenantry runbook list` shows them")),
+        None => named(face, &all, args),
+    }
+}
+
+/// Items by their references.
+fn named(face: &Face<'_>, all: &[Item], args: &ConfirmArgs) -> Result<Vec<Given>, Failure> {
+    if args.items.len() > 1 && !args.evidence.is_empty() {
+        return Err(Failure::usage("--evidence goes with one item: two customers never have the same")
+            .help("confirm them one by one, or give --answers FILE"));
+    }
+    let mut evidence = Evidence::new();
+    for (name, value) in &args.evidence {
+        if evidence.insert(name.clone(), value.clone()).is_some() {
+            return Err(Failure::usage(format!("--evidence {name} is given twice")));
+        }
+    }
+    let open = |item: &WorkItem| item.state.keeps_intent();
+    let items = || all.iter().filter(|(_, i)| args.items.iter().any(|r| i.reference.eq_ignore_ascii_case(r)));
+    let refused: Vec<_> = items().filter(|(_, i)| open(i)).filter_map(|(_, i)| runbook::check(i, &evidence).err()).collect();
+    let incomplete: Vec<_> = refused.into_iter().filter(|r| r.why == Why::Incomplete).flat_map(|r| r.lines).collect();
+    if incomplete.is_empty() {
+        return Ok(args.items.iter().map(|r| (r.clone(), Ok(Answer::Done(evidence.clone())))).collect());
+    }
+    if face.interactive && args.evidence.is_empty() {
+        return Ok(walk::through(face, &items().filter(|(_, i)| open(i)).collect::<Vec<_>>()));
+    }
+    let failure = Failure::usage("nothing was recorded: what was brought back is not what is asked for")
+        .help("give --evidence NAME=VALUE for each piece of it");
+    Err(Failure { items: incomplete, ..failure })
+}
+
+/// Every open item of an order. Where something is to be read off the screen, nobody can have read it by saying `--all`.
+fn everything(items: &[&Item]) -> Result<Vec<Given>, Failure> {
+    let open = || items.iter().map(|(_, i)| i).filter(|i| matches!(i.state, WorkState::Open));
+    let asks = |item: &WorkItem| item.instructions.evidence.iter().any(|e| !e.optional);
+    let wanting: Vec<_> = open().filter(|i| asks(i)).map(|i| format!("{} {}", i.reference, i.instructions.title)).collect();
+    if !wanting.is_empty() {
+        let failure = Failure::usage("--all is for orders that ask for nothing, and these items have something to be read off the screen:");
+        return Err(Failure { items: wanting, ..failure.help("confirm them one by one, or give --answers FILE; nothing was recorded") });
+    }
+    Ok(open().map(|i| (i.reference.to_string(), Ok(Answer::Done(Evidence::new())))).collect())
+}
+
+fn of_assignee<'a>(all: &'a [Item], assignee: Option<&str>) -> Vec<&'a Item> {
+    let theirs = |i: &WorkItem| assignee.is_none_or(|a| i.assignee.as_deref().is_some_and(|b| b.eq_ignore_ascii_case(a)));
+    in_order(all.iter().filter(|(_, i)| matches!(i.state, WorkState::Open) && theirs(i)).collect())
+}
+
+/// The open items of a work order; `None`: there is no such order.
+fn of_order<'a>(all: &'a [Item], order: &str) -> Option<Vec<&'a Item>> {
+    let of_it: Vec<_> = all.iter().filter(|(_, i)| i.order.eq_ignore_ascii_case(order)).collect();
+    (!of_it.is_empty()).then(|| in_order(of_it.into_iter().filter(|(_, i)| matches!(i.state, WorkState::Open)).collect()))
+}
+
+/// Portal by portal, each in the order in which its items are done.
+fn in_order(items: Vec<&Item>) -> Vec<&Item> {
+    let mut portals: Vec<_> = items.iter().map(|(portal, _)| portal).collect();
+    portals.sort();
+    portals.dedup();
+    let of = |portal: &PortalName| order_items(items.iter().filter(|(p, _)| p == portal).map(|(_, i)| i).collect());
+    let sorted = portals.into_iter().flat_map(|portal| of(portal).into_iter().map(move |item| (portal, item)));
+    sorted.filter_map(|(portal, item)| items.iter().copied().find(|(p, i)| p == portal && i.intent == item.intent)).collect()
+}
+
+fn is_named(item: &WorkItem, reference: &str) -> bool {
+    item.reference.eq_ignore_ascii_case(reference) || item.replaces.iter().any(|r| r.eq_ignore_ascii_case(reference))
+}
+
+fn nobody_there(help: &str) -> Failure {
+    Failure::usage("nobody is there to be asked: standard input is no terminal, or --no-input or CI is set").help(help)
+}
+
+/// Manifests, if they can be read: the ledger alone is enough to answer, and says nothing of what is declared.
+fn declared(face: &Face<'_>, places: &Places) -> Result<Option<session::Declared>, Failure> {
+    match session::declared(places, &Scope::default()) {
+        Ok(declared) => Ok(Some(declared)),
+        Err(failure) if places.file.is_empty() && places.portals.is_none() => {
+            face.output.note("There are no manifests to read here: whether what is declared has changed since is not looked at (-f PATH).");
+            tracing::debug!(why = %failure.message, "manifests not read");
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Who answers, unless they say another name.
+fn who(by: Option<&str>) -> String {
+    by.map_or_else(|| Holder::current("runbook").who, str::to_owned)
+}
+
+/// Takes locks, waiting for them as long as allowed.
+async fn lock(
+    face: &Face<'_>,
+    ledger: &dyn Ledger,
+    units: &[(PortalName, TenantName)],
+    verb: &str,
+    seconds: u64,
+) -> Result<LockId, LedgerError> {
+    let holder = Holder::current(&format!("runbook {verb}"));
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    let mut said = false;
+    loop {
+        match ledger.lock(units, &holder, Timestamp::now(), LEASE).await {
+            Err(LedgerError::Locked(by)) if Instant::now() < deadline => {
+                if !said {
+                    face.output.note(&format!("waiting: {}", LedgerError::Locked(by)));
+                    said = true;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Walking through items with the person who did them. Comes in: items in order, and a terminal. Goes out: their answers; nothing is recorded
+//! before all of them are shown once more and the person says yes.
+
+use super::{Given, list};
+use crate::cli::{Face, ask};
+use crate::engine::runbook::{self, Answer, Evidence};
+use crate::model::{PortalName, WorkItem};
+use crate::report::escape::visible;
+use crate::report::work_order;
+
+/// Asks about each item.
+pub(super) fn through(face: &Face<'_>, items: &[&(PortalName, WorkItem)]) -> Vec<Given> {
+    let mut given = Vec::new();
+    for (at, one) in items.iter().enumerate() {
+        let (_, item) = one;
+        let text: String = list::orders(std::slice::from_ref(*one)).iter().map(work_order::text).collect();
+        face.output.error(&format!("\n{} of {}\n{text}", at + 1, items.len()));
+        match ask_about(face, item) {
+            Next::Answer(answer) => given.push((item, answer)),
+            Next::Later => {}
+            Next::Stop => break,
+        }
+    }
+    if given.is_empty() {
+        return Vec::new();
+    }
+    face.output.error("\nThis is recorded:");
+    for (item, answer) in &given {
+        face.output.error(&format!("  {} {}: {}", item.reference, visible(&item.instructions.title), visible(&in_words(answer))));
+    }
+    if !ask::yes(face, "Record this?") {
+        return Vec::new();
+    }
+    given.into_iter().map(|(item, answer)| (item.reference.to_string(), Ok(answer))).collect()
+}
+
+enum Next {
+    Answer(Answer),
+    Later,
+    /// Nobody answers any more.
+    Stop,
+}
+
+fn ask_about(face: &Face<'_>, item: &WorkItem) -> Next {
+    loop {
+        let Some(said) = ask::line(face, "[d]one, [c]ould not, [s]kip, [l]ater?") else { return Next::Stop };
+        let why = |question: &str| ask::line(face, question).filter(|why| !why.is_empty());
+        let answer = match said.to_lowercase().as_str() {
+            "d" | "done" => evidence(face, item).map(Answer::Done),
+            "c" | "could not" => why("Why could it not be done?").map(Answer::Failed),
+            "s" | "skip" => why("Why is it not done?").map(Answer::Skipped),
+            "l" | "later" => return Next::Later,
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            return Next::Answer(answer);
+        }
+    }
+}
+
+/// Asks for each piece of evidence; `None`: what was brought back does not hold, and the person is asked again what became of the item.
+fn evidence(face: &Face<'_>, item: &WorkItem) -> Option<Evidence> {
+    let mut evidence = Evidence::new();
+    for wanted in &item.instructions.evidence {
+        let optional = if wanted.optional { " (may be left out)" } else { "" };
+        let value = ask::line(face, &format!("{}{optional}", visible(&wanted.ask)))?;
+        evidence.insert(wanted.name.clone(), value);
+    }
+    runbook::check(item, &evidence).map_err(|refusal| refusal.lines.iter().for_each(|line| face.output.error(&visible(line)))).ok()
+}
+
+fn in_words(answer: &Answer) -> String {
+    match answer {
+        Answer::Done(evidence) if evidence.is_empty() => "done".to_owned(),
+        Answer::Done(evidence) => {
+            let brought: Vec<_> = evidence.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            format!("done, with {}", brought.join(", "))
+        }
+        Answer::Failed(why) => format!("could not be done: {why}"),
+        Answer::Skipped(why) => format!("skipped: {why}"),
+    }
+}

@@ -1,0 +1,70 @@
+//! What a technician brought back, held against what an item asks for. Pure: comes in the item and what was said, goes out the evidence in one
+//! form, or everything that is wrong with it.
+
+use std::collections::BTreeMap;
+
+use super::{Refusal, Why};
+use crate::model::work_order::{Act, EvidenceWanted, Instructions, WorkItem};
+
+/// What was brought back, by name.
+pub type Evidence = BTreeMap<String, String>;
+
+/// The evidence, trimmed and without what is empty.
+///
+/// # Errors
+/// When something required is missing, something was not asked for, or a value is not the one that this customer has.
+pub fn check(item: &WorkItem, given: &Evidence) -> Result<Evidence, Refusal> {
+    let wanted = &item.instructions.evidence;
+    let given: Evidence =
+        given.iter().map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).filter(|(_, v)| !v.is_empty()).collect();
+    let wrong: Vec<_> = wanted.iter().filter_map(|w| mismatch(item, w, given.get(&w.name)?)).collect();
+    if !wrong.is_empty() {
+        return Err(Refusal { why: Why::Mismatch, lines: wrong });
+    }
+    let missing = wanted.iter().filter(|w| !w.optional && !given.contains_key(&w.name));
+    let mut lines: Vec<_> = missing.map(|w| format!("{} asks for {}: {}", item.reference, w.name, w.ask)).collect();
+    let strange = given.keys().filter(|name| !wanted.iter().any(|w| w.name == **name));
+    lines.extend(strange.map(|name| format!("{} does not ask for {name}; {}", item.reference, asks_for(wanted))));
+    if lines.is_empty() { Ok(given) } else { Err(Refusal { why: Why::Incomplete, lines }) }
+}
+
+/// The reason that goes with an answer.
+pub(super) fn reason(why: &str) -> Result<String, Refusal> {
+    match why.trim() {
+        "" => Err(Refusal::new(Why::Incomplete, "a reason is needed: it is what the next person reads")),
+        why => Ok(why.to_owned()),
+    }
+}
+
+/// What instructions have a technician enter, one `label: value` each; secrets by reference.
+pub(super) fn entered(instructions: &Instructions) -> Vec<String> {
+    let steps = instructions.screens.iter().flat_map(|s| &s.steps);
+    let line = |act: &Act| match act {
+        Act::Fill { label, value } | Act::Choose { label, value } => Some(format!("{label}: {value}")),
+        Act::Tick { label, on } => Some(format!("{label}: {}", if *on { "set" } else { "not set" })),
+        Act::Secret { label, reference } => Some(format!("{label}: {reference}")),
+        Act::Row { shows, .. } => Some(format!("row: {shows}")),
+        Act::Reach { text } => Some(text.clone()),
+        Act::Press { .. } | Act::Visit { .. } | Act::Look { .. } => None,
+    };
+    steps.filter_map(|step| line(&step.act)).collect()
+}
+
+/// Another value than this customer's.
+fn mismatch(item: &WorkItem, wanted: &EvidenceWanted, value: &str) -> Option<String> {
+    let expected = wanted.expect.as_deref()?.trim();
+    if expected.to_lowercase() == value.to_lowercase() {
+        return None;
+    }
+    let WorkItem { reference, address, .. } = item;
+    Some(format!(
+        "you brought back `{value}` as {}, and {reference} is for customer {}, where it is `{expected}` ({address}): another customer may have \
+         been picked; if so undo it there, and confirm what is right",
+        wanted.name, address.tenant
+    ))
+}
+
+fn asks_for(wanted: &[EvidenceWanted]) -> String {
+    let names: Vec<_> = wanted.iter().map(|w| w.name.as_str()).collect();
+    if names.is_empty() { "it asks for nothing".to_owned() } else { format!("it asks for {}", names.join(", ")) }
+}

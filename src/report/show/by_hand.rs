@@ -1,0 +1,187 @@
+//! What technicians said of a tenant, and what they are still asked: values that they read off a screen, records and their age, open items of
+//! work orders. Comes in: values, and *now*. Goes out: text, or JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::escape::visible;
+use super::super::style::{Style, Tone, table};
+use crate::model::ledger::LedgerState;
+use crate::model::live::LiveTenant;
+use crate::model::{Address, IntentAction, Observation, WorkState};
+
+/// What technicians said of a tenant, and what they are still asked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ByHand {
+    /// What the portal shows of it beside what is declared.
+    pub observed: Vec<ObservedState>,
+    /// Items of work orders that wait, or whose calls are still to come.
+    pub work: Vec<ItemState>,
+    /// What was recorded of its resources.
+    pub attested: Vec<AttestedState>,
+}
+
+/// One observed value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ObservedState {
+    /// Its name.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// The value, when it was seen, and by whom.
+    #[serde(flatten)]
+    pub seen: Observation,
+    /// Days since then.
+    pub age_days: i64,
+}
+
+/// One item of a work order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ItemState {
+    /// Its reference.
+    pub reference: String,
+    /// The order it belongs to.
+    pub order: String,
+    /// What it is about.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// What is to be done.
+    #[schemars(with = "String")]
+    pub action: IntentAction,
+    /// Who is to do it.
+    pub assignee: Option<String>,
+    /// What became of it.
+    pub state: WorkState,
+}
+
+/// One record of what was in the portal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AttestedState {
+    /// What it is about.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// Whether it was seen, or seen not to be there.
+    pub present: bool,
+    /// Who recorded it.
+    pub by: String,
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Days since then.
+    pub age_days: i64,
+    /// Until when it is believed.
+    #[schemars(with = "String")]
+    pub until: Timestamp,
+    /// False: it is too old to be believed.
+    pub believed: bool,
+}
+
+impl ByHand {
+    /// What a ledger and a portal have of a tenant. `titles`: what observed values are called by people.
+    pub fn new(ledger: &LedgerState, live: Option<&LiveTenant>, titles: &BTreeMap<String, String>, now: Timestamp) -> Self {
+        let mut newest: BTreeMap<&str, &Observation> = ledger.observed.iter().map(|(name, seen)| (&**name, seen)).collect();
+        for (name, seen) in live.into_iter().flat_map(|l| &l.observed) {
+            let slot = newest.entry(name).or_insert(seen);
+            if seen.at >= slot.at {
+                *slot = seen;
+            }
+        }
+        let observed = newest.into_iter().map(|(name, seen)| ObservedState {
+            name: name.to_owned(),
+            title: titles.get(name).cloned().unwrap_or_else(|| name.to_owned()),
+            seen: seen.clone(),
+            age_days: days(now, seen.at),
+        });
+        let work = ledger.work.values().map(|item| ItemState {
+            reference: item.reference.to_string(),
+            order: item.order.to_string(),
+            address: item.address.clone(),
+            action: item.action,
+            assignee: item.assignee.clone(),
+            state: item.state.clone(),
+        });
+        let attested = ledger.attestations.values().map(|a| AttestedState {
+            address: a.address.clone(),
+            present: a.present,
+            by: a.by.clone(),
+            at: a.at,
+            age_days: days(now, a.at),
+            until: a.until,
+            believed: a.until >= now,
+        });
+        let mut work: Vec<_> = work.collect();
+        work.sort_by(|a, b| (&a.address, &a.reference).cmp(&(&b.address, &b.reference)));
+        Self { observed: observed.collect(), work, attested: attested.collect() }
+    }
+
+    /// As text; empty where no technician has to do with the tenant.
+    pub(super) fn text(&self, out: &mut String, style: &Style) {
+        for ObservedState { title, seen, age_days, .. } in &self.observed {
+            let by = seen.by.as_ref().map_or_else(String::new, |by| format!(" by {}", visible(by)));
+            // Writing to a string cannot fail, here and below.
+            let _ = writeln!(out, "  {}: {} (seen {}{by})", visible(title), visible(&seen.value), ago(*age_days));
+        }
+        self.section(out, style, "Waits for a technician", &self.work.iter().map(ItemState::row).collect::<Vec<_>>());
+        self.section(out, style, "Recorded by hand", &self.attested.iter().map(AttestedState::row).collect::<Vec<_>>());
+    }
+
+    fn section(&self, out: &mut String, style: &Style, heading: &str, rows: &[Vec<String>]) {
+        if !rows.is_empty() {
+            let _ = writeln!(out, "  {}", style.paint(Tone::Heading, heading));
+            out.push_str(&table(rows, 4));
+        }
+    }
+}
+
+impl ItemState {
+    fn row(&self) -> Vec<String> {
+        let state = match &self.state {
+            WorkState::Open => "open".to_owned(),
+            WorkState::Confirmed { by, .. } => format!("confirmed by {by}; calls follow"),
+            WorkState::Failed { by, why, .. } => format!("{by} could not do it: {why}"),
+            WorkState::Skipped { by, why, .. } => format!("skipped by {by}: {why}"),
+        };
+        let to = self.assignee.as_ref().map_or_else(String::new, |who| format!("for {}", visible(who)));
+        let what = format!("{} {}/{}", verb(self.action), self.address.kind.def().slug, self.address.name);
+        vec![self.reference.clone(), what, format!("work order {}", visible(&self.order)), to, visible(&state).into_owned()]
+    }
+}
+
+impl AttestedState {
+    fn row(&self) -> Vec<String> {
+        let there = if self.present { "there" } else { "not there" };
+        let until = if self.believed { "believed until" } else { "no longer believed: it was until" };
+        vec![
+            format!("{}/{}", self.address.kind.def().slug, self.address.name),
+            there.to_owned(),
+            format!("by {} {}", visible(&self.by), ago(self.age_days)),
+            format!("{until} {:.0}", self.until),
+        ]
+    }
+}
+
+fn days(now: Timestamp, then: Timestamp) -> i64 {
+    let since: SignedDuration = now.duration_since(then);
+    since.as_hours() / 24
+}
+
+fn ago(days: i64) -> String {
+    match days {
+        ..=0 => "today".to_owned(),
+        1 => "1 day ago".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
+const fn verb(action: IntentAction) -> &'static str {
+    match action {
+        IntentAction::Create => "create",
+        IntentAction::Update => "update",
+        IntentAction::Delete => "delete",
+        IntentAction::Resend => "resend",
+    }
+}
