@@ -55,7 +55,13 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("why", "later", "runbook skip 0a0a0a0a"),
     ("table", "customers", OBSERVE),
     ("complete", "", OBSERVE_PEOPLE),
+    ("profile", "nowhere", "sandbox --listen 0.0.0.0:0"),
+    ("listen", "here", "sandbox --profile embedded --fault nonsense"),
+    ("fault", "nonsense", "sandbox --profile embedded --listen 0.0.0.0:0"),
 ];
+
+/// Flags of a server, which runs until it is stopped: they say what the MSP's own account is, and `sandbox::command` plays one of them.
+const OF_A_SERVER: [&str; 5] = ["account-add-on", "account-domain", "account-email", "account-kind", "account-name"];
 
 /// Holds a table against a portal without an API, which is beside the manifests.
 const OBSERVE: &str = "runbook observe .board/t.csv -f .board/customers --portals .board/portals -o json";
@@ -71,7 +77,7 @@ fn long_flags(command: &clap::Command) -> BTreeSet<String> {
 
 #[test]
 fn the_table_has_every_long_flag() {
-    let table: BTreeSet<_> = FLAGS.iter().map(|(flag, ..)| *flag).chain(ON_A_TERMINAL).map(str::to_owned).collect();
+    let table: BTreeSet<_> = FLAGS.iter().map(|(flag, ..)| *flag).chain(ON_A_TERMINAL).chain(OF_A_SERVER).map(str::to_owned).collect();
     assert_eq!(table, long_flags(&tenantry::cli::args::command()));
 }
 

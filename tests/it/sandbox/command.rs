@@ -17,7 +17,11 @@ fn sandbox(dir: &Path) -> Command {
 
 /// A sandbox in a process of its own, and what it printed.
 fn start(dir: &Path) -> (Child, serde_json::Value) {
-    let mut child = sandbox(dir).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    started(&mut sandbox(dir))
+}
+
+fn started(command: &mut Command) -> (Child, serde_json::Value) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     (child, serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}")))
@@ -52,6 +56,25 @@ async fn a_sandbox_that_is_killed_and_started_again_keeps_its_data() {
     assert!(table.contains(">Acme GmbH</a>"), "{table}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn the_msps_own_account_is_told_by_flag_or_by_variable() {
+    for by_variable in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = sandbox(dir.path());
+        match by_variable {
+            true => command.env("TENANTRY_ACCOUNT_NAME", "Northwind"),
+            false => command.args(["--account-name", "Northwind"]),
+        };
+        let (mut child, said) = started(&mut command);
+        let base = said["screens"].as_str().unwrap().split("/?").next().unwrap();
+        let token = said["operator_token"].as_str().unwrap();
+        let page = client().get(format!("{base}/screens/place/0")).bearer_auth(token).send().await.unwrap().text().await.unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(page.contains("Northwind"), "{page}");
+    }
 }
 
 #[test]
