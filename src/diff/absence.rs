@@ -23,7 +23,7 @@ pub(super) fn of<'a>(input: &Input<'a>, capability: &KindCapability, resource: &
     if unreadable(input, capability, kind) {
         return match input.ledger.attestations.get(&resource.address) {
             Some(record) if record.until < input.now => {
-                Absence::Unknown(format!("{} recorded it at {}, which was believed until {}", record.by, record.at, record.until))
+                Absence::Unknown(format!("{} recorded it at {:.0}, which was believed until {:.0}", record.by, record.at, record.until))
             }
             Some(record) => Absence::Attested(record),
             None => Absence::NoRecord,

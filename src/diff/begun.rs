@@ -39,7 +39,7 @@ pub(super) fn creations_of_undeclared<'a>(input: &Input<'a>, identity: &Identity
 pub(super) fn not_shown_yet(input: &Input<'_>, address: &crate::model::Address, actions: &[IntentAction]) -> Option<String> {
     let mut written = input.ledger.intents.iter().filter(|i| i.address == *address && actions.contains(&i.action));
     let latest = written.find(|i| within_window(input, i.at))?;
-    Some(format!("it was written at {}, and the portal may take {} s to show it", latest.at, window(input).as_secs()))
+    Some(format!("it was written at {:.0}, and the portal may take {} s to show it", latest.at, window(input).as_secs()))
 }
 
 /// Something that a technician was asked for of which the ledger has no item: one at a time, and what differs when it is confirmed is planned

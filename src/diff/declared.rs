@@ -194,7 +194,7 @@ impl Case<'_, '_> {
             self.unfinished(order, true, out);
             return None;
         }
-        let why = format!("a call to make it as {} began at {}, and what became of it is not known yet", intent.key, intent.at);
+        let why = format!("a call to make it as {} began at {:.0}, and what became of it is not known yet", intent.key, intent.at);
         self.stuck(delta, Finding::CreationResultUnknown { why }, out);
         None
     }
@@ -208,7 +208,7 @@ impl Case<'_, '_> {
         let may_show = begun::within_window(self.input, intent.at) && !self.had_no_effect(intent);
         if may_show && !self.input.capabilities.idempotent {
             let window = begun::window(self.input).as_secs();
-            let why = format!("a call to make it began at {} and the portal may take {window} s to show it", intent.at);
+            let why = format!("a call to make it began at {:.0} and the portal may take {window} s to show it", intent.at);
             return self.stuck(delta, Finding::CreationResultUnknown { why }, out);
         }
         // Its own lost call may hold the key already, and a repetition under the same idempotency key finds that out.
@@ -235,7 +235,7 @@ impl Case<'_, '_> {
                 out,
             );
         }
-        let why = format!("a call to make it began at {}, and the portal neither shows it nor takes an idempotency key", intent.at);
+        let why = format!("a call to make it began at {:.0}, and the portal neither shows it nor takes an idempotency key", intent.at);
         self.stuck(delta, Finding::CreationResultUnknown { why }, out);
     }
 

@@ -150,7 +150,7 @@ fn in_words(item: &WorkItem) -> String {
     let order = format!("item {} of work order {}{to}", item.reference, item.order);
     match &item.state {
         WorkState::Failed { by, at, why } => {
-            format!("{by} could not do {order} at {at}: {why}; it stays so until what is declared changes or somebody skips it")
+            format!("{by} could not do {order} at {at:.0}: {why}; it stays so until what is declared changes or somebody skips it")
         }
         WorkState::Open | WorkState::Confirmed { .. } | WorkState::Skipped { .. } if item.calls_follow => {
             format!("a technician does a part of it and records that, and calls follow ({order})")
