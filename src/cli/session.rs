@@ -176,14 +176,21 @@ pub(crate) struct Declared {
 /// With exit code 65 and every diagnostic if they have errors.
 pub(crate) fn declared(places: &Places, scope: &Scope) -> Result<Declared, Failure> {
     let stdin = stdin(places)?;
-    let loaded = load(places, scope, stdin.as_deref(), &|_, _| false)?;
+    let loaded = read(places, scope, stdin.as_deref(), &|_, _| false);
     let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
-    let profiles = profiles(&specs, places)?;
+    let profiles = match profiles(&specs, places) {
+        Err(_) if loaded.has_errors() => return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics)),
+        profiles => profiles?,
+    };
+    // What a portal has by itself its profile alone says: until that is read, a reference to it leads nowhere.
     let loaded = if profiles.values().any(|p| has_builtins(p.capabilities())) {
-        load(places, scope, stdin.as_deref(), &|kind, name| profiles.values().any(|p| is_builtin(p.capabilities(), kind, name)))?
+        read(places, scope, stdin.as_deref(), &|kind, name| profiles.values().any(|p| is_builtin(p.capabilities(), kind, name)))
     } else {
         loaded
     };
+    if loaded.has_errors() {
+        return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics));
+    }
     Ok(Declared { desired: loaded.desired, warnings: loaded.diagnostics, specs, profiles })
 }
 
@@ -260,16 +267,6 @@ pub(crate) fn stdin(places: &Places) -> Result<Option<Vec<u8>>, Failure> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).map_err(|e| Failure::new(Exit::Error, format!("standard input cannot be read: {e}")))?;
     Ok(Some(bytes))
-}
-
-fn load(
-    places: &Places,
-    scope: &Scope,
-    stdin: Option<&[u8]>,
-    builtins: &(dyn Fn(Kind, &str) -> bool + Sync),
-) -> Result<manifest::Loaded, Failure> {
-    let loaded = read(places, scope, stdin, builtins);
-    if loaded.has_errors() { Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics)) } else { Ok(loaded) }
 }
 
 /// Loads manifests whatever is wrong with them.

@@ -96,7 +96,13 @@ fn fields(object: &LiveObject, capabilities: &Capabilities, names: &Names) -> Fi
         if !shown || field.ty.is_secret() || created_only(field.sense) || (value.is_empty() && !field.required) {
             continue;
         }
-        let name = |kind: Kind, id: &Value| names.get(&(kind, id.as_text()?.into())).map(|n| Value::text(n.as_str()));
+        // What the portal has by itself may be in no list of it, and is referred to by its key.
+        let builtin = |kind: Kind, id: &str| capabilities.kind(kind).is_some_and(|c| c.builtin.contains(id));
+        let name = |kind: Kind, id: &Value| {
+            let id = id.as_text()?;
+            let named = names.get(&(kind, id.into())).map(|n| Value::text(n.as_str()));
+            named.or_else(|| builtin(kind, id).then(|| Value::text(id)))
+        };
         let named = match (field.ty.refers_to(), value) {
             (None, value) => Some(value.clone()),
             (Some(kind), Value::List(ids)) => {

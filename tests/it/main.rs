@@ -1,6 +1,7 @@
 //! Everything that was promised, as one test binary (one link, and one look at what was ignored).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, missing_docs)]
 
+mod apis;
 mod cli;
 mod engine;
 mod guard;

@@ -55,6 +55,10 @@ impl Portal {
             first = false;
         }
         let counted = items.len();
+        if list.cut_at.is_some_and(|most| counted >= most) {
+            let told = failed(format!("it has {counted} items, and the portal shows no more than that, whatever there is"));
+            return Items { items: filtered(list, items).unwrap_or_default(), ..told };
+        }
         let kept = filtered(list, items);
         match (pages.ended(), kept) {
             (Ended::Complete, Ok(items)) => Items { items, ..Items::default() },

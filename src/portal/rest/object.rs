@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::model::live::{ObjectState, normalise_key};
+use crate::model::portal_spec::Account;
 use crate::model::{Fields, Kind, LiveObject, Name, TenantName, Value};
 use crate::portal::profile::cel::{Expression, JsonScope};
 use crate::portal::profile::http::compiled::Item;
 
-use super::scope::tenant_alone;
+use super::scope::{account_json, tenant_alone};
 use super::sorted::Sorted;
 
 /// Longest id and key that is taken in, in bytes: what a ledger's row holds.
@@ -28,6 +30,8 @@ pub(super) struct Raw<'a> {
     pub(super) joined: Json,
     /// The tenant that it is in.
     pub(super) tenant: (&'a TenantName, Option<&'a str>),
+    /// The MSP's own account.
+    pub(super) account: &'a Account,
 }
 
 /// What an object shows of its tenant.
@@ -69,6 +73,10 @@ pub(super) fn object(kind: Kind, item: &Item, raw: &Raw<'_>) -> Result<LiveObjec
         None => ObjectState::Active,
         Some(expression) => state(&mapping, expression)?,
     };
+    let state = match (&item.expires, state) {
+        (Some(expires), ObjectState::Invited) if expired(&mapping, expires)? => ObjectState::InvitationExpired,
+        (_, state) => state,
+    };
     let optional = |what: &str, expression: Option<&Expression>| match expression {
         None => Ok(None),
         Some(expression) => mapping.value(what, expression).map(|found| found.as_ref().and_then(text_of).map(Into::into)),
@@ -107,6 +115,7 @@ fn values(raw: &Raw<'_>) -> BTreeMap<&'static str, Json> {
         ("joined", raw.joined.clone()),
         ("list", raw.list.into()),
         ("tenant", tenant_alone(tenant, id)),
+        ("account", account_json(raw.account)),
     ])
 }
 
@@ -134,6 +143,18 @@ fn state(mapping: &Mapping<'_>, expression: &Expression) -> Result<ObjectState, 
         Some("pending") => Ok(ObjectState::Pending),
         Some(_) => Err(mapping.wrong("is in a state other than active, invited, invitationExpired and pending")),
     }
+}
+
+/// Whether an invitation no longer holds; one without an end does.
+fn expired(mapping: &Mapping<'_>, expression: &Expression) -> Result<bool, String> {
+    let Some(until) = mapping.value("expires", expression)? else { return Ok(false) };
+    let at = match &until {
+        Json::String(text) => text.parse().ok(),
+        Json::Number(seconds) => seconds.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        _ => None,
+    };
+    let at: Timestamp = at.ok_or_else(|| mapping.wrong("has something else in `expires` than a time"))?;
+    Ok(at <= Timestamp::now())
 }
 
 /// A text or a whole number as a text; not empty, and no longer than an id may be.

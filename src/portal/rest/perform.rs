@@ -118,7 +118,7 @@ impl Portal {
         };
         let tenant_itself = kind.def().placement == Placement::Tenant;
         let tenant = (run.tenant_name(), if tenant_itself { run.id() } else { run.tenant_id() });
-        let raw = Raw { list: &get.list, rows: &[shown], joined: object::joined(&[], None), tenant };
+        let raw = Raw { list: &get.list, rows: &[shown], joined: object::joined(&[], None), tenant, account: &self.account };
         let object = object::object(kind, item, &raw).ok()?;
         (run.id() == Some(&*object.id)).then_some(object)
     }

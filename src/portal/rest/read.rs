@@ -89,7 +89,9 @@ impl Reader {
         let lists: Vec<_> = self.lists().filter(|(_, list)| list.within == Within::Tenant).collect();
         // One list of all tenants after another: what a page holds is let go of once it is sorted.
         for (kind, list) in lists {
-            let reads: Vec<_> = tenants.iter().map(|t| async move { (t.name, self.0.list(list, t.name, t.id, true).await) }).collect();
+            // Where the MSP's own tenant has no id, a list that asks for one has nothing of it.
+            let asked = tenants.iter().filter(|t| t.id.is_some() || !list.ask.names_tenant());
+            let reads: Vec<_> = asked.map(|t| async move { (t.name, self.0.list(list, t.name, t.id, true).await) }).collect();
             let mut done = stream::iter(reads).buffer_unordered(self.0.parallelism);
             while let Some((tenant, items)) = done.next().await {
                 let sorted = self.sorted(kind, &list.name, items);
@@ -110,7 +112,7 @@ impl Reader {
     fn sorted(&self, kind: Kind, name: &str, items: Items) -> Option<Sorted> {
         let calls = self.0.http()?.kinds.get(&kind)?;
         let list = calls.lists.iter().find(|l| *l.name == *name)?;
-        Some(sorted(kind, list, calls.item.as_ref(), items))
+        Some(sorted(kind, list, calls.item.as_ref(), items, &self.0.account))
     }
 
     /// The tenants, by the lists of organizations.
@@ -155,8 +157,10 @@ impl Reader {
         };
         let joins: Vec<_> = calls.lists.iter().filter(|l| l.join.is_some()).map(|l| (&*l.name, sorted_of(l))).collect();
         made.incomplete = joins.iter().find_map(|(_, sorted)| sorted.and_then(|s| s.incomplete.clone()));
-        let mut seen = BTreeSet::new();
-        for list in calls.lists.iter().filter(|l| l.join.is_none() && (l.within != Within::Msp || tenant.name.is_msp())) {
+        let mut seen: BTreeMap<Box<str>, &str> = BTreeMap::new();
+        let own = |unless: bool| calls.lists.iter().filter(move |l| l.join.is_none() && l.unless.is_some() == unless);
+        // What stands back comes after what it stands back for.
+        for list in own(false).chain(own(true)).filter(|l| l.within != Within::Msp || tenant.name.is_msp()) {
             let Some(sorted) = sorted_of(list) else { continue };
             made.incomplete = made.incomplete.take().or_else(|| sorted.incomplete.clone());
             let key = match by(kind, list) {
@@ -167,17 +171,31 @@ impl Reader {
                 continue;
             }
             for rows in sorted.rows.get(key).into_iter().flatten() {
-                let mut raw = Raw { list: &list.name, rows, joined: object::joined(&joins, None), tenant: (tenant.name, tenant.id) };
+                let mut raw = Raw {
+                    list: &list.name,
+                    rows,
+                    joined: object::joined(&joins, None),
+                    tenant: (tenant.name, tenant.id),
+                    account: &self.0.account,
+                };
                 let object = object::id_of(item, &raw).and_then(|id| {
                     raw.joined = object::joined(&joins, Some(&id));
                     object::object(kind, item, &raw)
                 });
                 let object = object.and_then(|object| {
                     let twice = || format!("the portal shows the id {} twice among its {}", object.id, kind.def().nouns);
-                    if seen.insert(object.id.clone()) { Ok(object) } else { Err(twice()) }
+                    match seen.get(&object.id) {
+                        Some(other) if list.unless.as_deref() == Some(*other) => Ok(None),
+                        Some(_) => Err(twice()),
+                        None => {
+                            seen.insert(object.id.clone(), &list.name);
+                            Ok(Some(object))
+                        }
+                    }
                 });
                 match object {
-                    Ok(mut object) => {
+                    Ok(None) => {}
+                    Ok(Some(mut object)) => {
                         object.portals_own |= self.0.profile.is_portals_own(&object);
                         made.observed.extend(object::observed(item, &raw));
                         made.objects.push(object);

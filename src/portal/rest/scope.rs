@@ -36,7 +36,8 @@ pub(super) fn tenant_alone(tenant: &TenantName, id: Option<&str>) -> Json {
     shown
 }
 
-fn account_json(account: &Account) -> Json {
+/// The MSP's own account.
+pub(super) fn account_json(account: &Account) -> Json {
     let Account { name, domain, email, kind, add_ons } = account;
     let given = [("name", name), ("domain", domain), ("email", email), ("kind", kind)];
     let mut shown: Map<_, _> = given.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into()))).collect();

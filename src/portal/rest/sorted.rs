@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::collect::Items;
 use super::object::{self, Raw, text_of};
 use crate::model::kind::Placement;
+use crate::model::portal_spec::Account;
 use crate::model::{Kind, Name};
 use crate::portal::profile::cel::{Expression, JsonScope};
 use crate::portal::profile::http::compiled::{Item, List};
@@ -47,7 +48,7 @@ pub(super) fn by(kind: Kind, list: &List) -> By {
 }
 
 /// Sorts a list.
-pub(super) fn sorted(kind: Kind, list: &List, item: Option<&Item>, read: Items) -> Sorted {
+pub(super) fn sorted(kind: Kind, list: &List, item: Option<&Item>, read: Items, account: &Account) -> Sorted {
     let Items { items, incomplete, error: _ } = read;
     let mut sorted = Sorted { incomplete, ..Sorted::default() };
     let groups = match &list.group {
@@ -58,7 +59,7 @@ pub(super) fn sorted(kind: Kind, list: &List, item: Option<&Item>, read: Items) 
         let key = match by(kind, list) {
             By::Nothing => Ok(Some(String::new())),
             By::Object => list.join.as_ref().map_or(Ok(None), |join| value_of("join", join, list, &rows)),
-            By::Tenant => whose(kind, list, item, &rows),
+            By::Tenant => whose(kind, list, item, &rows, account),
         };
         match key {
             Ok(Some(key)) => sorted.rows.entry(key).or_default().push(rows),
@@ -89,13 +90,13 @@ fn grouped(list: &List, group: &Expression, items: Vec<Json>, sorted: &mut Sorte
 }
 
 /// Whose an item of the whole portal is: an organization is its own tenant.
-fn whose(kind: Kind, list: &List, item: Option<&Item>, rows: &[Json]) -> Result<Option<String>, String> {
+fn whose(kind: Kind, list: &List, item: Option<&Item>, rows: &[Json], account: &Account) -> Result<Option<String>, String> {
     if let Some(tenant) = &list.tenant {
         let of = value_of("tenant", tenant, list, rows)?;
         return of.map(Some).ok_or_else(|| format!("the list `{}`: an item does not say whose it is", list.name));
     }
     let nobody = Name::msp();
-    let raw = Raw { list: &list.name, rows, joined: Json::Object(serde_json::Map::new()), tenant: (&nobody, None) };
+    let raw = Raw { list: &list.name, rows, joined: Json::Object(serde_json::Map::new()), tenant: (&nobody, None), account };
     item.map(|item| object::id_of(item, &raw)).transpose().map_err(|why| format!("{why} (among {})", kind.def().nouns))
 }
 

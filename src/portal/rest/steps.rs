@@ -16,7 +16,7 @@ use super::{Portal, request};
 use crate::model::kind::Placement;
 use crate::model::{FieldId, IntentAction, TenantName, Value};
 use crate::portal::profile::cel::{EvalError, Expression};
-use crate::portal::profile::http::compiled::{CallStep, Content, Each, Step, WaitStep};
+use crate::portal::profile::http::compiled::{CallStep, Content, Each, Step, StepAct, WaitStep};
 use crate::portal::profile::http::connection::Method;
 use crate::portal::profile::http::document::UpdateStyle;
 use crate::portal::{Call, CallError};
@@ -83,11 +83,16 @@ impl<'a> Run<'a> {
         (of("steps"), of("evidence"))
     }
 
-    /// Whether a step is done.
+    /// Whether a step is done; from here on `self` is what it is in this step: its `when` and its call must not see different things.
     ///
     /// # Errors
     /// When its condition cannot be evaluated.
-    pub(super) fn applies(&self, step: &Step) -> Result<bool, CallError> {
+    pub(super) fn applies(&mut self, step: &Step) -> Result<bool, CallError> {
+        let style = match &step.act {
+            StepAct::Call(made) => made.update,
+            StepAct::Person(_) | StepAct::Wait(_) => UpdateStyle::Replace,
+        };
+        self.values.insert("self", of_update(self.call, style));
         let Some(when) = &step.when else { return Ok(true) };
         when.holds(&scope(&self.values)).map_err(|e| self.broken("a step's `when`", &e))
     }
@@ -128,7 +133,6 @@ impl<'a> Run<'a> {
     pub(super) async fn make(&mut self, step: &CallStep, each: Option<Each>, key: &str) -> Result<(), CallError> {
         // To find gone what is to be deleted or taken away is success.
         let gone_is_done = self.call.action == IntentAction::Delete || matches!(each, Some(Each::Removed(_)));
-        self.values.insert("self", of_update(self.call, step.update));
         let (asked, repeatable) = match self.prepared(step, key, gone_is_done).await? {
             Some(prepared) => prepared,
             // What is to be deleted is gone.
@@ -139,9 +143,9 @@ impl<'a> Run<'a> {
             Err(SendError::Gone(_)) if gone_is_done => return Ok(()),
             Err(error) => return Err(self.failed(error, repeatable, step.etag)),
         };
-        self.effect = self.effect.max(if repeatable { Effect::Repeatable } else { Effect::Once });
-        if step.ask.method == Method::Get {
-            self.effect = self.effect.min(Effect::Repeatable);
+        // To look changes nothing, and takes nothing back that an earlier step did.
+        if step.ask.method != Method::Get {
+            self.effect = self.effect.max(if repeatable { Effect::Repeatable } else { Effect::Once });
         }
         self.learn(step, &response)
     }
@@ -151,6 +155,9 @@ impl<'a> Run<'a> {
         let connection = self.portal.http().map(|http| &http.connection);
         let header = connection.and_then(|c| c.idempotency_header.as_ref()).filter(|_| step.ask.method != Method::Get);
         let repeatable = step.ask.method == Method::Get || step.idempotent || header.is_some();
+        if step.ask.names_tenant() && self.tenant_id.is_none() {
+            return Err(self.gave_up("it names a tenant whose id is not known".to_owned()));
+        }
         let mut version = None;
         if step.etag || step.update == UpdateStyle::ReadModifyWrite {
             let before = match self.read_before(step).await {

@@ -22,22 +22,25 @@ pub(crate) struct BetterAuth {
 /// The one server of all tests: each test makes organizations of its own.
 pub(crate) fn server() -> &'static BetterAuth {
     static SERVER: OnceLock<BetterAuth> = OnceLock::new();
-    SERVER.get_or_init(|| start(None))
+    SERVER.get_or_init(|| start(&[]))
 }
 
 /// A server of one's own, with at most so many requests in ten seconds.
 pub(crate) fn limited(requests: u32) -> BetterAuth {
-    start(Some(requests))
+    start(&[("RATE_LIMIT", requests)])
 }
 
-fn start(limit: Option<u32>) -> BetterAuth {
+/// A server of one's own whose invitations hold so many seconds.
+pub(crate) fn brief(seconds: u32) -> BetterAuth {
+    start(&[("INVITATION_SECONDS", seconds)])
+}
+
+fn start(settings: &[(&str, u32)]) -> BetterAuth {
     let installed = PathBuf::from(env!("TEST_SERVERS")).join("better-auth");
     let (folder, port) = place("better-auth");
     let mut command = Command::new("node");
     command.arg(installed.join("server.mjs")).arg(port.to_string()).env("BETTER_AUTH_SECRET", uuid::Uuid::now_v7().to_string().repeat(2));
-    if let Some(limit) = limit {
-        command.env("RATE_LIMIT", limit.to_string());
-    }
+    command.envs(settings.iter().map(|(name, value)| (name, value.to_string())));
     let alive = watched(&command, &folder, "TERM");
     ready("Better Auth", &folder, || answers(port, "/outbox"));
     let url = format!("http://127.0.0.1:{port}");

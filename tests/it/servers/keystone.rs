@@ -19,18 +19,21 @@ pub(crate) struct Keystone {
 /// The one server of all tests: each test makes domains of its own.
 pub(crate) fn server() -> &'static Keystone {
     static SERVER: OnceLock<Keystone> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let installed = PathBuf::from(env!("TEST_SERVERS")).join("keystone");
-        let (folder, port) = place("keystone");
-        done(Command::new("cp").arg("-r").arg(installed.join("home/.")).arg(&folder));
-        let configuration = std::fs::read_to_string(installed.join("keystone.conf")).unwrap().replace("HOME", folder.to_str().unwrap());
-        std::fs::write(folder.join("keystone.conf"), configuration).unwrap();
-        let mut command = Command::new(installed.join("venv/bin/python"));
-        command.arg(installed.join("serve.py")).arg(folder.join("keystone.conf")).arg(port.to_string());
-        let alive = watched(&command, &folder, "TERM");
-        ready("Keystone", &folder, || answers(port, "/v3"));
-        Keystone { url: format!("http://127.0.0.1:{port}/v3"), _alive: alive }
-    })
+    SERVER.get_or_init(|| started(""))
+}
+
+/// A server of a test's own, with these lines at the end of its configuration: for what asks how many there are of something, or breaks things.
+pub(crate) fn started(configuration: &str) -> Keystone {
+    let installed = PathBuf::from(env!("TEST_SERVERS")).join("keystone");
+    let (folder, port) = place("keystone");
+    done(Command::new("cp").arg("-r").arg(installed.join("home/.")).arg(&folder));
+    let usual = std::fs::read_to_string(installed.join("keystone.conf")).unwrap().replace("HOME", folder.to_str().unwrap());
+    std::fs::write(folder.join("keystone.conf"), format!("{usual}\n{configuration}\n")).unwrap();
+    let mut command = Command::new(installed.join("venv/bin/python"));
+    command.arg(installed.join("serve.py")).arg(folder.join("keystone.conf")).arg(port.to_string());
+    let alive = watched(&command, &folder, "TERM");
+    ready("Keystone", &folder, || answers(port, "/v3"));
+    Keystone { url: format!("http://127.0.0.1:{port}/v3"), _alive: alive }
 }
 
 /// Whether a server answers an HTTP request at all.

@@ -59,6 +59,19 @@ pub struct Ask {
     pub content: Content,
 }
 
+impl Ask {
+    /// Whether it says which tenant it is about: without an id of that it must not be asked, for an API may then think of another one.
+    pub fn names_tenant(&self) -> bool {
+        let named = |template: &Template| template.paths().any(|p| p.root == "tenant" && p.fields.first().is_some_and(|f| f == "id"));
+        let sent = match &self.content {
+            Content::None => false,
+            Content::Json(tree) => tree.templates().into_iter().any(named),
+            Content::Form(fields) => fields.iter().any(|(_, value)| named(value)),
+        };
+        sent || named(&self.path) || self.query.iter().chain(&self.headers).any(|(_, value)| named(value))
+    }
+}
+
 /// What is sent.
 #[derive(Debug)]
 pub enum Content {
@@ -91,6 +104,10 @@ pub struct List {
     pub group: Option<Expression>,
     /// The object that an item tells more about.
     pub join: Option<Expression>,
+    /// The list whose objects stand in for its own of the same id.
+    pub unless: Option<Box<str>>,
+    /// A list of so many items or more may have been cut.
+    pub cut_at: Option<usize>,
     /// Whether "not there" means that it is empty.
     pub absent_is_empty: bool,
 }
@@ -106,6 +123,8 @@ pub struct Item {
     pub fields: Vec<(FieldId, Expression)>,
     /// Its state.
     pub state: Option<Expression>,
+    /// Until when its invitation holds.
+    pub expires: Option<Expression>,
     /// Whose mark it bears.
     pub owner: Option<Expression>,
     /// The idempotency key that it was made with.

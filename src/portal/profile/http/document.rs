@@ -120,6 +120,11 @@ pub struct ListSection {
     /// object finds its own in `joined.NAME`.
     #[schemars(with = "Option<String>")]
     pub join: Option<Spanned<String>>,
+    /// Another list of the kind: what that one has under the same id does not count here, such as an old invitation of a member.
+    #[schemars(with = "Option<String>")]
+    pub unless: Option<Spanned<String>>,
+    /// The API shows at most so many items and does not say that there are more: a list as long as that may not be whole.
+    pub cut_at: Option<u32>,
     /// True: where the API answers that the list is not there, it is empty. Default: then nobody knows.
     #[serde(default)]
     pub absent_is_empty: bool,
@@ -137,7 +142,7 @@ pub enum Within {
     Msp,
 }
 
-/// How an item becomes an object: CEL over `item`, `rows`, `joined` and `list` (the name of its list).
+/// How an item becomes an object: CEL over `item`, `rows`, `joined`, `list` (the name of its list), `tenant` and `account`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ItemSection {
@@ -154,6 +159,9 @@ pub struct ItemSection {
     /// `active`, `invited`, `invitationExpired` or `pending`; default `active`.
     #[schemars(with = "Option<String>")]
     pub state: Option<Spanned<String>>,
+    /// Until when an invitation holds: RFC 3339, or seconds since 1970. What is `invited` after that is `invitationExpired`.
+    #[schemars(with = "Option<String>")]
+    pub expires: Option<Spanned<String>>,
     /// The installation that marked it as its own.
     #[schemars(with = "Option<String>")]
     pub owner: Option<Spanned<String>>,

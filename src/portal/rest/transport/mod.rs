@@ -288,6 +288,12 @@ impl Client {
 
     fn built(&self, request: &Request, url: &Url, named: bool, signature: Option<&Signature>) -> Result<reqwest::Request, SendError> {
         let mut built = request.built(&self.0.http, url.clone(), named)?;
+        for (name, value) in &self.0.headers {
+            // A request's own headers are more special than those of all, and these are more special than the driver's.
+            if !request.says(name) {
+                built.headers_mut().insert(name, value.clone());
+            }
+        }
         if let Some(tenant) = &request.inside {
             match &self.0.connection.inside {
                 Some(Inside::Header(name)) => drop(built.headers_mut().insert(header_name(name)?, header_value(name, tenant, false)?)),
@@ -298,13 +304,8 @@ impl Client {
                 }
             }
         }
-        let headers = built.headers_mut();
-        for (name, value) in &self.0.headers {
-            // A request's own headers are more special than those of all.
-            headers.entry(name).or_insert_with(|| value.clone());
-        }
         if let Some(signature) = signature {
-            headers.insert(signature.name.clone(), signature.value.clone());
+            built.headers_mut().insert(signature.name.clone(), signature.value.clone());
         }
         Ok(built)
     }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value as Json;
 use url::Url;
@@ -115,6 +115,12 @@ impl Request {
     pub fn only_reads(mut self) -> Self {
         self.reads = true;
         self
+    }
+
+    /// Whether it says itself what stands in a header. The media type of what is no JSON is its own.
+    pub(super) fn says(&self, header: &HeaderName) -> bool {
+        let own = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header.as_str()));
+        own || (*header == CONTENT_TYPE && !matches!(self.content, Content::Json(_)))
     }
 
     /// Its answer must be JSON; that of a `GET` must anyway.

@@ -1,5 +1,6 @@
 //! The `rest` driver, against servers of made-up APIs that a profile describes.
 
+mod lists;
 mod perform;
 mod person;
 mod profile;

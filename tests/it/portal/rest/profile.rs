@@ -74,7 +74,7 @@ kinds:
     17:89 P006 User: only an organization shows something of its tenant
     17:89 P005 `observed` of the profile has no `people`
     21:43 P005 `tenant` has no `nmae`; it has name, isMsp, labels, domains, organization
-    22:18 P007 there is no `itm`; there are item, rows, joined, list, tenant
+    22:18 P007 there is no `itm`; there are item, rows, joined, list, tenant, account
     22:60 P006 Integration: `secrets` holds secrets, which are never read
     23:9 P006 Role: `read` is a driver's, and `http` does not say how
     24:35 P006 Group: `http` says how to read one, and nobody asks the driver `rest` to

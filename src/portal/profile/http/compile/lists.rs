@@ -18,11 +18,19 @@ use crate::portal::profile::document::Document;
 const LIST: [&str; 2] = ["tenant", "account"];
 const ITEM: [&str; 1] = ["item"];
 /// What the mapping of an item may name.
-const MAPPING: [&str; 5] = ["item", "rows", "joined", "list", "tenant"];
+const MAPPING: [&str; 6] = ["item", "rows", "joined", "list", "tenant", "account"];
 const RESPONSE: [&str; 1] = ["response"];
 const GET: [&str; 4] = ["id", "tenant", "account", "self"];
 
 pub(super) fn compile(http: &KindHttp, default: &Arc<Paging>, parts: &mut Parts<'_, '_>) -> Vec<List> {
+    for (name, section) in &http.lists {
+        let Some(other) = &section.value.unless else { continue };
+        let of_objects = |l: &Spanned<ListSection>| l.value.join.is_none() && l.value.unless.is_none();
+        if section.value.join.is_some() || other.value == *name || !http.lists.get(&other.value).is_some_and(of_objects) {
+            let what = "`unless` names another list of the kind that has objects of its own, and no `unless`";
+            parts.contradiction(other.referenced, what);
+        }
+    }
     http.lists.iter().filter_map(|(name, section)| list(name, section, default, parts)).collect()
 }
 
@@ -58,12 +66,14 @@ fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts
         tenant,
         group,
         join,
+        unless: list.unless.as_ref().map(|other| other.value.as_str().into()),
+        cut_at: list.cut_at.and_then(|most| usize::try_from(most).ok()),
         absent_is_empty: list.absent_is_empty,
     })
 }
 
 pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &mut Parts<'_, '_>) -> Option<Item> {
-    let ItemSection { id, key, fields, state, owner, created_by, portals_own, observed } = &section.value;
+    let ItemSection { id, key, fields, state, expires, owner, created_by, portals_own, observed } = &section.value;
     let mut mapped = Vec::new();
     for (path, source) in fields {
         let Some((field, ty)) = parts.field(path, source.referenced) else { continue };
@@ -87,6 +97,7 @@ pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &
     let key = parts.expression(key, &MAPPING);
     Some(Item {
         state: parts.optional(state.as_ref(), &MAPPING),
+        expires: parts.optional(expires.as_ref(), &MAPPING),
         owner: parts.optional(owner.as_ref(), &MAPPING),
         created_by: parts.optional(created_by.as_ref(), &MAPPING),
         portals_own: parts.optional(portals_own.as_ref(), &MAPPING),
