@@ -176,8 +176,14 @@ const fn mode(purpose: Purpose) -> Mode {
 }
 
 fn says_something(unit: &Unit) -> bool {
-    let Unit { changes, drift, unmanaged, retained, waiting, settled, .. } = unit;
-    !(changes.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty())
+    let Unit { changes, drift, unmanaged, retained, left_out, waiting, settled, .. } = unit;
+    !(left_out.is_empty()
+        && changes.is_empty()
+        && drift.is_empty()
+        && unmanaged.is_empty()
+        && retained.is_empty()
+        && waiting.is_empty()
+        && settled.is_empty())
 }
 
 /// The diagnostic of a portal that cannot be read.

@@ -146,6 +146,11 @@ impl Session {
         }
     }
 
+    /// The profile of a portal.
+    pub(crate) fn profile(&self, portal: &PortalName) -> Option<&Profile> {
+        self.profiles.get(portal).map(AsRef::as_ref)
+    }
+
     /// What values that a portal shows beside what is declared are called by people, by name.
     pub(crate) fn titles(&self, portal: &PortalName) -> BTreeMap<String, String> {
         let observed = self.profiles.get(portal).into_iter().flat_map(|p| p.observed());

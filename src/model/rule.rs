@@ -79,4 +79,12 @@ pub trait Conduct: Send + Sync {
     fn violations(&self, subject: &Subject<'_>) -> Vec<Violation>;
     /// What a change brings about, sorted.
     fn effects(&self, subject: &Subject<'_>) -> Vec<Effect>;
+    /// Who gets the e-mails of a change that sends some; empty: whom its natural key names.
+    fn recipients(&self, _subject: &Subject<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    /// What people call a value that the portal shows of a tenant beside what is declared.
+    fn observed_title(&self, _name: &str) -> Option<&str> {
+        None
+    }
 }

@@ -298,3 +298,15 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
+
+impl Observation {
+    /// Whole days since it was seen; none if that is to come.
+    pub fn age_days(&self, now: Timestamp) -> i64 {
+        (now.duration_since(self.at).as_hours() / 24).max(0)
+    }
+
+    /// True: it was seen longer ago than records are believed.
+    pub fn is_old(&self, now: Timestamp, believed_for_days: u64) -> bool {
+        u64::try_from(now.duration_since(self.at).as_hours()).unwrap_or(0) > believed_for_days.saturating_mul(24)
+    }
+}

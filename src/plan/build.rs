@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reach::Reach;
-use super::{Action, Change, Consequences, Facts, Finding, Source, Unit};
+use super::{Action, Change, Consequences, Facts, Finding, LeftOut, Observed, Source, Unit};
 pub(crate) use crate::diff::intents;
 use crate::diff::{Delta, Input, TenantDiff, performer};
 use crate::model::kind::{Bearing, Sense};
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
-use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Performer, Sources, Value};
+use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Observation, Performer, Sources, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
@@ -18,7 +18,14 @@ pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources:
     if deltas.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty() {
         return None;
     }
-    let mut changes: Vec<_> = deltas.into_iter().map(|d| change(input, d, conduct, sources)).collect();
+    let (mut changes, mut left_out) = (Vec::new(), Vec::new());
+    for delta in deltas {
+        match change(input, delta, conduct, sources) {
+            Ok(change) => changes.push(change),
+            Err(left) => left_out.push(left),
+        }
+    }
+    left_out.sort_by(|a, b| a.address.cmp(&b.address));
     carry(input, &mut changes);
     let facts = facts(input);
     let consequences = consequences(administrators_now(input), &facts.reach, &changes);
@@ -32,11 +39,25 @@ pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources:
         drift,
         unmanaged,
         retained,
+        left_out,
         waiting,
         settled,
+        observed: observed(input, conduct),
         refusals: Vec::new(),
         digest: String::new(),
     })
+}
+
+fn observed(input: &Input<'_>, conduct: &dyn Conduct) -> Vec<Observed> {
+    let believed = input.portal.work_orders.believed_for_days;
+    let value = |name: &str, seen: &Observation| Observed {
+        name: name.into(),
+        title: conduct.observed_title(name).unwrap_or(name).to_owned(),
+        seen: seen.clone(),
+        age_days: seen.age_days(input.now),
+        old: seen.is_old(input.now, believed),
+    };
+    input.live.observed.iter().map(|(name, seen)| value(name, seen)).collect()
 }
 
 /// The tenant's id in the portal: of its own row, else of its own object. A row whose object is made again has the id of what is gone.
@@ -67,12 +88,14 @@ fn facts(input: &Input<'_>) -> Facts {
     }
 }
 
-fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sources) -> Change {
+/// The change of a difference, or why it is left out.
+fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sources) -> Result<Change, LeftOut> {
     let Delta { address, previous, key, id, actions, fields, cause, reason, mut findings, before, desired, protect, resumes } = delta;
     let declared = input.desired.and_then(|t| t.get(address.kind, &address.name));
     let mut effects = BTreeSet::new();
     let mut who_performs = Performer::Call;
-    let mut left_out = false;
+    let mut left_out = None;
+    let mut mail_to = Vec::new();
     let capability = input.capabilities.kind(address.kind);
     let changed: Vec<_> = fields.iter().map(|f| f.field).collect();
     let mut by_hand = false;
@@ -92,15 +115,22 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
             live: Some(input.live),
             account: &input.portal.account,
         };
-        effects.extend(conduct.effects(&subject));
+        let brings = conduct.effects(&subject);
+        if brings.contains(&Effect::Email) {
+            mail_to.extend(conduct.recipients(&subject));
+        }
+        effects.extend(brings);
         let broken = conduct.violations(&subject);
-        left_out |= broken.iter().any(|v| v.verdict == Verdict::LeavesOut);
         let refuses = |v: &Violation| v.verdict == Verdict::Refuses;
+        if !broken.iter().any(refuses) {
+            left_out = left_out.or_else(|| broken.iter().find(|v| v.verdict == Verdict::LeavesOut).cloned());
+        }
         findings.extend(broken.into_iter().map(|v| Finding::Rule { refuses: refuses(&v), rule: v.rule, message: v.message }));
     }
-    // The portal brings it about by itself: nothing is done, and the findings say why.
-    let (actions, fields, mut effects) = if left_out { <_>::default() } else { (actions, fields, effects) };
-    if by_hand && !left_out {
+    if let Some(Violation { rule, verdict: _, message }) = left_out {
+        return Err(LeftOut { address, rule, why: message });
+    }
+    if by_hand {
         effects.insert(Effect::Technician);
     }
     let source = declared.map(|r| Source {
@@ -109,7 +139,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         column: u32::from(r.mark.column),
         layer: "organization".to_owned(),
     });
-    Change {
+    Ok(Change {
         address,
         previous,
         key,
@@ -120,6 +150,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         reason,
         source,
         effects: effects.into_iter().collect(),
+        mail_to,
         depends_on: Vec::new(),
         carried_by: None,
         performer: who_performs,
@@ -128,7 +159,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         desired,
         protect,
         resumes,
-    }
+    })
 }
 
 fn worse(a: Performer, b: Performer) -> Performer {
@@ -170,7 +201,8 @@ fn consequences(administrators_before: BTreeSet<String>, reach: &Reach, changes:
     for change in changes {
         access(change, reach, &mut out);
         if change.effects.contains(&Effect::Email) {
-            out.emails.push(change.key.to_string());
+            let named = change.mail_to.is_empty().then(|| change.key.to_string());
+            out.emails.extend(change.mail_to.iter().cloned().chain(named));
         }
         for field in &change.fields {
             if change.address.kind.def().field(field.field).sense == Sense::Licences {

@@ -6,6 +6,7 @@
 //!
 //! `format_version` follows Terraform's rule: a minor version adds, and readers pass over what they don't know; a major version is refused.
 
+mod beside;
 mod desired;
 mod json;
 mod saved;
@@ -18,24 +19,25 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use beside::{LeftOutResource, ObservedValue, RetainedResource, UnmanagedObject, WaitingResource};
 pub use desired::{refused_references, write_desired};
 pub use json::{SENSITIVE, lookup, masked_fields};
 pub use saved::{MAX_SAVED_BYTES, SavedPlan, read_saved};
 pub use stale::stale;
 pub use summary::Summary;
 
-use super::{Action, Body, Cause, Change, Consequences, Drift, DriftKind, Inputs, Mode, Plan, Refusal, Retained, Source, Unit, Unmanaged};
+use super::{Action, Body, Cause, Change, Consequences, Drift, DriftKind, Inputs, Mode, Plan, Refusal, Source, Unit};
 use crate::diagnostic::Diagnostic;
 use crate::model::rule::Effect;
 use crate::model::{Address, Kind, Performer, PortalName, TenantName};
 
 /// The version of the format that this program writes.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// A plan as a document. Fields are only ever added within a major version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanDocument {
-    /// `1.0`; a reader refuses another major version.
+    /// `1.1`; a reader refuses another major version.
     pub format_version: String,
     /// The program that made it.
     pub tool_version: String,
@@ -99,8 +101,14 @@ pub struct TenantPlan {
     pub unmanaged: Vec<UnmanagedObject>,
     /// What is no longer declared and stays all the same.
     pub retained: Vec<RetainedResource>,
+    /// What is declared and not made, because the portal brings it about by itself. Since 1.1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOutResource>,
     /// What waits and is no change.
     pub waiting: Vec<WaitingResource>,
+    /// What the portal shows of the tenant beside what is declared, by name. Since 1.1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observed: BTreeMap<String, ObservedValue>,
     /// What it means to people.
     pub consequences: Consequences,
     /// Counts in this tenant.
@@ -178,42 +186,6 @@ pub struct ResourceDrift {
     pub kind: Kind,
     /// `update` or `delete`: what was done to it. `after` is as live; what was last applied is not kept, so that `before` has no values.
     pub change: ChangeBody,
-}
-
-/// What the portal has and nobody declared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct UnmanagedObject {
-    /// Its kind.
-    #[schemars(with = "String")]
-    pub kind: Kind,
-    /// Its natural key.
-    pub natural_key: String,
-    /// The portal's id of it.
-    pub remote_id: String,
-    /// True: the portal's own, such as a system user.
-    pub portals_own: bool,
-}
-
-/// What is no longer declared and stays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RetainedResource {
-    /// What.
-    #[schemars(with = "String")]
-    pub address: Address,
-    /// Why it stays, one sentence.
-    pub reason: String,
-}
-
-/// What waits and is no change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct WaitingResource {
-    /// What.
-    #[schemars(with = "String")]
-    pub address: Address,
-    /// For what, one sentence.
-    pub waits_for: String,
-    /// True if a technician has to do something.
-    pub technician: bool,
 }
 
 impl PlanDocument {
@@ -306,8 +278,10 @@ impl TenantPlan {
             drift,
             unmanaged,
             retained,
+            left_out,
             waiting,
             settled: _,
+            observed,
             consequences,
             facts: _,
             refusals,
@@ -322,14 +296,10 @@ impl TenantPlan {
             resource_changes: changes.iter().map(ResourceChange::from_change).collect(),
             resource_drift: drift.iter().map(ResourceDrift::from_drift).collect(),
             unmanaged: unmanaged.iter().map(UnmanagedObject::from_unmanaged).collect(),
-            retained: retained
-                .iter()
-                .map(|Retained { address, why }| RetainedResource { address: address.clone(), reason: why.clone() })
-                .collect(),
-            waiting: waiting
-                .iter()
-                .map(|w| WaitingResource { address: w.address.clone(), waits_for: w.waits_for.clone(), technician: w.technician })
-                .collect(),
+            retained: retained.iter().map(RetainedResource::from_retained).collect(),
+            left_out: left_out.iter().map(LeftOutResource::from_left_out).collect(),
+            observed: observed.iter().map(|o| (o.name.to_string(), ObservedValue::from_observed(o))).collect(),
+            waiting: waiting.iter().map(WaitingResource::from_waiting).collect(),
             consequences: consequences.clone(),
             summary: Summary::default(),
         }
@@ -394,13 +364,6 @@ impl ResourceDrift {
             DriftKind::Deleted => Action::Delete,
         };
         Self { address: address.clone(), kind: address.kind, change: json::drift_body(address.kind.def(), action, fields) }
-    }
-}
-
-impl UnmanagedObject {
-    fn from_unmanaged(unmanaged: &Unmanaged) -> Self {
-        let Unmanaged { kind, key, id, portals_own } = unmanaged;
-        Self { kind: *kind, natural_key: key.to_string(), remote_id: id.to_string(), portals_own: *portals_own }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 pub use crate::diff::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
 use crate::model::live::normalise_key;
 use crate::model::rule::Effect;
-use crate::model::{Address, Fields, Kind, Performer, PortalName, TenantName};
+use crate::model::{Address, Fields, Kind, Observation, Performer, PortalName, TenantName};
 
 pub(crate) use digest::seal;
 pub use held::Hold;
@@ -123,11 +123,15 @@ pub struct Unit {
     pub unmanaged: Vec<Unmanaged>,
     /// What is no longer declared and stays all the same, with the reason.
     pub retained: Vec<Retained>,
+    /// What is declared and not made, because the portal brings it about by itself; sorted by address.
+    pub left_out: Vec<LeftOut>,
     /// What waits and is no change: invitations not accepted, deferred invitations, work orders.
     pub waiting: Vec<Waiting>,
     /// Intents of earlier runs that this reading answered, or that nobody asks for any more, with what they are about: settled with the next
     /// apply.
     pub settled: Vec<(Address, Box<str>)>,
+    /// What the portal shows of the tenant beside what is declared, by name; no part of the digest.
+    pub observed: Vec<Observed>,
     /// What it means to people.
     pub consequences: Consequences,
     /// What the guards need to count.
@@ -136,6 +140,32 @@ pub struct Unit {
     pub refusals: Vec<Refusal>,
     /// Digest over its canonical changes, effects and refusals: `sha256:` and 64 hex digits.
     pub digest: String,
+}
+
+/// Something that is declared and not made, because the portal brings it about by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// What.
+    pub address: Address,
+    /// The rule of the portal that says so.
+    pub rule: String,
+    /// Why, and what can be done about it, in words for a person.
+    pub why: String,
+}
+
+/// One value that a portal shows of a tenant beside what is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// Its name, as the portal's profile gives it.
+    pub name: Box<str>,
+    /// Its name for people.
+    pub title: String,
+    /// The value, when it was seen, and by whom.
+    pub seen: Observation,
+    /// Whole days since then.
+    pub age_days: i64,
+    /// True: it was seen longer ago than the portal's records are believed.
+    pub old: bool,
 }
 
 /// One difference with its cause.
@@ -161,6 +191,8 @@ pub struct Change {
     pub source: Option<Source>,
     /// What it brings about beyond the change, sorted.
     pub effects: Vec<Effect>,
+    /// Who gets its e-mails; empty: whom its natural key names, if it sends one.
+    pub mail_to: Vec<String>,
     /// Changes of this plan that come first, sorted; other tenants' included.
     pub depends_on: Vec<Address>,
     /// The change whose call makes this one too.

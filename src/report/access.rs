@@ -15,7 +15,7 @@ pub use render::{json, text};
 
 use crate::model::kind::{Bearing, FieldType, KindDef, Placement, Sense};
 use crate::model::live::{LiveObject, LiveTenant, ObjectState, normalise_key};
-use crate::model::{Address, Desired, Fields, Kind, Name, PortalName, Resource, Tenant, TenantName, Value};
+use crate::model::{Address, Desired, Fields, Kind, Name, PortalName, PortalSpec, Resource, Tenant, TenantName, Value};
 
 /// Who may enter which tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +44,7 @@ pub struct AccessEntry {
     /// The resource that lets them in; `null`: nobody declared it.
     #[schemars(with = "Option<String>")]
     pub by: Option<Address>,
-    /// What kind of resource lets them in: `user`, `delegation`.
+    /// What lets them in: the kind of a resource (`user`, `delegation`), or `inherited`.
     pub way: String,
     /// What it grants: `administrator`, `role support`, `role admin by group ops`.
     pub grants: Vec<String>,
@@ -93,6 +93,20 @@ pub enum LiveAccess {
     Unknown,
 }
 
+/// [`AccessEntry::way`] of who needs no grant in the tenant itself.
+const INHERITED: &str = "inherited";
+
+/// Somebody of the MSP's own who enters every customer without a grant in any.
+#[derive(Debug, Clone, Copy)]
+pub struct Inherited<'a> {
+    /// Who.
+    pub resource: &'a Resource,
+    /// The row of the portal that says so, such as `IDM-5`.
+    pub row: &'a str,
+    /// What they are in every customer.
+    pub grants: &'a str,
+}
+
 /// What one portal showed of one tenant.
 pub type Seen<'a> = (&'a PortalName, &'a TenantName, &'a LiveTenant);
 
@@ -114,6 +128,27 @@ impl AccessReport {
             access.entries.sort();
         }
         report
+    }
+
+    /// With those who enter every customer that a portal serves, without a grant in any.
+    #[must_use]
+    pub fn with_inherited(mut self, desired: &Desired, portal: &PortalSpec, inherited: &[Inherited<'_>]) -> Self {
+        let offboarded = desired.tenants.iter().find(|(name, _)| name.is_msp()).is_some_and(|(_, msp)| msp.offboarded());
+        for (name, access) in self.tenants.iter_mut().filter(|(name, _)| !name.is_msp() && portal.serves(name)) {
+            if desired.tenants.get(name).and_then(Tenant::organization).is_none() {
+                continue;
+            }
+            access.entries.extend(inherited.iter().map(|Inherited { resource, row, grants }| AccessEntry {
+                who: resource.natural_key().to_owned(),
+                by: Some(resource.address.clone()),
+                way: INHERITED.to_owned(),
+                grants: vec![format!("{grants}, {INHERITED} in portal {} ({row})", portal.name)],
+                declared: declared(resource, offboarded),
+                live: BTreeMap::new(),
+            }));
+            access.entries.sort();
+        }
+        self
     }
 
     /// Those who enter customers from the MSP's own tenant.

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use super::diagnostics;
 use super::escape::html;
 use super::text::cause_words;
-use super::view::{ChangeView, ConsequenceView, FieldValues, FieldView, FoldView, LineSign, Mark, RefusalView, TenantView, View};
+use super::view::{
+    ChangeView, ConsequenceView, FieldValues, FieldView, FoldView, LineSign, Mark, ObservedView, RefusalView, TenantView, View,
+};
 use crate::plan::document::PlanDocument;
 
 const CSS: &str = "\
@@ -90,7 +92,12 @@ fn tenant(out: &mut String, tenant: &TenantView) {
     let waiting = tenant.waiting.iter().map(|(address, words)| format!("{address} {words}"));
     let retained = tenant.retained.iter().map(|(address, why)| format!("{address} stays: {why}"));
     let unmanaged = tenant.unmanaged.iter().map(|(what, names)| format!("unmanaged and never touched: {what}: {}", names.join(", ")));
-    for aside in waiting.chain(retained).chain(unmanaged) {
+    let left_out = tenant.left_out.iter().map(|(address, why)| format!("{address} is left out: {why}"));
+    let observed = tenant.observed.iter().map(|ObservedView { title, value, seen, by }| {
+        let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        format!("{title}: {value} ({seen}{by})")
+    });
+    for aside in waiting.chain(retained).chain(left_out).chain(unmanaged).chain(observed) {
         let _ = writeln!(out, "<p class=\"dim\">{}</p>", html(&aside));
     }
     out.push_str("</details>\n");

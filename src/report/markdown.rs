@@ -66,6 +66,7 @@ fn apart(document: &PlanDocument, base: &PlanDocument) -> (PlanDocument, Option<
     for tenant in &mut before.tenants {
         // These are said once, with what the pull request does.
         (tenant.waiting, tenant.retained, tenant.unmanaged) = Default::default();
+        (tenant.left_out, tenant.observed) = Default::default();
     }
     let any = !before.is_empty();
     (own, any.then_some(before))
@@ -152,7 +153,10 @@ fn tenant(tenant: &TenantView, heading: String) -> Vec<String> {
     }
     lines.extend(tenant.waiting.iter().map(|(address, words)| format!("# {address} {words}")));
     lines.extend(tenant.retained.iter().map(|(address, why)| format!("# {address} stays: {why}")));
+    lines.extend(tenant.left_out.iter().map(|(address, why)| format!("# {address} is left out: {why}")));
     lines.extend(tenant.unmanaged.iter().map(|(what, names)| format!("# unmanaged and never touched: {what}: {}", names.join(", "))));
+    // Not who read it: a pull request has other readers than the ledger.
+    lines.extend(tenant.observed.iter().map(|o| format!("# {}: {} ({})", o.title, o.value, o.seen)));
     if lines.is_empty() { Vec::new() } else { details(&heading, "diff", &lines) }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::diagnostics;
 use super::style::{Style, Tone};
 use super::view::{
-    ChangeView, ConsequenceView, FieldValues, FieldView, FoldView, LineSign, Mark, RefusalView, SharedView, TenantView, View,
+    ChangeView, ConsequenceView, FieldValues, FieldView, FoldView, LineSign, Mark, ObservedView, RefusalView, SharedView, TenantView, View,
 };
 use crate::plan::document::PlanDocument;
 
@@ -114,10 +114,17 @@ impl Page<'_> {
         for (address, why) in &tenant.retained {
             self.line(2, Tone::Dim, &format!("{address} stays: {why}"));
         }
+        for (address, why) in &tenant.left_out {
+            self.line(2, Tone::Dim, &format!("{address} is left out: {why}"));
+        }
         for (what, names) in &tenant.unmanaged {
             let heading = format!("unmanaged and never touched: {what}: ");
             let names = self.style.wrap(2 + heading.chars().count(), 4, names);
             self.line(2, Tone::Dim, &format!("{heading}{names}"));
+        }
+        for ObservedView { title, value, seen, by } in &tenant.observed {
+            let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            self.line(2, Tone::Dim, &format!("{title}: {value} ({seen}{by})"));
         }
     }
 

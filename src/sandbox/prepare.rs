@@ -42,6 +42,13 @@ impl Draft<'_> {
             IntentAction::Update | IntentAction::Resend => self.update(change, intent),
             IntentAction::Delete => {
                 let object = self.take(change.kind, change.object.as_deref())?;
+                if object.portals_own {
+                    return Err(Refusal::Forbidden(format!(
+                        "the {} {} is the portal's own, and nobody takes it away",
+                        change.kind.def().noun,
+                        object.key
+                    )));
+                }
                 let call = self.call(change, intent, &object, Vec::new(), Vec::new());
                 Ok(Step { call: Call { desired: Fields::new(), ..call }, declared: None, before: Some(object.fields) })
             }

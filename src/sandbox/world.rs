@@ -98,6 +98,7 @@ impl World {
     pub async fn every(&self, caller: &Caller, kind: Kind) -> Result<Vec<(Box<str>, LiveObject)>, Refusal> {
         let mut all = self.store.every(kind).await.map_err(|e| storage(&e))?;
         all.retain(|(tenant, _)| caller.sees(tenant));
+        all.iter_mut().for_each(|(_, object)| self.call_own(object));
         Ok(all)
     }
 
@@ -261,7 +262,8 @@ impl World {
         }
         let made = made.into_iter().enumerate().map(|(at, made)| {
             let change = Change::create("", made.kind, made.fields);
-            draft.unless_there(&change, format!("{BY_PORTAL}{}/{intent}/{at}", made.row).into())
+            let by = if made.portals_own { BY_PORTAL } else { "" };
+            draft.unless_there(&change, format!("{by}{}/{intent}/{at}", made.row).into())
         });
         made.filter_map(Result::transpose).collect()
     }
@@ -307,7 +309,14 @@ impl World {
 
     async fn live(&self, name: &Name, tenant: &str) -> Result<LiveTenant, Refusal> {
         let key = TenantKey { name: name.clone(), id: (!name.is_msp()).then(|| tenant.into()) };
-        Ok(self.store.reader().read(&[key]).await.map_err(|e| storage(&e))?.pop().unwrap_or_default())
+        let mut live = self.store.reader().read(&[key]).await.map_err(|e| storage(&e))?.pop().unwrap_or_default();
+        live.collections.values_mut().flat_map(|c| &mut c.objects).for_each(|object| self.call_own(object));
+        Ok(live)
+    }
+
+    /// What the profile calls the portal's own is, whoever made it.
+    fn call_own(&self, object: &mut LiveObject) {
+        object.portals_own |= self.profile.is_portals_own(object);
     }
 
     async fn beside<T: Send + 'static>(&self, work: impl FnOnce(&Directory) -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {

@@ -3,6 +3,7 @@
 
 mod apis;
 mod cli;
+mod contract;
 mod engine;
 mod guard;
 mod ledger;

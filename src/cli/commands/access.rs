@@ -8,7 +8,8 @@ use crate::cli::session::{self, Session};
 use crate::engine::Scope;
 use crate::model::{LiveTenant, PortalName, TenantName};
 use crate::portal::TenantKey;
-use crate::report::access::{self, AccessReport};
+use crate::portal::profile::inherited::Heir;
+use crate::report::access::{self, AccessReport, Inherited};
 
 /// Runs `access`.
 pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Failure> {
@@ -36,6 +37,11 @@ pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Fail
     }
     let views: Vec<_> = seen.iter().map(|(portal, tenant, live)| (portal, tenant, live)).collect();
     let mut report = AccessReport::new(&session.desired, &views);
+    for spec in session.portals.iter().map(|served| &served.spec) {
+        let heirs = session.profile(&spec.name).map(|profile| profile.heirs(&session.desired, &spec.account)).unwrap_or_default();
+        let inherited: Vec<_> = heirs.iter().map(|Heir { resource, row, grants }| Inherited { resource, row, grants }).collect();
+        report = report.with_inherited(&session.desired, spec, &inherited);
+    }
     report.tenants.retain(|tenant, _| wanted.tenant(tenant));
     face.output.data(&if args.output == Data::Json { access::json(&report) } else { access::text(&report, &face.output.data) });
     Ok(Exit::first(exits))

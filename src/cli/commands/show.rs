@@ -39,7 +39,8 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
             || live.as_ref().is_ok_and(|l| l.collections.values().any(|c| !c.objects.is_empty()));
         let page = report::show::TenantState::new(&served.spec.name, &tenant, Some(&session.desired), live.as_ref().ok(), Some(&state));
         let titles = session.titles(&served.spec.name);
-        let page = page.with(report::show::ByHand::new(&state, live.as_ref().ok(), &titles, Timestamp::now()));
+        let believed = served.spec.work_orders.believed_for_days;
+        let page = page.with(report::show::ByHand::new(&state, live.as_ref().ok(), &titles, believed, Timestamp::now()));
         pages.push(if args.output == Format::Json { page.json() } else { page.text(&face.output.data) });
     }
     if !known {

@@ -8,6 +8,7 @@
 
 mod cells;
 mod columns;
+mod elsewhere;
 mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ pub struct Against<'a> {
     pub desired: &'a Desired,
     /// What the ledger has, of every tenant that the table may show.
     pub states: &'a BTreeMap<TenantName, LedgerState>,
+    /// What the ledger has of the other tenants: a row of theirs in a table of one tenant says that it is the wrong table.
+    pub others: &'a BTreeMap<TenantName, LedgerState>,
     /// The tenant that a person named.
     pub tenant: Option<&'a TenantName>,
     /// A person says that the whole table was exported.
@@ -110,12 +113,13 @@ struct Attestable {
 /// Holds a table against what is recorded.
 ///
 /// # Errors
-/// When the table does not tell which resource a row is, a row is two resources or two rows are one, a cell does not fit its field, or so much
+/// When the table is another tenant's, it does not tell which resource a row is, a row is two resources or two rows are one, a cell does not fit its field, or so much
 /// is missing from a table said to be complete that it more likely is not.
 pub fn compare(against: &Against<'_>, table: &Table) -> Result<Seen, Refusal> {
     let columns = Columns::of(against, table).map_err(incomplete)?;
     let known = Known::of(against);
     let (matched, wrong) = known.match_rows(&columns, table);
+    elsewhere::check(against, &columns, &matched)?;
     let mut seen = Seen { warnings: columns.warnings(), ..Seen::default() };
     let mut problems = wrong;
     let mut shown: BTreeMap<&Address, usize> = BTreeMap::new();

@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::objects::{self, Failed, MSP, Stored, refused};
+use super::objects::{self, BY_PORTAL, Failed, MSP, Stored, refused};
 use crate::model::kind::Placement;
 use crate::model::live::normalise_key;
 use crate::model::{Capabilities, FieldDef, FieldId, FieldSupport, Fields, IntentAction, KindCapability, KindDef, Performer, Sense, Value};
@@ -133,7 +133,8 @@ fn create(db: &Connection, capability: &KindCapability, call: &Call, now: Timest
         created_by: Some(call.intent.to_string()),
     };
     complete(&object)?;
-    let invited = is_invited(def, &call.desired);
+    // What the portal makes by itself and for itself is nobody whom a mail would reach.
+    let invited = is_invited(def, &call.desired) && !call.intent.starts_with(BY_PORTAL);
     if invited {
         object.invited_until = Some(expiry(def, &call.desired, now)?);
     }

@@ -11,10 +11,10 @@ use serde_saphyr::{Location, Spanned};
 use super::cel::{CompileError, Expression, VARIABLES};
 use super::document::{Action, Document, EffectSection, KindSection, Perform, Read, RuleSection, Severity};
 use super::message::Template;
-use super::{Applicable, EffectRule, Message, Profile, RUNBOOK, Rule, http, paths, plays, technician};
+use super::{Applicable, EffectRule, Message, Profile, RUNBOOK, Rule, http, inherited, paths, plays, technician};
 use crate::diagnostic::{Code, Diagnostic, Range, codes::portal as codes};
 use crate::model::kind::Placement;
-use crate::model::rule::Verdict;
+use crate::model::rule::{Effect, Verdict};
 use crate::model::work_order::Provenance;
 use crate::model::{Capabilities, FieldSupport, IntentAction, Kind, KindCapability, Name};
 
@@ -54,6 +54,7 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
     let http = http::compile::compile(&document, &kinds, &mut problems);
     let Conducts { rules, effects, index } = conduct(&document, &kinds, &mut problems);
     let plays = plays::compile(&document, &mut problems);
+    let inherited = inherited::compile(&document, &mut problems);
     let technician = technician::compile(&document, &kinds, &mut problems);
     let fields_by_hand = kinds.values().any(|k| k.fields.values().any(|support| *support == FieldSupport::Technician));
     let capabilities = Capabilities {
@@ -76,6 +77,7 @@ pub(super) fn compile(text: &str, file: &str) -> Result<Profile, Vec<Diagnostic>
         rules,
         effects,
         plays,
+        inherited,
         index,
         technician,
         http,
@@ -246,13 +248,17 @@ fn conduct(document: &Document, kinds: &BTreeMap<Kind, KindCapability>, problems
         conducts.rules.extend(rule(section, &named, &mut compiled, problems));
     }
     for section in &document.effects {
-        let EffectSection { kinds: named, actions, when, effects } = &section.value;
+        let EffectSection { kinds: named, actions, when, effects, to } = &section.value;
         let named = kinds_of(named, kinds, section.referenced, problems);
         for at in pairs(&named, actions, section.referenced, problems) {
             conducts.index.entry(at).or_default().effects.push(conducts.effects.len());
         }
         let when = when.as_ref().and_then(|w| compiled.take(w, &named, problems));
-        conducts.effects.push(EffectRule { when, effects: effects.clone() });
+        if let Some(to) = to.as_ref().filter(|_| !effects.contains(&Effect::Email)) {
+            problems.add(codes::PROFILE_CONTRADICTION, to.referenced, "`to` is whom an e-mail goes to, and `effects` has no `email`");
+        }
+        let to = to.as_ref().and_then(|to| compiled.take(to, &named, problems));
+        conducts.effects.push(EffectRule { when, effects: effects.clone(), to });
     }
     conducts
 }
@@ -338,7 +344,7 @@ impl<'a> Compiled<'a> {
             let r = &r.value;
             [Some(&r.expr), r.when.as_ref(), r.message_expr.as_ref()].into_iter().flatten()
         });
-        let effects = document.effects.iter().filter_map(|e| e.value.when.as_ref());
+        let effects = document.effects.iter().flat_map(|e| [e.value.when.as_ref(), e.value.to.as_ref()].into_iter().flatten());
         let sources: Vec<&str> = rules.chain(effects).map(|s| s.value.as_str()).collect();
         let results = Expression::compile(&sources, &VARIABLES);
         let expressions = sources.into_iter().zip(results.into_iter().map(Some)).collect();

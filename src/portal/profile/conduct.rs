@@ -3,7 +3,7 @@
 //! Fails closed: a rule that cannot be evaluated refuses the change and says why; an effect that cannot be ruled out is announced.
 
 use super::cel::{EvalError, Expression, SubjectScope};
-use super::{Message, Profile, Rule};
+use super::{EffectRule, Message, Profile, Rule};
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
 
 impl Conduct for Profile {
@@ -23,6 +23,20 @@ impl Conduct for Profile {
         effects.sort_unstable();
         effects.dedup();
         effects
+    }
+
+    fn recipients(&self, subject: &Subject<'_>) -> Vec<String> {
+        let applicable = self.index.get(&(subject.kind, subject.action));
+        let rules = applicable.iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
+        let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email) && applies(rule.when.as_ref(), subject).unwrap_or(true);
+        let named = || subject.declared.map(|d| d.natural_key().to_owned());
+        // An address that cannot be made out is no reason to be silent about the mail: it is then told by the key, as where no `to` is.
+        let to = |rule: &EffectRule| rule.to.as_ref().and_then(|to| to.text(&SubjectScope { subject }).ok()).or_else(named);
+        rules.filter(sends).filter_map(to).collect()
+    }
+
+    fn observed_title(&self, name: &str) -> Option<&str> {
+        self.observed().iter().find(|o| o.name == name).map(|o| o.title.as_str())
     }
 }
 

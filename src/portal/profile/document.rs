@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::http::document::{HttpSection, KindHttp};
+use super::inherited::InheritedSection;
 use super::plays::PlaySection;
 use super::screens::{ActionScreens, Observed, Screens, Table};
 use crate::model::rule::Effect;
@@ -52,6 +53,10 @@ pub struct Document {
     #[serde(default)]
     #[schemars(with = "Vec<PlaySection>")]
     pub plays: Vec<Spanned<PlaySection>>,
+    /// Who of the MSP's own enters every customer without a grant in any.
+    #[serde(default)]
+    #[schemars(with = "Vec<InheritedSection>")]
+    pub inherited: Vec<Spanned<InheritedSection>>,
     /// The vendor's own menu, for technicians.
     #[serde(default)]
     pub screens: Screens,
@@ -174,6 +179,9 @@ pub struct EffectSection {
     pub when: Option<Spanned<String>>,
     /// What happens.
     pub effects: Vec<Effect>,
+    /// CEL: the address that its e-mail goes to; default whom the natural key of what changes names.
+    #[schemars(with = "Option<String>")]
+    pub to: Option<Spanned<String>>,
 }
 
 /// Whether a kind's objects can be listed.

@@ -9,6 +9,7 @@ mod compile;
 mod conduct;
 pub mod document;
 pub mod http;
+pub mod inherited;
 mod message;
 mod paths;
 pub mod plays;
@@ -54,6 +55,7 @@ pub struct Profile {
     rules: Vec<Rule>,
     effects: Vec<EffectRule>,
     plays: Vec<plays::Play>,
+    inherited: Vec<inherited::Inheritance>,
     /// Which rules and effects look at a kind and action, in the profile's order: a plan asks for every change.
     index: HashMap<(Kind, IntentAction), Applicable>,
     technician: technician::Technician,
@@ -87,6 +89,8 @@ enum Message {
 struct EffectRule {
     when: Option<cel::Expression>,
     effects: Vec<Effect>,
+    /// Whom its e-mail goes to; `None`: whom the natural key names.
+    to: Option<cel::Expression>,
 }
 
 impl Profile {

@@ -48,6 +48,14 @@ pub struct MadeSection {
     /// Its fields by dotted path; `${…}` is CEL.
     #[schemars(with = "BTreeMap<String, String>")]
     pub fields: BTreeMap<String, Spanned<String>>,
+    /// Whether it is the portal's own (a system user, say), which is never drift, never pruned and never invited. False: it is the customer's,
+    /// and like any other from then on. Default true.
+    #[serde(default = "yes")]
+    pub portals_own: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// One of `plays`, compiled.
@@ -56,7 +64,14 @@ pub(super) struct Play {
     id: Box<str>,
     kinds: Vec<Kind>,
     when: Option<Expression>,
-    makes: Vec<(Kind, Vec<(FieldId, Template)>)>,
+    makes: Vec<Object>,
+}
+
+#[derive(Debug)]
+struct Object {
+    kind: Kind,
+    fields: Vec<(FieldId, Template)>,
+    portals_own: bool,
 }
 
 /// An object that the portal makes by itself.
@@ -68,6 +83,8 @@ pub struct Made {
     pub kind: Kind,
     /// Its fields.
     pub fields: Fields,
+    /// Whether it is the portal's own.
+    pub portals_own: bool,
 }
 
 impl Profile {
@@ -88,7 +105,7 @@ impl Profile {
             {
                 continue;
             }
-            for (kind, templates) in &play.makes {
+            for Object { kind, fields: templates, portals_own } in &play.makes {
                 let mut fields = Fields::new();
                 for (id, template) in templates {
                     let text = template.render(&scope).map_err(|e| of(play, e))?;
@@ -97,7 +114,7 @@ impl Profile {
                     let wrong = || EvalError(format!("{}: `{text}` does not fit {} of a {}", play.id, field.path, kind.def().noun));
                     fields.set(*id, value.ok_or_else(wrong)?);
                 }
-                made.push(Made { row: play.id.clone(), kind: *kind, fields });
+                made.push(Made { row: play.id.clone(), kind: *kind, fields, portals_own: *portals_own });
             }
         }
         Ok(made)
@@ -148,12 +165,7 @@ pub(super) fn compile(document: &Document, problems: &mut Problems<'_>) -> Vec<P
     plays
 }
 
-fn object(
-    section: &MadeSection,
-    named: &[Kind],
-    document: &Document,
-    problems: &mut Problems<'_>,
-) -> Option<(Kind, Vec<(FieldId, Template)>)> {
+fn object(section: &MadeSection, named: &[Kind], document: &Document, problems: &mut Problems<'_>) -> Option<Object> {
     let kind = kind_of(&section.kind, document, problems)?;
     let mut fields = Vec::new();
     for (path, text) in &section.fields {
@@ -171,7 +183,7 @@ fn object(
             Err(error) => refuse(error, text.referenced, problems),
         }
     }
-    Some((kind, fields))
+    Some(Object { kind, fields, portals_own: section.portals_own })
 }
 
 fn kind_of(name: &Spanned<String>, document: &Document, problems: &mut Problems<'_>) -> Option<Kind> {

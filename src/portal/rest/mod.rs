@@ -1,9 +1,11 @@
 //! The `rest` driver: performs what a profile's `http` parts describe, for any API that speaks JSON over HTTP. It knows no API.
 //!
 //! Comes in: a `Portal` document, its compiled profile and a reader of secrets. Goes out: live tenants, read by collection, and the outcome of
-//! each call. It keeps no state of its own, sends credentials to the endpoint's origin alone, and claims nothing that it did not see: a list that
+//! each call. Readers and writers of one `Portal` document share its client, and with it one budget of requests and one token. It keeps no other
+//! state of its own, sends credentials to the endpoint's origin alone, and claims nothing that it did not see: a list that
 //! was not read to its end is incomplete, a call whose answer was lost is uncertain.
 
+mod carried;
 mod collect;
 mod index;
 mod object;
@@ -12,6 +14,7 @@ mod person;
 mod read;
 mod request;
 mod scope;
+mod shared;
 mod sorted;
 mod steps;
 pub mod transport;
@@ -22,28 +25,30 @@ use super::driver::{Driver, OpenContext};
 use super::profile::http::compiled::Http;
 use super::{Execute, Observe, PortalError, Profile};
 use crate::model::portal_spec::Account;
+use shared::Shared;
 use transport::{Client, Network, Patience};
 
 /// The driver.
 #[derive(Clone, Default)]
 pub struct Rest {
     over: Option<(Network, Patience)>,
+    shared: Arc<Shared>,
 }
 
 impl Rest {
     /// A driver over another network than this machine's, with another patience.
     pub fn over(network: Network, patience: Patience) -> Self {
-        Self { over: Some((network, patience)) }
+        Self { over: Some((network, patience)), shared: Arc::default() }
     }
 
     fn open(&self, ctx: &OpenContext<'_>) -> Result<Portal, PortalError> {
         let described = ctx.profile.http().ok_or_else(|| {
             PortalError::Misconfigured(format!("profile {} names the driver rest, and has no `http` that says how", ctx.profile.name))
         })?;
-        let client = match &self.over {
-            None => Client::open(ctx.spec, &described.connection, ctx.secrets)?,
-            Some((network, patience)) => Client::open_over(network.clone(), *patience, ctx.spec, &described.connection, ctx.secrets)?,
-        };
+        let client = self.shared.client(ctx.spec, &described.connection, ctx.secrets, || match &self.over {
+            None => Client::open(ctx.spec, &described.connection, ctx.secrets),
+            Some((network, patience)) => Client::open_over(network.clone(), *patience, ctx.spec, &described.connection, ctx.secrets),
+        })?;
         let (account, parallelism) = (ctx.spec.account.clone(), ctx.spec.parallelism);
         Ok(Portal { client, profile: Arc::clone(&ctx.profile), account, parallelism })
     }

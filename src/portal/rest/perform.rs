@@ -50,7 +50,10 @@ impl Execute for Writer {
     async fn perform(&self, calls: &[Call]) -> Vec<Result<Done, CallError>> {
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
-            answers.push(self.0.0.performed(call).await);
+            answers.push(match self.0.0.performed(call).await {
+                Ok(done) => Ok(self.0.with_carried(call, done).await),
+                Err(error) => Err(error),
+            });
         }
         answers
     }
@@ -80,7 +83,12 @@ impl Portal {
                 StepAct::Call(made) => {
                     for (n, item) in run.items(step.each).into_iter().enumerate() {
                         run.with_item(item);
-                        run.make(made, step.each, &format!("{}.{at}.{n}", call.intent)).await?;
+                        let key = if n == 0 && run.makes(made, at, steps) {
+                            call.intent.to_string()
+                        } else {
+                            format!("{}.{at}.{n}", call.intent)
+                        };
+                        run.make(made, step.each, &key).await?;
                     }
                 }
                 StepAct::Wait(wait) => {
@@ -100,10 +108,11 @@ impl Portal {
         }
         let object = if call.action == IntentAction::Delete { None } else { self.read_back(kind, calls, &run).await };
         let id = run.id().map(Into::into).filter(|_| call.action != IntentAction::Delete);
-        Ok(Done::Now { id, object: object.map(Box::new), carried: call.carries.iter().map(|_| None).collect() })
+        Ok(Done::Now { id, object: object.map(Box::new), carried: run.carried })
     }
 
-    /// The object as the portal shows it now; `None`: it does not show it, not all of it, or not yet.
+    /// The object as the portal shows it now; `None`: it does not show it, not all of it, or not yet. Where there is no `get`, nothing is read: a list
+    /// for each write would cost more than the plan after the run, which reads each list once.
     async fn read_back(&self, kind: Kind, calls: &KindCalls, run: &Run<'_>) -> Option<LiveObject> {
         let (get, item) = (calls.get.as_ref()?, calls.item.as_ref()?);
         // What other lists tell of an object is not read again, and half an object would look like drift.

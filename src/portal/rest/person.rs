@@ -19,6 +19,7 @@ const STEP: &str = "step";
 const ID: &str = "id";
 const STEPS: &str = "steps";
 const EVIDENCE: &str = "evidence";
+const CARRIED: &str = "carried";
 
 impl Run<'_> {
     /// What a person is to do; `at` is the step's place.
@@ -55,6 +56,9 @@ impl Run<'_> {
             (STEPS.to_owned(), left.to_string()),
             (EVIDENCE.to_owned(), answered.to_string()),
         ]);
+        if self.carried.iter().any(Option::is_some) {
+            learnt.insert(CARRIED.to_owned(), serde_json::json!(self.carried).to_string());
+        }
         learnt.extend(self.id().map(|id| (ID.to_owned(), id.to_owned())));
         Ok(Work { instructions, learnt, calls_follow })
     }
@@ -77,6 +81,9 @@ impl Run<'_> {
         let brought = person.evidence.iter().filter(|e| e.id).find_map(|e| answered.evidence.get(&*e.name));
         if let Some(id) = brought.or_else(|| answered.learnt.get(ID)) {
             self.values.insert("id", id.as_str().into());
+        }
+        if let Some(carried) = answered.learnt.get(CARRIED) {
+            self.carried = serde_json::from_str(carried).map_err(|_| changed())?;
         }
         self.values.insert("steps", Json::Object(left));
         self.values.insert("evidence", Json::Object(evidence));

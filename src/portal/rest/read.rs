@@ -101,6 +101,17 @@ impl Reader {
         read
     }
 
+    /// The objects of a kind in one tenant, where its lists are those of a tenant; what could not be read is not among them.
+    pub(super) async fn in_tenant(&self, kind: Kind, name: &TenantName, id: &str) -> Vec<LiveObject> {
+        let lists: Vec<_> = self.lists().filter(|(of, _)| *of == kind).collect();
+        let mut read = Read::new();
+        for (_, list) in lists.iter().filter(|_| lists.iter().all(|(_, list)| list.within == Within::Tenant)) {
+            let sorted = self.sorted(kind, &list.name, self.0.list(list, name, Some(id), true).await);
+            read.extend(sorted.map(|sorted| ((kind, list.name.clone(), Some(name.to_string())), sorted)));
+        }
+        self.objects(kind, &There { name, id: Some(id) }, &read).objects
+    }
+
     async fn gathered(&self, lists: Vec<(Kind, &List, &TenantName, Option<&str>, bool)>) -> Vec<(Kind, Box<str>, Items)> {
         let reads: Vec<_> = lists
             .into_iter()

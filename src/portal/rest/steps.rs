@@ -30,6 +30,8 @@ pub(super) struct Run<'a> {
     placeholders: Placeholders,
     /// What has happened so far.
     effect: Effect,
+    /// The ids of what is carried, as far as they are known.
+    pub(super) carried: Vec<Option<Box<str>>>,
 }
 
 /// What the steps so far have brought about.
@@ -57,7 +59,11 @@ impl<'a> Run<'a> {
     pub(super) fn begin(portal: &'a Portal, call: &'a Call) -> Result<Self, CallError> {
         let tenant_id = portal.tenant_id(call.address.tenant.is_msp(), call.tenant_id.as_deref());
         let (values, placeholders) = of_call(call, tenant_id, &portal.account);
-        Ok(Self { portal, call, tenant_id, values, placeholders, effect: Effect::None })
+        Ok(Self { portal, call, tenant_id, values, placeholders, effect: Effect::None, carried: vec![None; call.carries.len()] })
+    }
+
+    pub(super) fn call(&self) -> &'a Call {
+        self.call
     }
 
     pub(super) fn values(&self) -> &Values {
@@ -124,6 +130,23 @@ impl<'a> Run<'a> {
 
     pub(super) fn with_item(&mut self, item: Json) {
         self.values.insert("item", item);
+    }
+
+    /// Whether this step makes the object: its key is the intent itself, which the portal may show as what the object was made with. Of a
+    /// creation that is the call with the new `id`, or where none has one, the first that writes.
+    pub(super) fn makes(&self, step: &CallStep, at: usize, steps: &[Step]) -> bool {
+        let writes = steps.iter().enumerate().filter_map(|(at, step)| match &step.act {
+            StepAct::Call(made) if made.ask.method != Method::Get => Some((at, made)),
+            _ => None,
+        });
+        if self.call.action != IntentAction::Create || step.ask.method == Method::Get {
+            return false;
+        }
+        if writes.clone().any(|(_, made)| made.id.is_some()) {
+            step.id.is_some() && self.id().is_none()
+        } else {
+            writes.map(|(at, _)| at).next() == Some(at)
+        }
     }
 
     /// Makes a call.
@@ -230,6 +253,7 @@ impl<'a> Run<'a> {
             })?;
             self.values.insert("id", id.into());
         }
+        self.learn_carried(step, seen.clone())?;
         for (name, expression) in &step.take {
             let value = expression.json(&scope(&seen)).map_err(|e| self.broken(&format!("`take.{name}`"), &e))?;
             if let (Some(value), Some(steps)) = (value, self.values.get_mut("steps").and_then(Json::as_object_mut)) {

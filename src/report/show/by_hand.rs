@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::escape::visible;
 use super::super::style::{Style, Tone, table};
+use super::super::view::seen_words;
 use crate::model::ledger::LedgerState;
 use crate::model::live::LiveTenant;
 use crate::model::{Address, IntentAction, Observation, WorkState};
@@ -37,6 +38,8 @@ pub struct ObservedState {
     pub seen: Observation,
     /// Days since then.
     pub age_days: i64,
+    /// True: it was seen longer ago than the portal's records are believed.
+    pub old: bool,
 }
 
 /// One item of a work order.
@@ -81,8 +84,15 @@ pub struct AttestedState {
 }
 
 impl ByHand {
-    /// What a ledger and a portal have of a tenant. `titles`: what observed values are called by people.
-    pub fn new(ledger: &LedgerState, live: Option<&LiveTenant>, titles: &BTreeMap<String, String>, now: Timestamp) -> Self {
+    /// What a ledger and a portal have of a tenant. `titles`: what observed values are called by people; `believed_for_days`: how long the
+    /// portal's records are believed.
+    pub fn new(
+        ledger: &LedgerState,
+        live: Option<&LiveTenant>,
+        titles: &BTreeMap<String, String>,
+        believed_for_days: u64,
+        now: Timestamp,
+    ) -> Self {
         let mut newest: BTreeMap<&str, &Observation> = ledger.observed.iter().map(|(name, seen)| (&**name, seen)).collect();
         for (name, seen) in live.into_iter().flat_map(|l| &l.observed) {
             let slot = newest.entry(name).or_insert(seen);
@@ -94,7 +104,8 @@ impl ByHand {
             name: name.to_owned(),
             title: titles.get(name).cloned().unwrap_or_else(|| name.to_owned()),
             seen: seen.clone(),
-            age_days: days(now, seen.at),
+            age_days: seen.age_days(now),
+            old: seen.is_old(now, believed_for_days),
         });
         let work = ledger.work.values().map(|item| ItemState {
             reference: item.reference.to_string(),
@@ -120,10 +131,10 @@ impl ByHand {
 
     /// As text; empty where no technician has to do with the tenant.
     pub(super) fn text(&self, out: &mut String, style: &Style) {
-        for ObservedState { title, seen, age_days, .. } in &self.observed {
+        for ObservedState { name: _, title, seen, age_days, old } in &self.observed {
             let by = seen.by.as_ref().map_or_else(String::new, |by| format!(" by {}", visible(by)));
             // Writing to a string cannot fail, here and below.
-            let _ = writeln!(out, "  {}: {} (seen {}{by})", visible(title), visible(&seen.value), ago(*age_days));
+            let _ = writeln!(out, "  {}: {} ({}{by})", visible(title), visible(&seen.value), seen_words(*age_days, *old));
         }
         self.section(out, style, "Waits for a technician", &self.work.iter().map(ItemState::row).collect::<Vec<_>>());
         self.section(out, style, "Recorded by hand", &self.attested.iter().map(AttestedState::row).collect::<Vec<_>>());

@@ -1,9 +1,9 @@
 //! From the document to the view: each part turned into words. Folding is next door.
 
 use super::fields::{Sides, rows};
-use super::{ChangeView, ConsequenceView, Mark, RefusalView, TenantView, View, fold, headline};
+use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, fold, headline};
 use crate::model::rule::Effect;
-use crate::plan::document::{PlanDocument, ResourceChange, ResourceDrift, TenantPlan, UnmanagedObject};
+use crate::plan::document::{ObservedValue, PlanDocument, ResourceChange, ResourceDrift, TenantPlan, UnmanagedObject};
 use crate::plan::{Action, Cause, Consequences, Refusal, Source};
 use crate::report::escape::{cut, visible};
 
@@ -45,8 +45,30 @@ fn tenant_view(at: usize, plan: &TenantPlan, shared: &fold::Shared, whole: bool)
         drift: plan.resource_drift.iter().map(drift_view).collect(),
         waiting: plan.waiting.iter().map(|w| (w.address.to_string(), waiting_words(&w.waits_for, w.technician))).collect(),
         retained: plan.retained.iter().map(|r| (r.address.to_string(), sentence(&r.reason))).collect(),
+        left_out: plan.left_out.iter().map(|l| (l.address.to_string(), sentence(&format!("{}: {}", l.rule, l.reason)))).collect(),
         unmanaged: unmanaged(&plan.unmanaged, whole),
+        observed: plan.observed.values().map(observed_view).collect(),
     }
+}
+
+fn observed_view(observed: &ObservedValue) -> ObservedView {
+    let ObservedValue { title, value, at: _, by, age_days, old } = observed;
+    ObservedView {
+        title: sentence(title),
+        value: sentence(value),
+        seen: seen_words(*age_days, *old),
+        by: by.as_ref().map(|by| sentence(by)),
+    }
+}
+
+/// `seen 3 days ago`, and that it is old where it is.
+pub fn seen_words(age_days: i64, old: bool) -> String {
+    let ago = match age_days {
+        ..=0 => "seen today".to_owned(),
+        1 => "seen 1 day ago".to_owned(),
+        days => format!("seen {days} days ago"),
+    };
+    if old { format!("old: {ago}") } else { ago }
 }
 
 pub(super) fn change_view(change: &ResourceChange, whole: bool) -> ChangeView {

@@ -5,7 +5,7 @@ mod build;
 mod fields;
 mod fold;
 
-pub use build::{consequences, effect_words, refusal_view};
+pub use build::{consequences, effect_words, refusal_view, seen_words};
 pub use fields::{FieldValues, FieldView, LineSign, plain};
 
 use crate::plan::document::{PlanDocument, Summary};
@@ -53,8 +53,12 @@ pub struct TenantView {
     pub waiting: Vec<(String, String)>,
     /// What would be taken away and stays: the resource, and why.
     pub retained: Vec<(String, String)>,
+    /// What is declared and not made: the resource, and why.
+    pub left_out: Vec<(String, String)>,
     /// What is unmanaged: `3 users`, and their keys.
     pub unmanaged: Vec<(String, Vec<String>)>,
+    /// What the portal shows of it beside what is declared.
+    pub observed: Vec<ObservedView>,
 }
 
 impl TenantView {
@@ -72,11 +76,26 @@ impl TenantView {
             drift,
             waiting,
             retained,
+            left_out,
             unmanaged: _,
+            observed: _,
         } = self;
         !(consequences.is_empty() && refusals.is_empty() && changes.is_empty() && folded.is_empty())
-            || !(drift.is_empty() && waiting.is_empty() && retained.is_empty())
+            || !(drift.is_empty() && waiting.is_empty() && retained.is_empty() && left_out.is_empty())
     }
+}
+
+/// One value that the portal shows of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedView {
+    /// What it is called.
+    pub title: String,
+    /// The value.
+    pub value: String,
+    /// `seen 3 days ago`, and that it is old where it is.
+    pub seen: String,
+    /// Who read it off a screen. A name: said to those who run the program, never to all who read a pull request.
+    pub by: Option<String>,
 }
 
 /// One consequence in business terms.

@@ -41,6 +41,7 @@ pub(super) fn body(units: Vec<Unit>) -> Body {
 pub(super) fn unit(tenant: &str, changes: Vec<Change>) -> Unit {
     Unit {
         settled: Vec::new(),
+        observed: Vec::new(),
         portal: name("main"),
         tenant: name(tenant),
         tenant_id: None,
@@ -48,6 +49,7 @@ pub(super) fn unit(tenant: &str, changes: Vec<Change>) -> Unit {
         drift: Vec::new(),
         unmanaged: Vec::new(),
         retained: Vec::new(),
+        left_out: Vec::new(),
         waiting: Vec::new(),
         consequences: Consequences::default(),
         facts: Facts {
@@ -75,6 +77,7 @@ pub(super) fn change(action: Action, at: &str) -> Change {
         reason: "because".to_owned(),
         source: None,
         effects: Vec::new(),
+        mail_to: Vec::new(),
         depends_on: Vec::new(),
         carried_by: None,
         performer: Performer::Call,

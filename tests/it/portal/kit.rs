@@ -16,7 +16,7 @@ use tenantry::portal::{Call, CallError, Done, Driver, Execute, Observe, OpenCont
 use tenantry::secrets::{SecretError, SecretReader};
 
 /// Reads no secret.
-pub(super) struct NoSecrets;
+pub(crate) struct NoSecrets;
 
 impl SecretReader for NoSecrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
@@ -104,7 +104,7 @@ pub(crate) fn field(kind: Kind, path: &str) -> FieldId {
 }
 
 /// A call about a resource; its intent is its address and action, unless it says another.
-pub(super) fn call(action: IntentAction, address: &str, json: serde_json::Value) -> Call {
+pub(crate) fn call(action: IntentAction, address: &str, json: serde_json::Value) -> Call {
     let address: Address = address.parse().unwrap();
     let desired = fields(address.kind, json);
     with_fields(action, address, desired)
@@ -179,7 +179,7 @@ pub(super) async fn refused(portal: &Arc<dyn Execute>, call: Call) -> String {
     }
 }
 
-pub(super) fn tenant_key(tenant: &str) -> TenantKey {
+pub(crate) fn tenant_key(tenant: &str) -> TenantKey {
     TenantKey { name: name(tenant), id: None }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of portal.
 
+pub(crate) mod as_apply;
 mod cel;
 pub(crate) mod contract;
 mod docs;

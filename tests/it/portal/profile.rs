@@ -63,7 +63,7 @@ fn what_the_format_does_not_have_is_refused_with_its_place() {
         ]
         .join("\n"),
         @r"
-    7:1 P004 unknown field `limit`, expected one of apiVersion, kind, name, title, driver, limits, kinds, rules, effects, plays, screens, tables, observed, http
+    7:1 P004 unknown field `limit`, expected one of apiVersion, kind, name, title, driver, limits, kinds, rules, effects, plays, inherited, screens, tables, observed, http
     7:16 P004 unknown variant `sometimes`, expected one of listed, unreadable
     7:40 P004 unknown variant `readonly`, expected one of full, writeOnly, immutable, technician, unsupported
     6:1 P004 duplicate mapping key `title` is not allowed here
@@ -160,6 +160,7 @@ fn the_schema_names_every_section() {
             "driver",
             "effects",
             "http",
+            "inherited",
             "kind",
             "kinds",
             "limits",

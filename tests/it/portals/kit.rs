@@ -18,10 +18,12 @@ use tenantry::model::live::{Collection, Completeness, KeyHolder, LiveTenant};
 use tenantry::model::rule::Conduct;
 use tenantry::model::work_order::Observation;
 use tenantry::model::*;
-use tenantry::plan::{Body, Change, Finding};
+use tenantry::plan::document::PlanDocument;
+use tenantry::plan::{Body, Change, Finding, LeftOut, Plan, Unit};
 use tenantry::portal::profile::document::Document;
 use tenantry::portal::profile::{load_profile, shipped_text};
 use tenantry::portal::{Call, CallError, Done, Execute, Observe, PortalError, Profile, TenantKey};
+use tenantry::report::style::Style;
 
 use crate::support::bench::Bench;
 
@@ -190,7 +192,7 @@ pub(crate) async fn bench(profile: &Arc<Profile>, observed: &[(&str, &str)], the
     bench
 }
 
-fn recorded(profile: &Profile, resource: &Resource, now: jiff::Timestamp) -> Attestation {
+pub(crate) fn recorded(profile: &Profile, resource: &Resource, now: jiff::Timestamp) -> Attestation {
     let capability = profile.capabilities().kind(resource.address.kind).expect("the portal has what is there before");
     let mut fields = Fields::new();
     let shown = |id: FieldId| matches!(capability.field(id), FieldSupport::Full | FieldSupport::Immutable | FieldSupport::Technician);
@@ -203,23 +205,18 @@ fn recorded(profile: &Profile, resource: &Resource, now: jiff::Timestamp) -> Att
 /// What a plan finds by the portal's rules, each as `RULE ADDRESS VERDICT: WORDS`.
 pub(crate) fn found(body: &Body) -> Vec<String> {
     let of = |change: &Change| {
-        let left = change.actions.is_empty() && change.blocked_by.is_empty();
         let line = |finding: &Finding| match finding {
             Finding::Rule { rule, message, refuses } => {
-                let verdict = if *refuses {
-                    "refused"
-                } else if left {
-                    "left out"
-                } else {
-                    "warned"
-                };
+                let verdict = if *refuses { "refused" } else { "warned" };
                 Some(format!("{rule} {} {verdict}: {message}", change.address))
             }
             _ => None,
         };
         change.findings.iter().filter_map(line).collect::<Vec<_>>()
     };
-    body.units.iter().flat_map(|u| &u.changes).flat_map(of).collect()
+    let left = |l: &LeftOut| format!("{} {} left out: {}", l.rule, l.address, l.why);
+    let of_unit = |u: &Unit| u.changes.iter().flat_map(of).chain(u.left_out.iter().map(left)).collect::<Vec<_>>();
+    body.units.iter().flat_map(of_unit).collect()
 }
 
 /// One change of a plan.
@@ -320,4 +317,18 @@ pub(crate) fn refused(body: &Body, at: &str) -> Vec<String> {
 pub(crate) fn support(portal: &str, kind: Kind, path: &str) -> FieldSupport {
     let (field, _) = kind.def().field_named(path).expect("the kind has the field");
     profile(portal).capabilities().kind(kind).expect("the portal has the kind").field(field)
+}
+
+/// A plan as a person reads it in a terminal.
+pub(crate) fn in_text(body: &Body) -> String {
+    let document = PlanDocument::from_plan(&Plan::unchecked(body.clone()), "0.1.0");
+    tenantry::report::text::plan(&document, &Style { color: false, width: 100, verbose: false })
+}
+
+/// The block of one change in such a text: its title and the lines that are indented below it.
+#[track_caller]
+pub(crate) fn block<'t>(text: &'t str, title: &str) -> Vec<&'t str> {
+    let mut lines = text.lines().skip_while(|line| !line.trim_start().starts_with(title));
+    let first = lines.next().unwrap_or_else(|| panic!("`{title}` is in\n{text}"));
+    std::iter::once(first).chain(lines.take_while(|line| line.starts_with("      "))).map(str::trim).collect()
 }

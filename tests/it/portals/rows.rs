@@ -74,6 +74,8 @@ fn problem(row: &Row, claim: &str) -> Option<String> {
         ["table", name] => document.tables.iter().any(|t| t.value.name == *name),
         ["observed", name] => observed(row.portal, &row.id).iter().any(|n| n == name),
         ["builtin", name] => kind(name).is_some_and(|k| !profile(row.portal).capabilities().kinds[&k].builtin.is_empty()),
+        ["plays", id] => document.plays.iter().any(|p| p.value.id == *id && row_of(id) == row.id),
+        ["inherited", id] => document.inherited.iter().any(|i| i.value.id == *id && row_of(id) == row.id),
         ["portalsOwn", name] => document.kinds[*name].value.portals_own.is_some(),
         _ => return Some(format!("{}: nobody knows what `{claim}` is", row.id)),
     };
@@ -100,7 +102,7 @@ fn each_kind_of_row_is_served_in_its_own_way() {
             ("R", &["rule", "key", "portalsOwn"]),
             ("S", &["effect"]),
             // What is inherited is reported by the rule that leaves its grant out.
-            ("O", &["observed", "rule"]),
+            ("O", &["observed", "rule", "inherited"]),
         ];
         for (kind, by) in ways.iter().filter(|(kind, _)| row.kinds.iter().any(|k| k == kind)) {
             assert!(served(&row, by), "{} is {kind} and is served by none of {by:?}", row.id);

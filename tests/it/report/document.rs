@@ -14,7 +14,7 @@ fn json(units: Vec<tenantry::plan::Unit>) -> serde_json::Value {
 #[test]
 fn a_change_has_terraforms_shape() {
     let plan = json(vec![acme()]);
-    assert_eq!(plan["format_version"], "1.0");
+    assert_eq!(plan["format_version"], "1.1");
     assert_snapshot!(serde_json::to_string_pretty(&plan["tenants"][0]["resource_changes"][1]).unwrap(), @r#"
 {
   "action_reason": "the manifest changed",

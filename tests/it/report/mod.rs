@@ -6,6 +6,7 @@ mod document;
 mod html;
 mod laws;
 mod markdown;
+mod observed;
 mod outcome;
 mod saved;
 mod secrets;

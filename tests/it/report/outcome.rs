@@ -117,7 +117,7 @@ fn the_json_has_each_result_and_the_counts() {
     let json = outcome::json(&run(vec![OutcomeResult::DoneDiffers { fields: vec!["firstName".into()] }]));
     assert_snapshot!(json, @r#"
 {
-  "format_version": "1.0",
+  "format_version": "1.1",
   "plan_digest": "sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
   "timestamp": "2026-03-01T12:00:00Z",
   "outcomes": [

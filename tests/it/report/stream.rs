@@ -21,7 +21,7 @@ fn a_plan_is_one_object_a_line_in_terraforms_words() {
 {"@level":"info","@message":"acme/user/bob: Plan to delete","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","change":{"action":"delete","blocked_by":["G004"],"reason":"no longer declared","resource":{"addr":"acme/user/bob","implied_provider":"embedded","module":"","resource":"acme/user/bob","resource_key":null,"resource_name":"bob","resource_type":"User"}},"type":"planned_change"}
 {"@level":"info","@message":"Plan: 1 to create, 1 to update, 1 to delete; 1 refused","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","changes":{"add":1,"change":1,"forget":0,"import":0,"operation":"plan","refused":1,"remove":1},"plan_digest":"sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd","type":"change_summary"}
 "#);
-    assert_snapshot!(stream::version("0.1.0", at()), @r#"{"@level":"info","@message":"Tenantry 0.1.0","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","tenantry":"0.1.0","type":"version","ui":"1.0"}"#);
+    assert_snapshot!(stream::version("0.1.0", at()), @r#"{"@level":"info","@message":"Tenantry 0.1.0","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","tenantry":"0.1.0","type":"version","ui":"1.1"}"#);
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(super) fn document(units: Vec<Unit>) -> PlanDocument {
 pub(super) fn unit(tenant: &str, changes: Vec<Change>) -> Unit {
     Unit {
         settled: Vec::new(),
+        observed: Vec::new(),
         portal: name("embedded"),
         tenant: name(tenant),
         tenant_id: None,
@@ -52,6 +53,7 @@ pub(super) fn unit(tenant: &str, changes: Vec<Change>) -> Unit {
         drift: Vec::new(),
         unmanaged: Vec::new(),
         retained: Vec::new(),
+        left_out: Vec::new(),
         waiting: Vec::new(),
         consequences: Consequences::default(),
         facts: Facts::default(),
@@ -85,6 +87,7 @@ pub(super) fn change(action: Action, at: &str, key: &str) -> Change {
         }
         .into(),
         effects: Vec::new(),
+        mail_to: Vec::new(),
         depends_on: Vec::new(),
         carried_by: None,
         performer: Performer::Call,

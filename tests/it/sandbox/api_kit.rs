@@ -13,34 +13,34 @@ use tenantry::sandbox::{Server, World};
 use tokio::sync::oneshot;
 
 /// A sandbox on a port of its own; it stops when it is dropped.
-pub(super) struct Sandbox {
-    pub(super) client: Client,
-    pub(super) base: String,
-    pub(super) operator: String,
+pub(crate) struct Sandbox {
+    pub(crate) client: Client,
+    pub(crate) base: String,
+    pub(crate) operator: String,
     _dir: Option<tempfile::TempDir>,
     _stop: oneshot::Sender<()>,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         assert!(self.status.is_success(), "{self:?}");
         self.body["id"].as_str().unwrap_or_else(|| panic!("an id in {self:?}")).to_owned()
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
     }
 
     /// Status and code of an error, and the rule where there is one.
-    pub(super) fn error(&self) -> (u16, &str, Option<&str>) {
+    pub(crate) fn error(&self) -> (u16, &str, Option<&str>) {
         let error = &self.body["error"];
         assert!(error["message"].as_str().is_some_and(|m| !m.is_empty()), "{self:?} says why");
         (self.status.as_u16(), error["code"].as_str().unwrap_or_default(), error["rule"].as_str())
@@ -49,17 +49,17 @@ impl Answer {
 
 impl Sandbox {
     /// The tenant directory's own profile: it has every kind.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::play(load_profile("embedded", None).unwrap()).await
     }
 
-    pub(super) async fn play(profile: Arc<Profile>) -> Self {
+    pub(crate) async fn play(profile: Arc<Profile>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sandbox = Self::in_folder(profile, dir.path()).await;
         Self { _dir: Some(dir), ..sandbox }
     }
 
-    pub(super) async fn in_folder(profile: Arc<Profile>, dir: &Path) -> Self {
+    pub(crate) async fn in_folder(profile: Arc<Profile>, dir: &Path) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let account = Account { kind: Some("MSP-Admin".to_owned()), ..Account::default() };
         let world = Arc::new(World::open(profile, account, dir, Arc::new(Timestamp::now)).await.unwrap());
@@ -73,7 +73,7 @@ impl Sandbox {
     }
 
     /// Asks with any headers; an error is a connection that broke.
-    pub(super) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> reqwest::Result<Answer> {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> reqwest::Result<Answer> {
         let mut request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -88,42 +88,42 @@ impl Sandbox {
     }
 
     /// Asks with a token.
-    pub(super) async fn ask_as(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn ask_as(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
         self.send(method, path, &[("authorization", &format!("Bearer {token}"))], body).await.unwrap()
     }
 
     /// Asks as the operator.
-    pub(super) async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
         self.ask_as(&self.operator, method, path, body).await
     }
 
     /// Asks as the operator, with one more header.
-    pub(super) async fn ask_with(&self, method: &str, path: &str, header: (&str, &str), body: Value) -> Answer {
+    pub(crate) async fn ask_with(&self, method: &str, path: &str, header: (&str, &str), body: Value) -> Answer {
         self.send(method, path, &[("authorization", &format!("Bearer {}", self.operator)), header], body).await.unwrap()
     }
 
     /// Asks as the operator; a connection that breaks is an error.
-    pub(super) async fn try_ask(&self, method: &str, path: &str, body: Value) -> reqwest::Result<Answer> {
+    pub(crate) async fn try_ask(&self, method: &str, path: &str, body: Value) -> reqwest::Result<Answer> {
         self.send(method, path, &[("authorization", &format!("Bearer {}", self.operator))], body).await
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, Value::Null).await
     }
 
     /// Makes a customer; the path of its tenant.
-    pub(super) async fn customer(&self, name: &str) -> String {
+    pub(crate) async fn customer(&self, name: &str) -> String {
         let made = self.ask("POST", "/api/v1/tenants", json!({"key": name, "fields": {"displayName": name}})).await;
         format!("/api/v1/tenants/{}", made.id())
     }
 
     /// The keys of a whole listing, page by page.
-    pub(super) async fn keys(&self, path: &str) -> Vec<String> {
+    pub(crate) async fn keys(&self, path: &str) -> Vec<String> {
         self.pages(path, 50).await.concat()
     }
 
     /// The keys of each page of a listing.
-    pub(super) async fn pages(&self, path: &str, limit: usize) -> Vec<Vec<String>> {
+    pub(crate) async fn pages(&self, path: &str, limit: usize) -> Vec<Vec<String>> {
         let (mut pages, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = self.get(&format!("{path}?limit={limit}{cursor}")).await;
@@ -137,14 +137,14 @@ impl Sandbox {
     }
 
     /// The token of the tenant at a path.
-    pub(super) async fn token_of(&self, tenant: &str) -> String {
+    pub(crate) async fn token_of(&self, tenant: &str) -> String {
         let tokens = self.get("/sandbox/tokens").await.body["tokens"].clone();
         let own = tokens.as_array().unwrap().iter().find(|t| tenant.ends_with(t["tenant"].as_str().unwrap())).unwrap();
         own["token"].as_str().unwrap().to_owned()
     }
 
     /// Recipient and subject of every mail.
-    pub(super) async fn mails(&self) -> Vec<String> {
+    pub(crate) async fn mails(&self) -> Vec<String> {
         let mails = self.get("/sandbox/outbox").await.body;
         mails
             .as_array()
@@ -155,18 +155,18 @@ impl Sandbox {
     }
 
     /// Sets faults, which must be taken.
-    pub(super) async fn faults(&self, plan: Value) {
+    pub(crate) async fn faults(&self, plan: Value) {
         let answer = self.ask("PUT", "/sandbox/faults", plan).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
     /// How many requests the faults have struck.
-    pub(super) async fn struck(&self) -> u64 {
+    pub(crate) async fn struck(&self) -> u64 {
         self.get("/sandbox/faults").await.body["struck"].as_u64().unwrap()
     }
 }
 
 /// The keys on a page.
-pub(super) fn keys(page: &Answer) -> Vec<String> {
+pub(crate) fn keys(page: &Answer) -> Vec<String> {
     page.body["items"].as_array().unwrap_or_else(|| panic!("{page:?}")).iter().map(|i| i["key"].as_str().unwrap().to_owned()).collect()
 }

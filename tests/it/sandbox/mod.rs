@@ -3,7 +3,7 @@
 
 mod api;
 mod api_contract;
-mod api_kit;
+pub(crate) mod api_kit;
 mod browser;
 mod command;
 mod faults;

@@ -210,7 +210,7 @@ pub(crate) fn result(result: &OutcomeResult) -> String {
 }
 
 /// A MAC that changes with every part; the key is the test's.
-fn mac(parts: &[(&str, &SecretString)]) -> Digest {
+pub(crate) fn mac(parts: &[(&str, &SecretString)]) -> Digest {
     let text: Vec<_> = parts.iter().map(|(key, secret)| format!("key/{key}={}", secret.expose_secret())).collect();
     Digest::of(text.join(";").as_bytes())
 }

@@ -1,13 +1,15 @@
 //! What tests of several modules share. A test says in a few lines: these are declared, this is live, this is in the ledger, this is the plan.
 //!
 //! [`declared`] builds a desired state, [`ledger`] is the whole ledger port in memory, [`bench`] runs the stages on them, [`fuse`] kills a run
-//! after any effect, [`program`] runs the program itself.
+//! after any effect, [`program`] runs the program itself, [`proxy`] stands between it
+//! and a server.
 
 pub(crate) mod bench;
 pub(crate) mod declared;
 pub(crate) mod fuse;
 pub(crate) mod ledger;
 pub(crate) mod program;
+pub(crate) mod proxy;
 
 use std::sync::Mutex;
 

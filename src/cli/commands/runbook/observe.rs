@@ -36,7 +36,9 @@ pub(super) async fn run(face: &Face<'_>, places: &Places, location: &LedgerLocat
     let parsed =
         table::parse(&answers::bytes(&args.table_file)?).map_err(|lines| refused(args, &Refusal { why: Why::Incomplete, lines }))?;
     let ledger = location.open().await?;
-    let tenants = observe::tenants(&declared.desired, &ledger.tenants().await?, spec, tenant.as_ref());
+    let recorded = ledger.tenants().await?;
+    let tenants = observe::tenants(&declared.desired, &recorded, spec, tenant.as_ref());
+    let others: Vec<_> = recorded.into_iter().filter(|(p, t)| *p == spec.name && !tenants.contains(t)).map(|(_, t)| t).collect();
     if let Some(tenant) = tenant.as_ref().filter(|t| !tenants.contains(t)) {
         return Err(Failure::usage(format!("--tenant {tenant}: neither the manifests nor the ledger have it in portal {}", spec.name)));
     }
@@ -45,12 +47,15 @@ pub(super) async fn run(face: &Face<'_>, places: &Places, location: &LedgerLocat
     let looked = async {
         let states: BTreeMap<TenantName, _> =
             tenants.iter().cloned().zip(LedgerRead::read(ledger.as_ref(), &spec.name, &tenants).await?).collect();
+        let others: BTreeMap<TenantName, _> =
+            others.iter().cloned().zip(LedgerRead::read(ledger.as_ref(), &spec.name, &others).await?).collect();
         let against = Against {
             spec,
             profile: &profile,
             table: compiled,
             desired: &declared.desired,
             states: &states,
+            others: &others,
             tenant: tenant.as_ref(),
             complete: args.complete,
         };

@@ -236,7 +236,7 @@ impl Resource<'_> {
     }
 }
 
-fn fields_of(attestation: &Attestation) -> Fields {
+pub(super) fn fields_of(attestation: &Attestation) -> Fields {
     Fields::from_json(attestation.address.kind.def(), &attestation.fields).unwrap_or_default()
 }
 

@@ -192,6 +192,8 @@ pub struct CallStep {
     pub inside: Option<bool>,
     /// The new object's id.
     pub id: Option<Expression>,
+    /// The ids of what is made in the same call, by kind.
+    pub carried: Vec<(Kind, Expression)>,
     /// Values for later steps.
     pub take: Vec<(Box<str>, Expression)>,
 }

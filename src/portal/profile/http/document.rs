@@ -238,6 +238,10 @@ pub struct CallSection {
     /// CEL over `response`: the new object's id.
     #[schemars(with = "Option<String>")]
     pub id: Option<Spanned<String>>,
+    /// The ids of what is made in the same call (`carriedBy`), by kind: CEL over `response` and `item`, what is declared of the one in question.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub carried: BTreeMap<String, Spanned<String>>,
     /// Values for later steps, by name: `steps.NAME`. CEL over `response`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]

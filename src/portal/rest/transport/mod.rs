@@ -21,7 +21,7 @@ mod request;
 mod response;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -55,6 +55,16 @@ const MAX_REDIRECTS: usize = 5;
 /// A portal's API. Clones share its connections, its token and its budget.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
+
+/// A client, as long as somebody has it open.
+pub(super) struct WeakClient(Weak<Inner>);
+
+impl WeakClient {
+    /// The client, if somebody still has it.
+    pub(super) fn client(&self) -> Option<Client> {
+        self.0.upgrade().map(Client)
+    }
+}
 
 /// How long a request that reads is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +148,15 @@ impl Client {
             sign_in,
             patience,
         })))
+    }
+
+    pub(super) fn weak(&self) -> WeakClient {
+        WeakClient(Arc::downgrade(&self.0))
+    }
+
+    /// Whether it speaks to an API by this very description.
+    pub(super) fn is_by(&self, connection: &Arc<Connection>) -> bool {
+        Arc::ptr_eq(&self.0.connection, connection)
     }
 
     /// Sends a request, and again where that is safe and promises something.

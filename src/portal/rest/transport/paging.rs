@@ -70,6 +70,8 @@ pub struct Pages<'a> {
     seen: HashSet<u64>,
     /// An item came on two pages: between them the list moved, and another may have slipped through.
     moved: bool,
+    /// How many items the portal said there are, on the first page that says so.
+    told: Option<u64>,
 }
 
 /// Where the next page is.
@@ -112,6 +114,7 @@ impl Client {
             places: HashSet::new(),
             seen: HashSet::new(),
             moved: false,
+            told: None,
         }
     }
 }
@@ -184,6 +187,13 @@ impl Pages<'_> {
             (Ok(more), Ok(total)) => (more, total),
             (Err(why), _) | (_, Err(why)) => return Step::End(unknown(why)),
         };
+        if let Some(now) = total {
+            let first = *self.told.get_or_insert(now);
+            // What was taken away meanwhile has moved what follows it onto a page that was read already.
+            if first != now {
+                return Step::End(unknown(format!("the portal said {first} items, and then {now}: the list changed while it was read")));
+            }
+        }
         match paging.style {
             PagingStyle::None => Step::End(self.counted(total, single(page, more))),
             PagingStyle::Page | PagingStyle::Offset => self.numbered(paging, page, at, more, total),

@@ -35,6 +35,7 @@ http:
     11:9 P006 `auth` needs exactly one of `header`, `bearer`, `basic`, `oauth2` and `login`
     12:11 P006 `inside` needs either `header` or `query`
     13:22 P004 `no header` is no name of a header
+    13:22 P006 `idempotencyHeader` takes the key of every call, and `limits.idempotent` does not say that the portal heeds it
     14:11 P006 paging by `cursor` needs `next`: where the next page begins
     16:16 P006 an error needs `status`, `when` or both: this one would be every answer
     17:12 P004 the status of an error is from 300 to 599

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde_saphyr::Location;
 
 use super::compiled::{Http, KindCalls};
+use super::connection::Method;
 use super::connection::compiled::Paging;
 use super::document::{KindHttp, Within};
 use crate::diagnostic::codes::portal as codes;
@@ -56,7 +57,8 @@ pub(in crate::portal::profile) fn compile(
         let at = kind_section.value.http.as_ref().map_or(kind_section.referenced, |h| h.referenced);
         let empty = KindHttp::default();
         let http = kind_section.value.http.as_ref().map_or(&empty, |h| &h.value);
-        let mut parts = Parts { kind, problems, known: Known::default() };
+        let carries = kinds.iter().filter(|(_, other)| other.carried_by == Some(kind)).map(|(other, _)| *other).collect();
+        let mut parts = Parts { kind, carries, problems, known: Known::default() };
         let compiled = kind_calls(http, &paging, document, at, &mut parts);
         needed(kind, capability, http, at, |action| driven(&kind_section.value, action), problems);
         calls.insert(kind, compiled);
@@ -67,8 +69,33 @@ pub(in crate::portal::profile) fn compile(
         let what = "it lists objects and no organizations: nobody can know which tenants there are";
         problems.add(codes::PROFILE_CONTRADICTION, section.referenced, what);
     }
+    keys(document, problems);
     let msp = section.value.msp.as_deref().map(Into::into);
     connection.map(|connection| Http { connection: Arc::new(connection), msp, kinds: calls })
+}
+
+/// `limits` says whether repeating a call under its key is safe, and `http` how the key gets there: one without the other promises what is not
+/// kept, or keeps what nobody makes use of.
+fn keys(document: &Document, problems: &mut Problems<'_>) {
+    let Some(http) = &document.http else { return };
+    let promised = document.limits.idempotent;
+    if let Some(header) = &http.value.idempotency_header {
+        if !promised {
+            let what = "`idempotencyHeader` takes the key of every call, and `limits.idempotent` does not say that the portal heeds it";
+            problems.add(codes::PROFILE_CONTRADICTION, header.referenced, what);
+        }
+        return;
+    }
+    let sections = document.kinds.values().filter_map(|kind| kind.value.http.as_ref()).map(|http| &http.value);
+    let steps = sections.flat_map(|http| [&http.create, &http.update, &http.delete, &http.resend]).flatten();
+    for step in steps.filter(|_| promised) {
+        let writes = step.value.path.is_some() && step.value.method != Some(Method::Get);
+        if writes && !step.value.idempotent {
+            let what =
+                "`limits.idempotent` says that every call may be repeated: say `idempotent` of this one, or name an `idempotencyHeader`";
+            problems.add(codes::PROFILE_CONTRADICTION, step.referenced, what);
+        }
+    }
 }
 
 /// What a kind's capabilities promise that a driver does, each with the word for it.

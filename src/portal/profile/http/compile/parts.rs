@@ -22,6 +22,8 @@ const MAX_TEXT: usize = 2000;
 /// Compiles the parts of one kind's calls.
 pub(super) struct Parts<'p, 'f> {
     pub(super) kind: Kind,
+    /// The kinds that its creation makes as well.
+    pub(super) carries: Vec<Kind>,
     pub(super) problems: &'p mut Problems<'f>,
     /// What earlier steps of the action have left to later ones.
     pub(super) known: Known,

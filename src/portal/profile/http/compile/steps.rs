@@ -9,7 +9,9 @@ use super::super::connection::Method;
 use super::super::document::{AskSection, AskStep, CallSection, EachSection, UpdateStyle, WaitSection};
 use super::parts::{Known, Parts, duration};
 use crate::diagnostic::codes::portal as codes;
-use crate::model::{FieldType, IntentAction};
+use crate::model::{FieldType, IntentAction, Kind};
+use crate::portal::profile::cel::Expression;
+use crate::portal::profile::compile::reconciled;
 
 /// What a step may name; `item` within `each` too, `response` where something is taken from it, `current` in a read-modify-write.
 const STEP: [&str; 16] = [
@@ -80,12 +82,13 @@ fn only_ask(section: &Spanned<CallSection>, parts: &mut Parts<'_, '_>) {
         idempotent,
         inside: _,
         id,
+        carried,
         take,
         ask,
         wait: _,
     } = &section.value;
     let other = method.is_some() || !query.is_empty() || !headers.is_empty() || body.is_some() || form.is_some() || update.is_some();
-    if other || *etag || *idempotent || id.is_some() || !take.is_empty() || (ask.is_some() && each.is_some()) {
+    if other || *etag || *idempotent || id.is_some() || !carried.is_empty() || !take.is_empty() || (ask.is_some() && each.is_some()) {
         parts.contradiction(section.referenced, "a step with `ask` or `wait` has nothing of a call beside it");
     }
 }
@@ -137,6 +140,7 @@ fn call_step(
         parts.contradiction(id.referenced, "only a creation makes a new id");
     }
     let id = parts.optional(call.id.as_ref(), &answer);
+    let carried = carried(call, action, &answer, parts);
     Some(CallStep {
         ask: Ask { method: call.method.unwrap_or(Method::Post), path: at?, query, headers, content },
         update,
@@ -144,8 +148,26 @@ fn call_step(
         idempotent: call.idempotent,
         inside: call.inside,
         id,
+        carried,
         take: take.into_iter().filter_map(|(name, source)| Some((name.as_str().into(), source?))).collect(),
     })
+}
+
+/// Where the ids of what rides on the call are found.
+fn carried(call: &CallSection, action: IntentAction, answer: &[&str], parts: &mut Parts<'_, '_>) -> Vec<(Kind, Expression)> {
+    let variables = [answer, &["item"]].concat();
+    let mut found = Vec::new();
+    for (name, source) in &call.carried {
+        let Some(kind) = reconciled(name, source.referenced, parts.problems) else { continue };
+        if action != IntentAction::Create || !parts.carries.contains(&kind) {
+            parts.contradiction(
+                source.referenced,
+                &format!("this makes no {kind} in the same call: only what is `carriedBy` it rides on its creation"),
+            );
+        }
+        found.extend(parts.expression(source, &variables).map(|expression| (kind, expression)));
+    }
+    found
 }
 
 fn person(section: &Spanned<AskSection>, variables: &[&str], parts: &mut Parts<'_, '_>) -> Option<PersonStep> {

@@ -1,0 +1,77 @@
+//! The `embedded` driver under faults at every call.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tenantry::model::PortalSpec;
+use tenantry::portal::embedded::{Directory, Embedded, file_of};
+use tenantry::portal::{Driver as _, Execute, OpenContext, load_profile};
+
+use super::between::{Between, Fault};
+use super::desk::Desk;
+use super::world::{Stage, wrong};
+use crate::portal::kit::{NoSecrets, create, done};
+use crate::support::program::copy;
+
+fn open(folder: &Path) -> Arc<dyn Execute> {
+    let (spec, profile) = (PortalSpec::embedded(), load_profile("embedded", None).unwrap());
+    let ctx = OpenContext { spec: &spec, profile, state_dir: folder, secrets: &NoSecrets };
+    Embedded::with_clock(Arc::new(Timestamp::now)).open_writer(&ctx).unwrap()
+}
+
+fn directory(folder: &Path) -> Directory {
+    Directory::open(&file_of(&PortalSpec::embedded(), folder).unwrap(), Arc::new(Timestamp::now)).unwrap()
+}
+
+/// A folder with what strangers have, and all that went before a stage.
+async fn before(stage: Stage) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let portal = open(folder.path());
+    done(&portal, create("other/organization/other", json!({"displayName": "Other"}))).await;
+    done(&portal, create("other/user/olga", json!({"email": "olga@other.example"}))).await;
+    if stage == Stage::Changed {
+        let desk = Desk::at(folder.path());
+        desk.converges(&open(folder.path()), &Stage::Made.desired(true)).await;
+        assert_eq!(found(&desk, folder.path(), Stage::Made).await, [""; 0]);
+    }
+    folder
+}
+
+async fn found(desk: &Desk, folder: &Path, stage: Stage) -> Vec<String> {
+    let mailed = directory(folder).outbox().unwrap().into_iter().map(|m| m.recipient).collect();
+    wrong(desk, &open(folder), stage, true, mailed).await
+}
+
+/// One run in which call `at` goes wrong, and runs until the end; how many calls there were, and what is wrong then.
+async fn run(template: &Path, stage: Stage, at: usize, fault: Fault) -> (usize, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    copy(template, folder.path());
+    let desk = Desk::at(folder.path());
+    let between = Between::new(open(folder.path()), at, fault);
+    let spoilt: Arc<dyn Execute> = between.clone();
+    if between.or_killed(desk.apply(&spoilt, &stage.desired(true))).await.is_none() {
+        desk.is_killed();
+    }
+    let said = desk.converges(&open(folder.path()), &stage.desired(true)).await;
+    let wrong = found(&desk, folder.path(), stage).await;
+    (between.called(), wrong.into_iter().map(|w| format!("{stage:?}, call {at}, {fault:?}: {w}; {said:?}")).collect())
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_at_any_call_a_directory_ends_as_declared() {
+    let mut all = Vec::new();
+    for stage in [Stage::Made, Stage::Changed] {
+        let template = before(stage).await;
+        let (calls, spoilt) = run(template.path(), stage, usize::MAX, Fault::NotNow).await;
+        all.extend(spoilt);
+        assert!(calls > 4, "there is something to go wrong");
+        for at in 1..=calls {
+            for fault in Fault::ALL {
+                all.extend(run(template.path(), stage, at, fault).await.1);
+            }
+        }
+    }
+    assert_eq!(all, [""; 0]);
+}
