@@ -151,6 +151,11 @@ async fn run(template: &Path, profile: &Arc<Profile>, stage: Stage, at: usize, t
         _ => desk.apply(&portal, &desired).await,
     };
     let asked = proxy.asked();
+    if let Some(Trouble::Played(what)) = trouble
+        && of_any().iter().any(|any| matches!(any, Trouble::Played(any) if any == what))
+    {
+        assert_eq!(sandbox.struck().await, 1, "{what} strikes request {at}");
+    }
     sandbox.faults(json!([])).await;
     proxy.passes();
     let portal = open(&sandbox.base, &sandbox.operator, Arc::clone(profile), 1);
@@ -169,9 +174,12 @@ fn cases(asked: &[String]) -> Vec<(usize, Trouble)> {
     for (n, line) in asked.iter().enumerate() {
         let at = n + 1;
         let mut add = |troubles: &[Trouble]| cases.extend(troubles.iter().map(|t| (at, t.clone())));
-        if line.starts_with("GET ") {
-            add(&any[n % any.len()..=n % any.len()]);
-            add(&lists[n % lists.len()..=n % lists.len()]);
+        if line.ends_with("/users") && line.starts_with("GET ") {
+            // Who is hidden by a list that moves would be forgotten, and keep access.
+            add(&lists);
+        } else if line.starts_with("GET ") {
+            let (trouble, of) = (n / 2, if n % 2 == 0 { &any } else { &lists });
+            add(&of[trouble % of.len()..=trouble % of.len()]);
         } else {
             add(&any);
             add(&writes);
@@ -185,7 +193,7 @@ async fn ends_as_declared(stage: Stage) {
     let clean = run(template.path(), &profile, stage, 1, None).await;
     assert_eq!(clean.wrong, [""; 0]);
     let cases = cases(&clean.asked);
-    assert!(cases.len() > 100, "there is something to go wrong: {:?}", clean.asked);
+    assert!(cases.len() > 80, "there is something to go wrong: {:?}", clean.asked);
     let runs = cases.iter().map(|(at, trouble)| run(template.path(), &profile, stage, *at, Some(trouble)));
     let wrong: Vec<String> = stream::iter(runs).buffer_unordered(SIDE_BY_SIDE).map(|ran| ran.wrong).concat().await;
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.concat());

@@ -1,6 +1,7 @@
 //! The `rest` driver, against servers of made-up APIs that a profile describes.
 
 mod lists;
+mod carried;
 mod perform;
 mod person;
 mod profile;

@@ -111,6 +111,8 @@ async fn pages_begin_after_so_many_items() {
     shortened.check(&[1, 2, 3], &[asked[0], "GET /users?q=x&limit=2&offset=1", asked[1]]);
     let early = read(Some(counted()), |_, number| page(if number == 0 { &[1, 2] } else { &[] }, json!({"total": 5}))).await;
     early.unknown("there is more after 2 items, and gives an empty page");
+    let moved = read(Some(counted()), |_, n| page([&[1, 2][..], &[4]][n], json!({"total": 4 - n}))).await;
+    moved.unknown("said 4 items, and then 3");
     read(Some(counted()), |_, _| page(&[1, 2], json!({"total": 1}))).await.unknown("says 1 items and gave 2");
     read(Some(counted()), |_, _| page(&[1, 2], json!({"total": "many"}))).await.unknown("`total` is no count");
 }
