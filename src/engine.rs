@@ -6,13 +6,15 @@
 //! One run: [`lock`] → [`plan`] → `guard::judge` → (a person) → `guard::approve` → [`apply()`] → [`unlock`](Ledger::unlock).
 
 pub mod import;
+mod lacking;
 pub mod offline;
 pub mod read;
 pub mod runbook;
 pub mod scope;
 mod shared_keys;
+mod warnings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,7 +26,7 @@ use crate::apply::{self, Mac, OutcomeResult, RunReport, World};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId};
 use crate::model::{Desired, PortalName, PortalSpec, TenantName};
-use crate::plan::{Approved, Body, Change, Finding, Inputs, Mode, Plan, Unchecked, Unit, link};
+use crate::plan::{Approved, Body, Inputs, Mode, Plan, Unchecked, Unit, link};
 use crate::portal::{Observe, PortalError};
 use crate::secrets::SecretReader;
 
@@ -109,8 +111,8 @@ pub async fn plan(view: &View<'_>) -> Result<Planned, EngineError> {
     body.units.sort_by(|a, b| (&a.portal, &a.tenant).cmp(&(&b.portal, &b.tenant)));
     link::link(&mut body.units);
     link::select(&mut body.units, &|address| view.scope.address(address));
+    body.diagnostics.extend(warnings::of(&body.units));
     body.units.retain(says_something);
-    body.diagnostics.extend(body.units.iter().flat_map(warnings));
     Ok(Planned { plan: Plan::unchecked(body), unreachable })
 }
 
@@ -142,8 +144,8 @@ pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -
         && !world.stop.requested()
         && let Ok(planned) = self::plan(again).await
     {
-        let left = planned.plan.body.units.iter().flat_map(|u| &u.changes).filter(|c| !only_warned_of(c));
-        let left: Vec<_> = left.map(|c| c.address.clone()).collect();
+        let left: Vec<_> =
+            planned.plan.body.units.iter().flat_map(|u| &u.changes).filter(|c| !c.is_left_out()).map(|c| c.address.clone()).collect();
         report.planned_again = planned.unreachable.is_empty();
         report.final_plan_empty = report.planned_again && left.is_empty();
         // What failed, was held or waits is out of step for a reason that its outcome gives.
@@ -152,12 +154,6 @@ pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -
         report.remaining = left.into_iter().filter(|address| !explained.contains(address)).collect();
     }
     report
-}
-
-/// True for what nothing is done about, and what refuses nothing: it is left out, as the portal's document wants it.
-fn only_warned_of(change: &Change) -> bool {
-    let warns = |f: &Finding| matches!(f, Finding::Unsupported { refuses: false, .. } | Finding::Rule { refuses: false, .. });
-    change.actions.is_empty() && change.findings.iter().all(warns)
 }
 
 /// The tenants that a portal's plan is about: those declared for it and those that the ledger knows there.
@@ -195,23 +191,4 @@ pub fn cannot_read(portal: &PortalName, error: &PortalError) -> Diagnostic {
     };
     Diagnostic::error(code, format!("portal {portal} cannot be read: {error}"))
         .detail("Nothing is planned for it; what other portals need goes on.")
-}
-
-/// What was noticed and refuses nothing.
-fn warnings(unit: &Unit) -> Vec<Diagnostic> {
-    let mut out: BTreeMap<(String, String), Diagnostic> = BTreeMap::new();
-    for change in &unit.changes {
-        for finding in &change.findings {
-            let warning = match finding {
-                Finding::Rule { rule, message, refuses: false } => {
-                    Diagnostic::warning(codes::run::RULE_WARNS, format!("{rule}: {message}"))
-                }
-                Finding::Unsupported { what, refuses: false } => Diagnostic::warning(codes::run::UNSUPPORTED_LEFT_OUT, what.clone()),
-                _ => continue,
-            };
-            let warning = warning.about(&change.address);
-            out.insert((change.address.to_string(), warning.summary.clone()), warning);
-        }
-    }
-    out.into_values().collect()
 }

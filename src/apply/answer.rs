@@ -28,6 +28,11 @@ pub(super) fn settle(
     let settled = || calls.iter().flat_map(|c| order::settle(context, &portal, &tenant, &c.intent));
     let unknown = || calls.iter().map(|c| Write::MarkUnknown(portal.clone(), tenant.clone(), c.intent.clone()));
     let begun_now = || calls.iter().map(|c| intend(context, &portal, c));
+    // Asking a technician changes nothing in the portal: where no work came back nobody was asked, and the next run asks.
+    let result = match result {
+        Err(CallError::Uncertain(message)) if prepared.step.by_hand => Err(CallError::Retry { message, after: None }),
+        known => known,
+    };
     let word = match result {
         Ok(Done::Now { id, object, carried }) => {
             if shown_late(driver, call) {

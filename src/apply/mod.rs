@@ -229,7 +229,7 @@ fn outcomes_of_held<'a>(unit: &'a Unit, body: &'a crate::plan::Body) -> impl Ite
     let mut codes: Vec<_> = refusals.map(|r| r.code.clone()).collect();
     codes.sort();
     codes.dedup();
-    unit.changes.iter().map(move |change| Outcome {
+    unit.changes.iter().filter(|c| !c.is_left_out()).map(move |change| Outcome {
         portal: unit.portal.clone(),
         address: change.address.clone(),
         actions: change.actions.clone(),

@@ -1,12 +1,13 @@
 //! A call whose answer was lost: look before anything else. What is found is the answer; what cannot be found out stays uncertain.
 
 use crate::model::{IntentAction, LiveObject, LiveTenant, ObjectState};
-use crate::portal::{Call, CallError, Done, Execute, TenantKey};
+use crate::portal::{Call, CallError, Done, Execute, TenantKey, titled};
 
 /// Reads the tenant and tells whether the call had its effect. `why` is what is said if that cannot be told.
 pub(super) async fn find_out(driver: &dyn Execute, call: &Call, why: String) -> Result<Done, CallError> {
     let tenant = TenantKey { name: call.address.tenant.clone(), id: call.tenant_id.clone() };
-    let Ok(mut read) = driver.read(&[tenant]).await else { return Err(CallError::Uncertain(why)) };
+    let declared = call.context.as_deref().and_then(|context| context.around.tenant.as_ref());
+    let Ok(mut read) = titled::read(driver, &[(tenant, declared)]).await else { return Err(CallError::Uncertain(why)) };
     let Some(live) = read.pop() else { return Err(CallError::Uncertain(why)) };
     let kind = call.address.kind;
     match call.action {

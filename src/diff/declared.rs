@@ -138,7 +138,7 @@ impl Case<'_, '_> {
             (Absence::Attested(record), _) if record.present => self.attested(record, None, delta, out),
             (Absence::Attested(_) | Absence::NoRecord, Some(intent)) => self.waits_for_record(intent, delta, out),
             (Absence::Proven, Some(intent)) => self.resume_create(intent, delta, out),
-            (Absence::NoRecord, None) if self.capability.create == Performer::Call => {
+            (Absence::NoRecord, None) if self.capability.create == Performer::Call && !self.capability.looks_first => {
                 // No technician looks before a call, and a ledger that was lost would have everything made twice.
                 let why = format!("the portal cannot be read for {}, and nobody recorded whether it exists", self.resource.def().nouns);
                 self.stuck(delta, Finding::ObservationIncomplete { why }, out);
@@ -241,7 +241,9 @@ impl Case<'_, '_> {
 
     /// True if an intent's call has brought nothing about in the portal: it asked a person, or was about to.
     fn had_no_effect(&self, intent: &Intent) -> bool {
-        self.capability.create == Performer::Technician || orders::asks(self.input, intent)
+        // Of a call that asks before it makes anything there would be an item.
+        let nobody_asked = || self.capability.looks_first && orders::item_of(self.input, intent).is_none();
+        self.capability.create == Performer::Technician || orders::asks(self.input, intent) || nobody_asked()
     }
 
     /// Only a person's record speaks for it.
@@ -316,7 +318,7 @@ fn unsupported_kind(input: &Input<'_>, resource: &Resource, out: &mut TenantDiff
     }
     let mut delta = blank(resource);
     let what = format!("portal {} has no {}", input.portal.name, resource.def().nouns);
-    delta.findings.push(Finding::Unsupported { what, refuses: input.portal.unsupported == Unsupported::Error });
+    delta.findings.push(Finding::Unsupported { what, field: None, refuses: input.portal.unsupported == Unsupported::Error });
     out.deltas.push(delta);
 }
 

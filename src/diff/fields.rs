@@ -147,7 +147,8 @@ pub(super) fn unsupported(input: &Input<'_>, capability: &KindCapability, resour
     let lacking = resource.fields.iter().filter(|(id, _)| capability.lacks(resource.def(), *id));
     lacking
         .map(|(id, _)| Finding::Unsupported {
-            what: format!("portal {} has no field `{}` for a {}", input.portal.name, resource.def().field(id).path, resource.def().noun),
+            what: format!("portal {} has no `{}` of {}", input.portal.name, resource.def().field(id).path, resource.def().nouns),
+            field: Some(id),
             refuses: input.portal.unsupported == Unsupported::Error,
         })
         .collect()

@@ -19,7 +19,8 @@ pub(super) fn item_of<'a>(input: &Input<'a>, intent: &Intent) -> Option<&'a Work
 
 /// True if an intent is at the stage where a person is asked: its call has brought nothing about that may not be brought about again.
 pub(super) fn asks(input: &Input<'_>, intent: &Intent) -> bool {
-    item_of(input, intent).is_some_and(|item| item.state.keeps_intent() || intent.unknown)
+    // An intent is written again when the calls that follow are begun: until then it is no younger than the item.
+    item_of(input, intent).is_some_and(|item| item.state.keeps_intent() || intent.unknown || intent.at <= item.given)
 }
 
 /// Holds every item against what is planned.

@@ -159,6 +159,8 @@ pub enum Finding {
     Unsupported {
         /// What, in words.
         what: String,
+        /// The field; `None`: the whole kind.
+        field: Option<FieldId>,
         /// True if the `Portal` says that this refuses.
         refuses: bool,
     },

@@ -1,6 +1,7 @@
 //! What a portal's profile says of manifests alone, with nothing live: rules that need no live state, keys that two tenants cannot both have,
 //! and what the portal lacks. Pure.
 
+use super::lacking::Lacking;
 use super::shared_keys::SharedKeys;
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::model::portal_spec::Unsupported;
@@ -15,8 +16,9 @@ pub fn check(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities
     resources
         .flat_map(|(name, tenant, resource)| {
             let taken = shared.other(resource).map(|other| taken(desired, portal, resource, other));
-            taken.into_iter().chain(of_resource(desired, portal, capabilities, conduct, (name, tenant), resource))
+            taken.into_iter().chain(of_resource(desired, portal, conduct, (name, tenant), resource))
         })
+        .chain(unsupported(desired, portal, capabilities))
         .collect()
 }
 
@@ -31,7 +33,6 @@ fn taken(desired: &Desired, portal: &PortalSpec, resource: &Resource, other: &Ad
 fn of_resource(
     desired: &Desired,
     portal: &PortalSpec,
-    capabilities: &Capabilities,
     conduct: &dyn Conduct,
     (name, tenant): (&TenantName, &Tenant),
     resource: &Resource,
@@ -54,23 +55,27 @@ fn of_resource(
             Verdict::Warns | Verdict::LeavesOut => Diagnostic::warning(codes::run::RULE_WARNS, summary),
         }
     });
-    let lacking = unsupported(portal, capabilities, resource).into_iter().map(|what| match portal.unsupported {
-        Unsupported::Error => Diagnostic::error(codes::run::UNSUPPORTED, what),
-        Unsupported::Warning | Unsupported::Ignore => Diagnostic::warning(codes::run::UNSUPPORTED_LEFT_OUT, what),
-    });
-    broken.chain(lacking).map(|d| d.about(&resource.address).at(Some(place(desired, resource)))).collect()
+    broken.map(|d| d.about(&resource.address).at(Some(place(desired, resource)))).collect()
 }
 
-fn unsupported(portal: &PortalSpec, capabilities: &Capabilities, resource: &Resource) -> Vec<String> {
-    if portal.unsupported == Unsupported::Ignore {
-        return Vec::new();
+/// What the portal lacks, as its document wants it reported.
+fn unsupported(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities) -> Vec<Diagnostic> {
+    let mut lacking = Lacking::default();
+    let served = desired.tenants.iter().filter(|(name, _)| portal.serves(name));
+    for resource in served.flat_map(|(_, tenant)| &tenant.resources) {
+        let mut add = |field| lacking.add(&portal.name, &resource.address, field, || Some(place(desired, resource)));
+        match capabilities.kind(resource.address.kind) {
+            None => add(None),
+            Some(can) => {
+                resource.fields.iter().filter(|(id, _)| can.lacks(resource.def(), *id)).for_each(|(id, _)| add(Some(id)));
+            }
+        }
     }
-    let def = resource.def();
-    let Some(capability) = capabilities.kind(resource.address.kind) else {
-        return vec![format!("portal {} has no {}", portal.name, def.nouns)];
-    };
-    let lacking = resource.fields.iter().filter(|(id, _)| capability.lacks(def, *id));
-    lacking.map(|(id, _)| format!("portal {} has no field `{}` for a {}", portal.name, def.field(id).path, def.noun)).collect()
+    match portal.unsupported {
+        Unsupported::Ignore => Vec::new(),
+        Unsupported::Warning => lacking.diagnostics(|summary| Diagnostic::warning(codes::run::UNSUPPORTED_LEFT_OUT, summary)),
+        Unsupported::Error => lacking.diagnostics(|summary| Diagnostic::error(codes::run::UNSUPPORTED, summary)),
+    }
 }
 
 fn place(desired: &Desired, resource: &Resource) -> Range {

@@ -10,7 +10,7 @@ use crate::model::kind::Placement;
 use crate::model::live::KeyHolder;
 use crate::model::{Address, Digest, FieldId, FieldType, Kind, LedgerState, LiveTenant, Name, Tenant, TenantName, Value};
 use crate::plan::{Unit, build};
-use crate::portal::{PortalError, TenantKey};
+use crate::portal::{PortalError, TenantKey, titled};
 
 /// Tenants read together: enough that calls are few, few enough that a batch of large tenants fits in memory.
 const TENANTS_AT_ONCE: usize = 128;
@@ -45,7 +45,11 @@ impl From<crate::ledger::LedgerError> for Failure {
 pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<TenantName>) -> Result<OfPortal, Failure> {
     let mut out = OfPortal { units: Vec::new(), awaiting_acceptance: 0 };
     let declared = Declared::new(view, served, tenants);
-    let listed = if view.scope.is_whole() || refers_to_tenants(&declared, tenants) { served.observe.tenants().await? } else { Vec::new() };
+    let listed = if view.scope.is_whole() || refers_to_tenants(&declared, tenants) {
+        titled::tenants(&*served.observe, &view.desired.tenants).await?
+    } else {
+        Vec::new()
+    };
     let mut organizations: BTreeMap<Box<str>, TenantName> = BTreeMap::new();
     organizations.extend(listed.iter().filter_map(|t| Some((t.id.clone()?, t.name.clone()))));
     let shared = SharedKeys::of(view.desired, &served.spec, served.observe.capabilities());
@@ -150,9 +154,9 @@ async fn live(declared: &Declared<'_>, batch: &[TenantName], states: &[LedgerSta
         .iter()
         .zip(states)
         .filter(|(tenant, _)| wanted(tenant))
-        .map(|(tenant, state)| TenantKey { name: tenant.clone(), id: tenant_row_id(state) })
+        .map(|(tenant, state)| (TenantKey { name: tenant.clone(), id: tenant_row_id(state) }, declared.get(tenant)))
         .collect();
-    let mut read = declared.served.observe.read(&keys).await?.into_iter();
+    let mut read = titled::read(&*declared.served.observe, &keys).await?.into_iter();
     Ok(batch.iter().map(|tenant| if wanted(tenant) { read.next().unwrap_or_default() } else { LiveTenant::default() }).collect())
 }
 

@@ -71,6 +71,10 @@ pub struct KindCapability {
     pub builtin: BTreeSet<String>,
     /// Fields that are not [`FieldSupport::Full`].
     pub fields: BTreeMap<FieldId, FieldSupport>,
+    /// Its objects have no name there but the one that people see: a natural key is a name made of that.
+    pub titled: bool,
+    /// Its creation asks a person, who looks first, before it calls anything that may not be called again.
+    pub looks_first: bool,
 }
 
 impl KindCapability {
@@ -86,6 +90,8 @@ impl KindCapability {
             carried_by: None,
             builtin: BTreeSet::new(),
             fields: BTreeMap::new(),
+            titled: false,
+            looks_first: false,
         }
     }
 

@@ -29,7 +29,7 @@ fn says_something(unit: &Unit) -> bool {
 
 fn of_unit(unit: &Unit) -> String {
     // Sorted by their text: the order of changes follows from what they depend on, which is in there.
-    let mut changes: Vec<_> = unit.changes.iter().map(of_change).collect();
+    let mut changes: Vec<_> = unit.changes.iter().filter(|c| !c.is_left_out()).map(of_change).collect();
     changes.sort_by_cached_key(canonical);
     sha256(&json!({
         "portal": unit.portal.as_str(),

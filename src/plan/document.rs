@@ -293,7 +293,7 @@ impl TenantPlan {
             tenant_id: tenant_id.as_deref().map(str::to_owned),
             digest: digest.clone(),
             blocked_by: refusals.clone(),
-            resource_changes: changes.iter().map(ResourceChange::from_change).collect(),
+            resource_changes: changes.iter().filter(|c| !c.is_left_out()).map(ResourceChange::from_change).collect(),
             resource_drift: drift.iter().map(ResourceDrift::from_drift).collect(),
             unmanaged: unmanaged.iter().map(UnmanagedObject::from_unmanaged).collect(),
             retained: retained.iter().map(RetainedResource::from_retained).collect(),

@@ -116,7 +116,7 @@ impl Known {
         for unit in units {
             for change in &unit.changes {
                 // An id that others need is known only after these; a blocked change (no action) makes nothing, and what needs it must wait too.
-                let establishes = change.actions.is_empty()
+                let establishes = (change.actions.is_empty() && !change.is_there_in_part())
                     || change
                         .actions
                         .iter()

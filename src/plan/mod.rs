@@ -217,6 +217,18 @@ impl Change {
         self.actions.first().copied()
     }
 
+    /// True for what is only warned of: nothing is done about it, nothing refuses it, and no report counts it.
+    pub fn is_left_out(&self) -> bool {
+        let warns = |f: &Finding| matches!(f, Finding::Unsupported { refuses: false, .. } | Finding::Rule { refuses: false, .. });
+        self.actions.is_empty() && !self.findings.is_empty() && self.findings.iter().all(warns)
+    }
+
+    /// True for what is there as declared, but for fields that the portal lacks: whoever needs it need not wait.
+    pub fn is_there_in_part(&self) -> bool {
+        let field = |f: &Finding| matches!(f, Finding::Unsupported { refuses: false, field: Some(_), .. });
+        self.is_left_out() && self.findings.iter().all(field)
+    }
+
     /// The natural key that it gives up for another; `None`: it keeps its key, or has none to begin with.
     pub fn key_before(&self) -> Option<Box<str>> {
         let field = self.address.kind.def().key_field()?;

@@ -10,6 +10,7 @@ pub mod profile;
 pub mod rest;
 mod routed;
 pub mod runbook;
+pub mod titled;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -37,7 +37,7 @@ pub fn tally(diagnostics: &[Diagnostic]) -> String {
 
 /// One diagnostic on one line: `acme.yaml:3:5: error M004: what is wrong; to do: …`.
 pub fn line(diagnostic: &Diagnostic) -> String {
-    let Diagnostic { code, severity, summary, detail: _, range, address, help } = diagnostic;
+    let Diagnostic { code, severity, summary, detail, range, address, help } = diagnostic;
     let place = match (range, address) {
         (Some(Range { file, line, column, .. }), _) => format!("{}:{line}:{column}: ", visible(file)),
         (None, Some(address)) => format!("{}: ", visible(address)),
@@ -48,7 +48,9 @@ pub fn line(diagnostic: &Diagnostic) -> String {
         Severity::Warning => "warning",
     };
     let help = if help.is_empty() { String::new() } else { format!("; to do: {}", visible(help)) };
-    format!("{place}{severity} {}: {}{help}", visible(code), cut(&visible(summary), TEXT))
+    let detail: Vec<_> = detail.lines().map(visible).collect();
+    let detail = if detail.is_empty() { String::new() } else { format!(" ({})", cut(&detail.join("; "), TEXT)) };
+    format!("{place}{severity} {}: {}{detail}{help}", visible(code), cut(&visible(summary), TEXT))
 }
 
 fn one(diagnostic: &Diagnostic, style: &Style) -> String {

@@ -36,6 +36,10 @@ pub fn page(document: &PlanDocument) -> String {
         document.timestamp,
         html(&document.tool_version),
     );
+    if !view.portals.is_empty() {
+        let work: Vec<_> = view.portals.iter().map(|(name, work)| format!("{}: {work}", html(name))).collect();
+        let _ = writeln!(out, "<p>{}</p>", work.join("<br>"));
+    }
     view.refusals.iter().for_each(|r| refusal(&mut out, r));
     if !document.diagnostics.is_empty() {
         let _ = writeln!(out, "<h2>{}</h2>\n<ul>", html(&diagnostics::tally(&document.diagnostics)));

@@ -75,9 +75,12 @@ fn apart(document: &PlanDocument, base: &PlanDocument) -> (PlanDocument, Option<
 /// Diagnostics, refusals of the run and consequences.
 fn overview(document: &PlanDocument, view: &View) -> Vec<String> {
     let mut blocks = Vec::new();
+    let several = !view.portals.is_empty();
+    blocks.extend(view.portals.iter().map(|(name, work)| format!("- {}: {work}\n", markdown_code(name))));
+    blocks.extend(several.then(|| "\n".to_owned()));
     blocks.extend(view.refusals.iter().map(|r| refusal(r, None)));
     for tenant in &view.tenants {
-        blocks.extend(tenant.refusals.iter().map(|r| refusal(r, Some(&tenant.tenant))));
+        blocks.extend(tenant.refusals.iter().map(|r| refusal(r, Some(&whose(tenant, several)))));
     }
     if !document.diagnostics.is_empty() {
         let lines: Vec<_> = document.diagnostics.iter().map(diagnostics::line).collect();
@@ -88,7 +91,7 @@ fn overview(document: &PlanDocument, view: &View) -> Vec<String> {
         blocks.push("### Consequences\n\n".to_owned());
         for tenant in spoken {
             for (at, consequence) in tenant.consequences.iter().enumerate() {
-                blocks.extend(bullet(&tenant.tenant, at == 0, consequence));
+                blocks.extend(bullet(&whose(tenant, several), at == 0, consequence));
             }
         }
         blocks.push("\n".to_owned());
@@ -96,11 +99,17 @@ fn overview(document: &PlanDocument, view: &View) -> Vec<String> {
     blocks
 }
 
+/// A tenant, and its portal where that tells two apart.
+fn whose(tenant: &TenantView, several: bool) -> String {
+    let portal = if several { format!(" in portal {}", markdown_code(&tenant.portal)) } else { String::new() };
+    format!("{}{portal}", markdown_code(&tenant.tenant))
+}
+
 /// One consequence of a tenant; a long list of names becomes several bullets.
 fn bullet(tenant: &str, first: bool, consequence: &ConsequenceView) -> Vec<String> {
     let ConsequenceView { what, grave, whom, becomes } = consequence;
     let strong = if *grave { "**" } else { "" };
-    let head = if first { format!("- {}: ", markdown_code(tenant)) } else { "  - ".to_owned() };
+    let head = if first { format!("- {tenant}: ") } else { "  - ".to_owned() };
     let list = |names: &[String]| names.iter().map(|n| name(n)).collect::<Vec<_>>().join(", ");
     let mut bullets = Vec::new();
     for (at, names) in whom.chunks(50).enumerate() {
@@ -123,7 +132,7 @@ fn name(name: &str) -> String {
 
 fn refusal(refusal: &RefusalView, tenant: Option<&str>) -> String {
     let RefusalView { code, message, help, passed } = refusal;
-    let whose = tenant.map(|t| format!("{}: ", markdown_code(t))).unwrap_or_default();
+    let whose = tenant.map(|t| format!("{t}: ")).unwrap_or_default();
     match passed {
         Some(passed) => format!("> {whose}{} passed ({}): {}\n\n", markdown_code(code), markdown_prose(passed), markdown_prose(message)),
         None => format!("> **Refused** {whose}{}: {} — {}\n\n", markdown_code(code), markdown_prose(message), markdown_prose(help)),

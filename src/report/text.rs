@@ -37,6 +37,7 @@ pub fn plan(document: &PlanDocument, style: &Style) -> String {
     if !view.refusals.is_empty() {
         page.blank();
     }
+    page.portals(&view.portals);
     page.line(0, Tone::Heading, &view.headline);
     if !document.is_empty() {
         page.line(0, Tone::Dim, &format!("Digest: {}", view.digest));
@@ -59,6 +60,16 @@ impl Page<'_> {
     fn blank(&mut self) {
         if !self.out.is_empty() && !self.out.ends_with("\n\n") {
             self.out.push('\n');
+        }
+    }
+
+    fn portals(&mut self, portals: &[(String, String)]) {
+        let width = portals.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, work) in portals {
+            self.line(0, Tone::Plain, &format!("{name:width$}  {work}"));
+        }
+        if !portals.is_empty() {
+            self.blank();
         }
     }
 

@@ -16,7 +16,7 @@
 mod customers;
 mod keys;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode};
@@ -37,20 +37,24 @@ struct Wiv {
     links: Links,
 }
 
-/// The external ids that were handed out, by customer. One that was handed out for another customer opens nothing.
+/// The external ids that were handed out, by customer, each with what its link was asked for. One that was handed out for another customer opens
+/// nothing.
 #[derive(Clone, Default)]
-struct Links(Arc<Mutex<HashMap<String, Vec<String>>>>);
+struct Links(Arc<Mutex<HashMap<String, BTreeMap<String, Asked>>>>);
+
+/// What a link was asked for: an account type and the type of its cost report.
+type Asked = [String; 2];
 
 impl Links {
-    fn hand_out(&self, customer: &str) -> String {
+    fn hand_out(&self, customer: &str, asked: Asked) -> String {
         let id = uuid::Uuid::now_v7().to_string();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(customer.to_owned()).or_default().push(id.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(customer.to_owned()).or_default().insert(id.clone(), asked);
         id
     }
 
-    fn has(&self, customer: &str, id: &str) -> bool {
+    fn of(&self, customer: &str, id: &str) -> Option<Asked> {
         let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        links.get(customer).is_some_and(|ids| ids.iter().any(|i| i == id))
+        links.get(customer)?.get(id).cloned()
     }
 }
 

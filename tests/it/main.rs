@@ -14,4 +14,5 @@ mod report;
 mod sandbox;
 mod servers;
 mod support;
+mod technician;
 mod tidy;

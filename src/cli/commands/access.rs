@@ -7,8 +7,8 @@ use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{self, Session};
 use crate::engine::Scope;
 use crate::model::{LiveTenant, PortalName, TenantName};
-use crate::portal::TenantKey;
 use crate::portal::profile::inherited::Heir;
+use crate::portal::{TenantKey, titled};
 use crate::report::access::{self, AccessReport, Inherited};
 
 /// Runs `access`.
@@ -26,8 +26,9 @@ pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Fail
     let mut seen: Vec<(PortalName, TenantName, LiveTenant)> = Vec::new();
     for served in session.portals.iter().filter(|_| args.live) {
         let names: Vec<_> = session.desired.tenants.keys().filter(|t| served.spec.serves(t) && wanted.tenant(t)).cloned().collect();
-        let keys: Vec<_> = names.iter().map(|name| TenantKey { name: name.clone(), id: None }).collect();
-        match served.observe.read(&keys).await {
+        let keys: Vec<_> =
+            names.iter().map(|name| (TenantKey { name: name.clone(), id: None }, session.desired.tenants.get(name))).collect();
+        match titled::read(&*served.observe, &keys).await {
             Ok(live) => seen.extend(names.into_iter().zip(live).map(|(name, live)| (served.spec.name.clone(), name, live))),
             Err(error) => {
                 face.output.error(&format!("error: portal {} cannot be read: {error}", served.spec.name));

@@ -101,6 +101,8 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     tell(face, args, &document)?;
     face.output.diagnostics(&at.session.warnings);
     let mut exits: Vec<_> = planned.unreachable.iter().map(|(_, error)| exit_of(error)).collect();
+    // Nothing more is known of a portal that could not be read to begin with, and its own exit says so.
+    let planned_whole = planned.unreachable.is_empty();
     let Some((approved, approval)) = approve(face, args, planned, &document)? else {
         return Ok(Exit::Refused);
     };
@@ -111,6 +113,10 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     if approved.body.refused().next().is_some() {
         exits.push(Exit::Refused);
     }
+    // What an earlier run gave out and nobody has confirmed is no more done than what this one gives out.
+    if document.tenants.iter().flat_map(|t| &t.waiting).any(|w| w.technician) {
+        exits.push(Exit::Technician);
+    }
     if document.is_empty() && approved.body.units.iter().all(|u| u.settled.is_empty()) {
         if args.planning.show.output == Format::Json && !args.planning.show.json {
             face.output.data(&report::outcome::json(&nothing_done(&document, at.session.closed.is_empty() && exits.is_empty())));
@@ -120,7 +126,7 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     let report = carry_out(face, args, at, &approved, approval, key.as_ref()).await?;
     print(face, args, &report);
     exits.extend(at.stop.exit());
-    exits.extend(exits_of(&report));
+    exits.extend(exits_of(&report, planned_whole));
     Ok(Exit::first(exits))
 }
 
@@ -254,7 +260,7 @@ fn print(face: &Face<'_>, args: &ApplyCommand, report: &RunReport) {
     }
 }
 
-fn exits_of(report: &RunReport) -> Vec<Exit> {
+fn exits_of(report: &RunReport, planned_whole: bool) -> Vec<Exit> {
     let mut exits = Vec::new();
     for outcome in &report.outcomes {
         match &outcome.result {
@@ -268,7 +274,7 @@ fn exits_of(report: &RunReport) -> Vec<Exit> {
         }
     }
     // What was held, skipped or waits has an exit of its own and is not among what remains.
-    let never_read_again = !report.planned_again && report.stopped.is_none();
+    let never_read_again = planned_whole && !report.planned_again && report.stopped.is_none();
     exits.extend((!report.remaining.is_empty() || never_read_again).then_some(Exit::Partial));
     exits.extend(report.stopped.is_some().then_some(Exit::Error));
     exits

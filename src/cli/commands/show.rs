@@ -10,9 +10,9 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::Session;
 use crate::engine::{Pattern, Scope};
-use crate::model::{LedgerState, LiveTenant, TenantName};
+use crate::model::{LedgerState, LiveTenant, Tenant, TenantName};
 use crate::plan::document::read_saved;
-use crate::portal::TenantKey;
+use crate::portal::{TenantKey, titled};
 use crate::report;
 
 /// Runs `show`.
@@ -30,7 +30,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
     let mut pages = Vec::new();
     for served in &session.portals {
         let state = ledger.read(&served.spec.name, std::slice::from_ref(&tenant)).await?.pop().unwrap_or_default();
-        let live = read(served.observe.as_ref(), &tenant, &state).await;
+        let live = read(served.observe.as_ref(), &tenant, session.desired.tenants.get(&tenant), &state).await;
         if let Err(error) = &live {
             face.output.error(&format!("error: portal {} cannot be read: {error}", served.spec.name));
             exits.push(exit_of(error));
@@ -53,11 +53,12 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
 async fn read(
     observe: &dyn crate::portal::Observe,
     tenant: &TenantName,
+    declared: Option<&Tenant>,
     state: &LedgerState,
 ) -> Result<LiveTenant, crate::portal::PortalError> {
     let placed = |r: &&crate::model::LedgerRow| r.address.kind.def().placement == crate::model::kind::Placement::Tenant;
     let id = state.rows.values().find(placed).and_then(|r| r.id.clone());
-    Ok(observe.read(&[TenantKey { name: tenant.clone(), id }]).await?.pop().unwrap_or_default())
+    Ok(titled::read(observe, &[(TenantKey { name: tenant.clone(), id }, declared)]).await?.pop().unwrap_or_default())
 }
 
 fn saved(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failure> {

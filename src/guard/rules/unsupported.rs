@@ -17,7 +17,7 @@ pub(super) static GUARD: Guard = Guard {
 fn check(change: &Change, finding: &Finding) -> Option<String> {
     let address = &change.address;
     match finding {
-        Finding::Unsupported { what, refuses: true } => Some(format!("{address} declares what the portal lacks: {what}")),
+        Finding::Unsupported { what, refuses: true, .. } => Some(format!("{address} declares what the portal lacks: {what}")),
         _ => None,
     }
 }

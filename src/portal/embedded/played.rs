@@ -57,6 +57,8 @@ pub(super) fn capabilities(profile: &Capabilities) -> Capabilities {
         carried_by: None,
         builtin: kind.builtin.clone(),
         fields: kind.fields.iter().filter(|(_, s)| **s != FieldSupport::Technician).map(|(id, s)| (*id, *s)).collect(),
+        titled: false,
+        looks_first: false,
     };
     Capabilities {
         kinds: profile.kinds.iter().map(|(kind, capability)| (*kind, played(capability))).collect(),

@@ -165,6 +165,8 @@ fn capability(kind: Kind, section: &KindSection, problems: &mut Problems<'_>) ->
         carried_by: section.carried_by.as_ref().and_then(|c| reconciled(&c.value, c.referenced, problems)),
         builtin: section.builtin.iter().cloned().collect(),
         fields,
+        titled: section.http.as_ref().and_then(|http| http.value.item.as_ref()).is_some_and(|item| item.value.key.is_none()),
+        looks_first: section.http.as_ref().is_some_and(|http| http.value.looks_first()),
     }
 }
 

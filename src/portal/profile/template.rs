@@ -99,6 +99,14 @@ impl Template {
         }
     }
 
+    /// Itself, if it has no expressions.
+    pub fn literal(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The field paths that it names.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().flat_map(|part| match part {

@@ -8,6 +8,7 @@
 mod carried;
 mod collect;
 mod index;
+mod nested;
 mod object;
 mod perform;
 mod person;

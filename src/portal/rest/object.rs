@@ -59,7 +59,9 @@ pub(super) fn id_of(item: &Item, raw: &Raw<'_>) -> Result<String, String> {
 pub(super) fn object(kind: Kind, item: &Item, raw: &Raw<'_>) -> Result<LiveObject, String> {
     let id = id_of(item, raw)?;
     let mapping = Mapping { values: values(raw), id: &id };
-    let key = mapping.value("key", &item.key)?.as_ref().and_then(text_of).ok_or_else(|| mapping.wrong("has no natural key"))?;
+    let title = || item.fields.iter().find(|(id, _)| kind.def().field(*id).path == "displayName").map(|(_, title)| title);
+    let found = item.key.as_ref().or_else(title).map(|key| mapping.value("key", key)).transpose()?.flatten();
+    let key = found.as_ref().and_then(text_of).ok_or_else(|| mapping.wrong("has no natural key"))?;
     let key = if kind.def().key.is_none() { Name::slugify(&key).as_str().into() } else { normalise_key(&key) };
     let mut fields = Fields::new();
     for (field, expression) in &item.fields {

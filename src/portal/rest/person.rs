@@ -29,14 +29,16 @@ impl Run<'_> {
     pub(super) fn ask(&self, person: &PersonStep, at: usize, calls_follow: bool) -> Result<Work, CallError> {
         let text = |template: &Template| template.render(&scope(self.values())).map_err(|e| self.broken("a text of `ask`", &e));
         let mut steps = Vec::new();
-        for act in &person.acts {
+        for (act, source) in &person.acts {
             let act = match act {
                 PersonAct::Visit(url) => Act::Visit { url: text(url)? },
                 PersonAct::Press(label) => Act::Press { label: text(label)? },
                 PersonAct::Look(so) => Act::Look { text: text(so)? },
                 PersonAct::Reach(so) => Act::Reach { text: text(so)? },
             };
-            steps.push(Done { act, source: Some(person.source) });
+            // What is to be reached in whatever way the portal offers, no page documents.
+            let source = (!matches!(act, Act::Reach { .. })).then_some(*source);
+            steps.push(Done { act, source });
         }
         let mut evidence = Vec::new();
         for wanted in &person.evidence {

@@ -29,26 +29,26 @@ use crate::portal::{Observe, PortalError, TenantKey};
 pub(super) struct Reader(pub(super) Portal);
 
 /// Lists as they were read, by kind, name of the list, and tenant where the list is one of a tenant.
-type Read = BTreeMap<(Kind, Box<str>, Option<String>), Sorted>;
+pub(super) type Read = BTreeMap<(Kind, Box<str>, Option<String>), Sorted>;
 
 /// A tenant that is there.
-struct There<'a> {
-    name: &'a TenantName,
-    id: Option<&'a str>,
+pub(super) struct There<'a> {
+    pub(super) name: &'a TenantName,
+    pub(super) id: Option<&'a str>,
 }
 
 /// Objects of a kind in a tenant.
 #[derive(Default)]
-struct Objects {
-    objects: Vec<LiveObject>,
+pub(super) struct Objects {
+    pub(super) objects: Vec<LiveObject>,
     /// What they show of their tenant.
     observed: object::Shown,
     /// Why there may be more.
-    incomplete: Option<String>,
+    pub(super) incomplete: Option<String>,
 }
 
 impl Reader {
-    fn lists(&self) -> impl Iterator<Item = (Kind, &List)> {
+    pub(super) fn lists(&self) -> impl Iterator<Item = (Kind, &List)> {
         let kinds = self.0.http().into_iter().flat_map(|http| &http.kinds);
         kinds.filter(|(kind, _)| self.is_read(**kind)).flat_map(|(kind, calls)| calls.lists.iter().map(|list| (*kind, list)))
     }
@@ -58,7 +58,7 @@ impl Reader {
         listed && self.0.profile.driver(kind, Action::Read) == "rest"
     }
 
-    fn tenant_kind() -> Option<Kind> {
+    pub(super) fn tenant_kind() -> Option<Kind> {
         Kind::reconciled().find(|k| k.def().placement == Placement::Tenant)
     }
 
@@ -215,7 +215,13 @@ impl Reader {
                 }
             }
         }
+        self.nested(kind, tenant, read, &mut made);
         made
+    }
+
+    /// True where the items of organizations alone tell of a kind: they tell nothing of the MSP's own tenant.
+    fn is_held_by_organizations(&self, kind: Kind) -> bool {
+        self.0.http().and_then(|http| http.kinds.get(&kind)).is_some_and(|calls| calls.lists.is_empty() && !calls.nested.is_empty())
     }
 
     /// What is read of a tenant that is there.
@@ -226,6 +232,10 @@ impl Reader {
                 live.collections.insert(*kind, Collection { completeness: Completeness::Unreadable, objects: Vec::new() });
             }
             if !self.is_read(*kind) {
+                continue;
+            }
+            if tenant.name.is_msp() && self.is_held_by_organizations(*kind) {
+                live.collections.insert(*kind, Collection { completeness: Completeness::Unreadable, objects: Vec::new() });
                 continue;
             }
             let Objects { objects, observed, incomplete } = self.objects(*kind, tenant, read);
@@ -300,7 +310,7 @@ impl Observe for Reader {
             return unknown(format!("the keys of {} are unique within a tenant only", kind.def().nouns));
         }
         let whole = self.lists().filter(|(k, l)| *k == kind && l.join.is_none()).all(|(_, l)| l.within == Within::Portal);
-        if !self.is_read(kind) || !whole {
+        if !self.is_read(kind) || !whole || self.is_held_by_organizations(kind) {
             return unknown(format!("the portal lists {} tenant by tenant, and not those of tenants that we cannot see", kind.def().nouns));
         }
         let wanted = |k: Kind, list: &List| list.within == Within::Portal && (k == kind || k.def().placement == Placement::Tenant);

@@ -42,7 +42,7 @@ pub(super) enum By {
 pub(super) fn by(kind: Kind, list: &List) -> By {
     match (list.join.is_some(), list.within, kind.def().placement) {
         (true, ..) => By::Object,
-        (false, Within::Portal, Placement::MspOnly) | (false, Within::Tenant | Within::Msp, _) => By::Nothing,
+        (false, Within::Portal, Placement::MspOnly) | (false, Within::Tenant | Within::Msp | Within::Organizations, _) => By::Nothing,
         (false, Within::Portal, _) => By::Tenant,
     }
 }

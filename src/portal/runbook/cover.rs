@@ -37,6 +37,14 @@ impl Covered {
         self.touched = true;
         self.gained.insert(field);
     }
+
+    /// What further screens did.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.fields.extend(other.fields);
+        self.entries.extend(other.entries);
+        self.gained.extend(other.gained);
+        self.touched |= other.touched;
+    }
 }
 
 /// One object of a call, with what is around it.
@@ -55,13 +63,27 @@ pub(super) struct Object<'a> {
 impl Object<'_> {
     /// What a person calls it.
     pub(super) fn called(&self) -> String {
-        let fields = if self.named.is_empty() { self.before } else { self.named };
+        // As the portal shows it: what is to be renamed is found by its old name.
+        let display = self.address.kind.def().field_named("displayName").map(|(id, _)| id);
+        let renamed = display.is_some_and(|id| self.before.get(id).is_some());
+        let fields = if renamed || self.named.is_empty() { self.before } else { self.named };
         called(self.address, fields, self.key)
     }
 
     /// `user al@acme.example`.
     pub(super) fn words(&self) -> String {
         format!("{} {}", self.address.kind.def().noun, self.called())
+    }
+
+    /// The same in a sentence that somebody follows: the name to be copied, and whose it is, for a person may be in several customers.
+    fn told(&self, of: Option<&str>) -> String {
+        let place = of.map(|of| format!(" in {}", quoted(of))).unwrap_or_default();
+        format!("{} {}{place}", self.address.kind.def().noun, quoted(&self.called()))
+    }
+
+    /// What a technician looks for before the object is made: that it is not there.
+    pub(super) fn not_yet(&self, of: Option<&str>) -> String {
+        format!("there is no {} yet", self.told(of))
     }
 
     /// Whether a field is to be set now: declared and not empty for a creation, changed for an update.
@@ -98,31 +120,33 @@ impl Object<'_> {
     pub(super) fn uncovered(&self, covered: &Covered, whole: bool, of: Option<&str>) -> Vec<Step> {
         let mut texts = Vec::new();
         if whole {
-            let what = self.words();
-            let place = of.map(|of| format!(" in {of}")).unwrap_or_default();
+            let what = self.told(of);
             match self.action {
-                IntentAction::Create => texts.push(format!("{what} exists{place}")),
-                IntentAction::Delete => texts.push(format!("{what} does not exist{place} any more")),
-                IntentAction::Resend => texts.push(format!("the invitation of {what} has been sent again{place}")),
+                IntentAction::Create => texts.push(format!("{what} exists")),
+                IntentAction::Delete => texts.push(format!("{what} does not exist any more")),
+                IntentAction::Resend => texts.push(format!("the invitation of {what} has been sent again")),
                 IntentAction::Update => {}
             }
         }
-        for (field, def) in self.address.kind.def().fields() {
-            // What the MSP says to itself, and what tenantry itself waits for, is no setting of the portal.
-            if def.sense.is_own() || matches!(def.sense, Sense::DeferUntil | Sense::ResendWhenExpired) {
-                continue;
-            }
-            if self.sets(field) && !covered.fields.contains(&field) {
-                self.field(field, covered, &mut texts);
-            }
+        for field in self.left(covered) {
+            self.field(field, covered, of, &mut texts);
         }
         texts.into_iter().map(|text| Step { act: Act::Reach { text }, source: None }).collect()
     }
 
-    fn field(&self, field: FieldId, covered: &Covered, texts: &mut Vec<String>) {
+    /// The fields that are to be set and that no step is about.
+    pub(super) fn left(&self, covered: &Covered) -> Vec<FieldId> {
+        // What the MSP says to itself, and what tenantry itself waits for, is no setting of the portal.
+        let own = |sense: &Sense| sense.is_own() || matches!(sense, Sense::DeferUntil | Sense::ResendWhenExpired);
+        let fields = self.address.kind.def().fields().filter(|(_, def)| !own(&def.sense)).map(|(field, _)| field);
+        fields.filter(|field| self.sets(*field) && !covered.fields.contains(field)).collect()
+    }
+
+    fn field(&self, field: FieldId, covered: &Covered, of: Option<&str>, texts: &mut Vec<String>) {
         let def = self.address.kind.def().field(field);
         let path = def.path;
-        let of = format!("{path} of {}", self.words());
+        let whose = self.told(of);
+        let of = format!("{path} of {whose}");
         if covered.gained.contains(&field) {
             let lost = self.loses(field).into_iter().map(|v| item(def, v, self.around));
             texts.extend(lost.map(|lost| format!("{} is not in {of} any more", quoted(&lost))));
@@ -135,14 +159,14 @@ impl Object<'_> {
                 let old = had.and_then(|had| entry(had, key)).map(|v| shown(&v.to_json()));
                 match value {
                     Value::Secret(reference) => {
-                        texts.push(format!("{path}.{key} of {} is the secret from {}", self.words(), secret(reference)))
+                        texts.push(format!("{path}.{key} of {whose} is the secret from {}", quoted(&secret(reference))))
                     }
-                    other => texts.push(format!("{path}.{key} of {} is {}{}", self.words(), shown(&other.to_json()), was(old))),
+                    other => texts.push(format!("{path}.{key} of {whose} is {}{}", shown(&other.to_json()), was(old))),
                 }
             }
             let gone = had.and_then(|had| if let Value::Map(had) = had { Some(had) } else { None }).into_iter().flatten();
             for (key, _) in gone.filter(|(key, _)| !now.iter().any(|(k, _)| k == key)) {
-                texts.push(format!("{path}.{key} of {} is not set any more", self.words()));
+                texts.push(format!("{path}.{key} of {whose} is not set any more"));
             }
             return;
         }

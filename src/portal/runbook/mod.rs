@@ -19,7 +19,7 @@ use crate::model::live::KeyHolder;
 use crate::model::rule::Conduct;
 use crate::model::{Capabilities, Collection, Completeness, Kind, LiveTenant};
 
-pub use instruct::instructions;
+pub use instruct::{ASK_FOR_CUSTOMER, ask_for_all, ask_for_name, instructions, item_by_item};
 
 /// The driver.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,7 +1,7 @@
 //! From the document to the view: each part turned into words. Folding is next door.
 
 use super::fields::{Sides, rows};
-use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, fold, headline};
+use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, fold, headline, portals};
 use crate::model::rule::Effect;
 use crate::plan::document::{ObservedValue, PlanDocument, ResourceChange, ResourceDrift, TenantPlan, UnmanagedObject};
 use crate::plan::{Action, Cause, Consequences, Refusal, Source};
@@ -26,6 +26,7 @@ pub(super) fn view(document: &PlanDocument, whole: bool) -> View {
         shared: shared.views(&document.tenants, NAMES),
         tenants,
         quiet,
+        portals: portals::portals(document),
     }
 }
 
@@ -36,7 +37,7 @@ fn tenant_view(at: usize, plan: &TenantPlan, shared: &fold::Shared, whole: bool)
     TenantView {
         tenant: plan.tenant.to_string(),
         portal: plan.portal.to_string(),
-        counts: super::counts(&plan.summary, false),
+        counts: super::counts(&plan.summary, false) + &portals::by_hand(plan),
         consequences: consequences(&plan.consequences, whole),
         refusals: plan.blocked_by.iter().map(refusal_view).collect(),
         changes,

@@ -4,6 +4,7 @@
 mod build;
 mod fields;
 mod fold;
+mod portals;
 
 pub use build::{consequences, effect_words, refusal_view, seen_words};
 pub use fields::{FieldValues, FieldView, LineSign, plain};
@@ -26,6 +27,8 @@ pub struct View {
     pub tenants: Vec<TenantView>,
     /// What is unmanaged in tenants that have nothing else to say: one line; `None`: nothing.
     pub quiet: Option<String>,
+    /// Who does the work in each portal of a plan of several: its name, and `14 automatic, 2 by a technician`.
+    pub portals: Vec<(String, String)>,
 }
 
 /// One tenant in one portal.
@@ -35,7 +38,7 @@ pub struct TenantView {
     pub tenant: String,
     /// The portal's name.
     pub portal: String,
-    /// `2 to create, 1 to delete`.
+    /// `2 to create, 1 to delete, by a technician`.
     pub counts: String,
     /// What it means to people.
     pub consequences: Vec<ConsequenceView>,

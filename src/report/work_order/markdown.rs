@@ -68,12 +68,12 @@ fn state(state: &WorkState) -> Option<String> {
 
 fn step(out: &mut String, line: &Line<'_>) {
     out.push_str("- [ ] ");
-    let mut below = None;
+    let mut below = Vec::new();
     for part in &line.parts {
         match part {
             Part::Value(value) if value.contains('\n') => {
                 out.push_str("this, line by line");
-                below = Some(*value);
+                below.push(*value);
             }
             Part::Words(words) => out.push_str(words),
             Part::Label(label) => out.push_str(&format!("**{}**", markdown_prose(label))),
@@ -91,7 +91,7 @@ fn step(out: &mut String, line: &Line<'_>) {
         (None, _) => {}
     }
     out.push('\n');
-    if let Some(value) = below {
+    for value in below {
         fence(out, value);
     }
 }

@@ -50,7 +50,7 @@ fn commands(item: &WorkItem) -> Vec<String> {
     if !item.state.keeps_intent() {
         return Vec::new();
     }
-    let evidence = item.instructions.evidence.iter().filter(|e| !e.optional).map(|e| format!(" --evidence {}=…", visible(&e.name)));
+    let evidence = item.instructions.evidence.iter().filter(|e| !e.optional).map(|e| format!(" --evidence \"{}=…\"", visible(&e.name)));
     vec![
         format!("tenantry runbook confirm {reference}{}", evidence.collect::<String>()),
         format!("tenantry runbook fail {reference} --why …"),

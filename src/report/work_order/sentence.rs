@@ -72,7 +72,7 @@ const fn source(source: Option<Provenance>) -> &'static str {
 }
 
 fn parts(step: &Step) -> Vec<Part<'_>> {
-    use Part::{Label, Prose, Value, Words};
+    use Part::{Label, Value, Words};
     match &step.act {
         Act::Press { label } => vec![Words("Press "), Label(label), Words(".")],
         Act::Row { shows, entry: Some(entry) } => {
@@ -88,9 +88,39 @@ fn parts(step: &Step) -> Vec<Part<'_>> {
             vec![Words("In "), Label(label), Words(" type the secret from "), Value(reference), Words(".")]
         }
         Act::Visit { url } => vec![Words("Open the address "), Value(url), Words(".")],
-        Act::Look { text } => vec![Words("Look, and stop if it is not so: "), Prose(text.trim_end_matches('.')), Words(".")],
-        Act::Reach { text } => {
-            vec![Words("Reach this, in whatever way the portal offers: "), Prose(text.trim_end_matches('.')), Words(".")]
+        Act::Look { text } => told("Look, and stop if it is not so: ", text),
+        Act::Reach { text } => told("Reach this, in whatever way the portal offers: ", text),
+    }
+}
+
+/// A sentence of the driver's or the profile's: what stands between “ and ” is a value, to be read and copied as it is.
+fn told<'a>(begins: &'static str, text: &'a str) -> Vec<Part<'a>> {
+    let mut parts = vec![Part::Words(begins)];
+    let mut rest = text.trim_end_matches('.');
+    while let Some((before, value, after)) = quoted(rest) {
+        parts.extend((!before.is_empty()).then_some(Part::Prose(before)));
+        parts.push(Part::Value(value));
+        rest = after;
+    }
+    parts.extend((!rest.is_empty()).then_some(Part::Prose(rest)));
+    parts.push(Part::Words("."));
+    parts
+}
+
+/// The first quotation: what is before it, what is in it, what is after it. A value may have quotations of its own.
+fn quoted(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('“')?;
+    let mut depth = 1_usize;
+    for (at, c) in rest.char_indices() {
+        match c {
+            '“' => depth += 1,
+            '”' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            let (value, after) = rest.split_at_checked(at)?;
+            return Some((before, value, after.strip_prefix('”')?));
         }
     }
+    None
 }

@@ -56,12 +56,12 @@ fn said(state: &WorkState) -> Option<String> {
 
 fn step(out: &mut String, line: &Line<'_>) {
     out.push_str("   [ ] ");
-    let mut below = None;
+    let mut below = Vec::new();
     for part in &line.parts {
         match part {
             Part::Value(value) if value.contains('\n') => {
                 out.push_str("this, line by line");
-                below = Some(*value);
+                below.push(*value);
             }
             Part::Words(words) => out.push_str(words),
             Part::Path(path) => out.push_str(&visible(&path.join(" › "))),

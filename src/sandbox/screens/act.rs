@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::fill::{change, row_of};
 use super::flow::{Flow, Gesture, flows};
 use super::form::form;
-use super::object::{details, evidence_of, read_off};
+use super::object::{all_items, details, evidence_of, read_off};
 use super::page;
 use super::place::past;
 use super::session::{Done, Draft, Posted, Session};
@@ -182,7 +182,9 @@ async fn evidence(
             object.fields.set(field, value.clone());
         }
     }
-    Ok(flow.evidence.iter().map(|e| (e.ask.clone(), evidence_of(&sight, &object, e))).collect())
+    let mut evidence: Vec<_> = flow.evidence.iter().map(|e| (e.ask.clone(), evidence_of(&sight, &object, e))).collect();
+    evidence.extend(all_items(session, &sight, &object));
+    Ok(evidence)
 }
 
 /// The page of an outcome.

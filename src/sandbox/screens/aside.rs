@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::object::{find, said};
+use super::object::{all_evidence, find, said};
 use super::session::{Posted, Session, cookie_name};
 use super::{act, fill, page, set_cookie};
 use crate::model::{FieldId, FieldSupport, FieldType, Fields, IntentAction, Kind, LiveObject, Value};
@@ -16,6 +16,9 @@ use crate::sandbox::access::Caller;
 use crate::sandbox::change::{Change, Refusal};
 use crate::sandbox::names::title_of;
 use crate::sandbox::sight::Sight;
+
+/// A text of so many characters has several lines.
+const LINE: u16 = 401;
 
 /// Customers on a page of the selector.
 const PAGE: usize = 25;
@@ -169,6 +172,11 @@ impl At {
             form method="post" action=(action) autocomplete="off" {
                 input type="hidden" name="proof" value=(session.form_proof());
                 input type="hidden" name="do" value="save";
+                @if self.object.is_none() && def.key.is_none() {
+                    label for="name" { "name" }
+                    input id="name" name="name" type="text" size="40";
+                    span.note { " Its name in small letters; empty: made of what people call it" }
+                }
                 @for (at, path) in self.fields(session) { (self.field(at, path)) }
                 p { button { "Save" } }
             }
@@ -199,7 +207,7 @@ impl At {
         html! {
             label for=(name) { (path) }
             @match field.ty {
-                FieldType::List(_) => { textarea id=(name) name=(name) rows="3" cols="60" { (shown) } }
+                FieldType::List(_) | FieldType::Text(LINE..) => { textarea id=(name) name=(name) rows="3" cols="60" { (shown) } }
                 _ => { input id=(name) name=(name) type="text" size="40" value=(shown); }
             }
             span.note { " " (field.doc) }
@@ -215,6 +223,7 @@ impl At {
         if posted.get("do") == Some("delete") {
             return Ok(Change { action: IntentAction::Delete, ..change });
         }
+        change.name = posted.get("name").map(str::trim).filter(|name| !name.is_empty()).map(Into::into);
         for (id, path) in self.fields(&posted.session) {
             let field = self.kind.def().field(id);
             let Some(text) = posted.get(&format!("f.{path}")).map(str::trim) else { continue };
@@ -247,7 +256,13 @@ pub(super) async fn set(Path((kind, tenant, id)): Path<(String, String, String)>
         Err(refusal) => return at.page(session, Some(&refusal)).await,
     };
     match act::perform(session, asked.clone()).await {
-        Ok((performed, tenant)) => act::outcome(session, &act::done(&asked, &performed, &tenant)).await,
+        Ok((performed, tenant)) => {
+            let mut done = act::done(&asked, &performed, &tenant);
+            if let (Some(object), Ok(sight)) = (&performed.object, Sight::of(&session.app.shared.world, &session.caller, &tenant).await) {
+                done.evidence = all_evidence(session, &sight, object);
+            }
+            act::outcome(session, &done).await
+        }
         Err(refusal) => at.page(session, Some(&refusal)).await,
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Flow<'p> {
     pub(super) whens: Vec<&'p Condition>,
     /// What is done: looking is left out.
     pub(super) steps: Vec<&'p CompiledStep>,
+    /// Titles of dialogs, each with the number of steps after which it is open.
+    dialogs: Vec<(usize, &'p str)>,
     pub(super) evidence: &'p [CompiledEvidence],
 }
 
@@ -41,7 +43,14 @@ pub(super) fn flows(profile: &Profile) -> Vec<Flow<'_>> {
         for (action, intent, _) in ACTIONS {
             let Some(screens) = profile.screens(*kind, action) else { continue };
             for (run, visited) in screens.screens.chunk_by(|_, next| next.menu.is_none()).enumerate() {
-                let steps = visited.iter().flat_map(|s| &s.steps).filter(|s| !matches!(s.verb, Verb::Look { .. }));
+                let mut steps = Vec::new();
+                let mut dialogs = Vec::new();
+                for step in visited.iter().flat_map(|s| &s.steps) {
+                    match &step.verb {
+                        Verb::Look { text } => dialogs.extend(text.literal().and_then(dialog).map(|title| (steps.len(), title))),
+                        Verb::Press { .. } | Verb::Row { .. } | Verb::Set(_) => steps.push(step),
+                    }
+                }
                 flows.push(Flow {
                     kind: *kind,
                     action: intent,
@@ -49,13 +58,19 @@ pub(super) fn flows(profile: &Profile) -> Vec<Flow<'_>> {
                     place: visited.first().and_then(|s| s.menu),
                     each: visited.iter().find_map(|s| s.each),
                     whens: visited.iter().filter_map(|s| s.when.as_ref()).collect(),
-                    steps: steps.collect(),
+                    steps,
+                    dialogs,
                     evidence: &screens.evidence,
                 });
             }
         }
     }
     flows
+}
+
+/// The title of the dialog of which a look says that it is open.
+fn dialog(look: &str) -> Option<&str> {
+    look.strip_prefix("The dialog “")?.strip_suffix("” is open")
 }
 
 /// What a technician did on the way.
@@ -107,6 +122,11 @@ impl<'p> Flow<'p> {
     /// Whether these gestures lead along it, and not past its end.
     pub(super) fn follows(&self, gestures: &[Gesture]) -> bool {
         gestures.len() <= self.steps.len() && gestures.iter().zip(&self.steps).all(|(g, s)| g.is(s))
+    }
+
+    /// The title of the dialog that is open after some steps.
+    pub(super) fn dialog(&self, after: usize) -> Option<&'p str> {
+        self.dialogs.iter().find(|(at, _)| *at == after).map(|(_, title)| *title)
     }
 
     /// The fields from a step on, up to the next button: each with the number of its step, and the button's label.

@@ -11,6 +11,7 @@ use super::session::Session;
 use crate::model::{FieldType, Kind, LiveObject, MSP, ObjectState, Value};
 use crate::portal::profile::document::Action;
 use crate::portal::profile::technician::CompiledEvidence;
+use crate::portal::runbook::{ASK_FOR_CUSTOMER, ask_for_all, ask_for_name, item_by_item};
 use crate::sandbox::access::Caller;
 use crate::sandbox::change::Refusal;
 use crate::sandbox::names::{Known, title_of};
@@ -47,7 +48,26 @@ pub(super) fn all_evidence(session: &Session, sight: &Sight, object: &LiveObject
             evidence.push((wanted.ask.clone(), evidence_of(sight, object, wanted)));
         }
     }
+    if evidence.is_empty() {
+        evidence.push((ask_for_name(object.kind), title_of(object).to_owned()));
+        evidence.push((ASK_FOR_CUSTOMER.to_owned(), sight.title()));
+    }
+    evidence.extend(all_items(session, sight, object));
     evidence
+}
+
+/// The items that screens are visited for one by one, as they are now.
+pub(super) fn all_items(session: &Session, sight: &Sight, object: &LiveObject) -> Vec<(String, String)> {
+    let ty = |field| &object.def().field(field).ty;
+    let names = |field| {
+        let items = object.fields.get(field).and_then(Value::as_list).unwrap_or_default();
+        let one = |item: &Value| said(ty(field), &Value::List(vec![item.clone()]), &sight.known());
+        let mut names: Vec<_> = items.iter().map(one).collect();
+        names.sort_by_cached_key(|name| name.to_lowercase());
+        names.join(", ")
+    };
+    let fields = item_by_item(session.app.shared.world.profile(), object.kind).into_iter();
+    fields.map(|field| (ask_for_all(object.kind, field), names(field))).collect()
 }
 
 /// Everything else that can be read off an object.

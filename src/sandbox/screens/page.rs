@@ -33,6 +33,7 @@ pub(super) fn framed(session: &Session, heading: &str, customer: &str, content: 
     let body = html! {
         nav {
             p { a href="/screens" { (profile.title) } }
+            @if let Some(domain) = &session.app.shared.world.account().domain { p.note { (domain) } }
             ul { @for (at, place) in places { li { a href={ "/screens/place/" (at) } { (place.path.join(" › ")) } } } }
             p.note { "Sandbox" }
             ul {

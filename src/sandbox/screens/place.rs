@@ -25,7 +25,9 @@ pub(super) async fn home(session: Session) -> Response {
     let profile = session.app.shared.world.profile();
     let nowhere = profile.menu().len();
     let hidden = flows(profile).iter().any(|f| f.place.is_none());
-    let undocumented: Vec<Kind> = profile.capabilities().kinds.keys().copied().filter(|k| profile.screens(*k, CREATE).is_none()).collect();
+    // What is documented for some of them only is offered as well.
+    let documented = |k: &Kind| profile.screens(*k, CREATE).is_some_and(|s| s.screens.iter().any(|screen| screen.when.is_none()));
+    let undocumented: Vec<Kind> = profile.capabilities().kinds.keys().copied().filter(|k| !documented(k)).collect();
     let content = html! {
         p { "This sandbox plays " (profile.title) ". Nothing that is done here reaches the portal itself." }
         @if hidden { p { a href={ "/screens/place/" (nowhere) } { "Screens of which no page says where they are in the menu" } } }
@@ -76,7 +78,9 @@ async fn view(session: &Session, place: usize, gestures: &[Gesture], search: &Se
     let all = flows(profile);
     let here = |f: &&Flow<'_>| f.place == menu.map(|_| place) && f.follows(gestures);
     let flows: Vec<&Flow<'_>> = all.iter().filter(here).collect();
+    let dialog = flows.iter().find_map(|f| f.dialog(gestures.len()));
     let heading = match gestures.last() {
+        _ if dialog.is_some() => dialog.unwrap_or_default().to_owned(),
         Some(Gesture::Press(label)) => label.clone(),
         Some(Gesture::Row { entry: Some(entry), .. }) => entry.clone(),
         Some(Gesture::Row { kind, tenant, id, entry: None }) => {

@@ -89,6 +89,8 @@ impl FromRequest<App> for Posted {
         let session = Session::from_request_parts(&mut parts, app).await?;
         let request = Request::from_parts(parts, body);
         let Form(pairs) = Form::<Vec<(String, String)>>::from_request(request, app).await.map_err(|e| e.into_response())?;
+        // Browsers end the lines of a text with both characters.
+        let pairs = pairs.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect();
         let posted = Self { session, pairs };
         let proof = posted.get("proof").unwrap_or_default();
         if posted.session.app.shared.world.access().is_form(&posted.session.token, proof) {

@@ -91,8 +91,8 @@ pub(super) async fn cloudformation_link(State(wiv): State<Wiv>, headers: HeaderM
     wiv.admin(&headers)?;
     let customer = headers.get(INSIDE).and_then(|v| v.to_str().ok()).unwrap_or(MSP);
     wiv.api.world.tenant(&Caller::Msp, customer).await?;
-    texts(&object(&body)?, ["account_type", "cur_config_type"], &[])?;
-    let external_id = wiv.links.hand_out(customer);
+    let asked = texts(&object(&body)?, ["account_type", "cur_config_type"], &[])?;
+    let external_id = wiv.links.hand_out(customer, asked);
     // Reserved names (RFC 2606): whoever opens them reaches nobody's AWS account.
     let template = format!("https://templates.wiv.invalid/{external_id}.yaml");
     let stack = format!(
@@ -116,13 +116,13 @@ pub(super) async fn create_integration(State(wiv): State<Wiv>, Path(customer): P
     if !role_arn.starts_with("arn:aws:iam::") {
         return Err(Problem::bad("Invalid role_arn"));
     }
-    if !wiv.links.has(&customer, &external_id) {
-        return Err(Problem::bad("Invalid external_id"));
-    }
+    let [account_type, cur_config_type] = wiv.links.of(&customer, &external_id).ok_or_else(|| Problem::bad("Invalid external_id"))?;
     let def = Kind::Integration.def();
     let mut fields = Fields::new();
     set(def, &mut fields, "type", Value::text(&kind));
     set(def, &mut fields, "displayName", Value::text(&name));
+    let settings = [("accountType", account_type), ("curConfigType", cur_config_type)];
+    set(def, &mut fields, "settings", Value::Map(settings.into_iter().map(|(key, value)| (key.into(), Value::text(&value))).collect()));
     let mut change = Change::create(&customer, Kind::Integration, fields);
     if let Some((id, _)) = def.field_named("secrets") {
         let secret = |key: &str, text: String| (id, key.into(), SecretString::from(text));

@@ -96,8 +96,9 @@ async fn handled(State(shared): State<Shared>, method: Method, uri: Uri, headers
         (&Method::POST, ["accounts", _, _]) => made(&mut world, id, &sent),
         _ => {
             let Some(id) = id.filter(|id| world.documents.contains_key(id)) else { return wrong(404, "there is no such thing") };
+            let told = id.to_string();
             let held = |(_, d): &(_, Json)| {
-                d["relationships"]["teams"]["data"].as_array().is_some_and(|t| t.iter().any(|t| t["id"] == id.to_string()))
+                d["relationships"]["teams"]["data"].as_array().is_some_and(|t| t.iter().any(|t| t["id"] == told.as_str()))
             };
             let is_held = world.documents.values().any(held);
             match method {

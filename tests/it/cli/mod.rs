@@ -10,6 +10,7 @@ mod runbook_answers;
 mod runbook_observe;
 mod saved_plan;
 mod secrets;
+mod several;
 mod slips;
 mod transcript;
 mod transcripts;

@@ -98,8 +98,7 @@ async fn waits_once(desk: &Desk, at: &str) {
 
 #[tokio::test]
 async fn a_run_that_is_killed_at_any_call_gives_each_work_out_once() {
-    // The driver asks nobody: no answer of its can be lost on the way.
-    for fault in [Fault::NotNow, Fault::Short, Fault::KilledBefore, Fault::KilledAfter] {
+    for fault in Fault::ALL {
         for at in 1.. {
             let folder = tempfile::tempdir().unwrap();
             let desk = Desk::at(folder.path());

@@ -32,7 +32,7 @@ spec: {technicians: [kim], role: Administrator, customers: {names: [acme]}}
 #[tokio::test]
 async fn idm_1_the_msp_has_an_address_that_those_of_customers_are_derived_from() {
     rule("IDM-1").await;
-    let admin = "- look The address of this admin portal is https://${account.domain}/adminportal (m)";
+    let admin = "- look The address of this admin portal is “https://${account.domain}/adminportal” (m)";
     assert!(way(PORTAL, "Organization", "create").contains(&admin.to_owned()));
 }
 
@@ -54,7 +54,11 @@ async fn idm_2_a_customers_address_is_derived_and_a_dns_label() {
     let declared =
         side(MSP, "kind: Organization\nmetadata: {name: acme}\nspec: {displayName: ACME, domains: [{name: a, domain: acme.example}]}\n");
     let said = validated(&profile(PORTAL), &desired(PORTAL, declared));
-    assert_eq!(said, ["acme/domain/a error portal idemeum has no domains"], "an address is never declared");
+    assert_eq!(
+        said,
+        ["error portal idemeum lacks some of what is declared for it: no domains: acme/domain/a"],
+        "an address is never declared"
+    );
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn ita_1_a_customer_is_managed_or_standalone() {
     assert_eq!(steps[..2], ["Management > Customer (m)", "- press New Customer (m)"]);
     let standalone = steps.iter().position(|line| line == "Staff Panel > Users > Customers (m)").expect("the other way");
     assert_eq!(steps[standalone + 1], "- press Add New Customer (m)");
-    let seen = |modules: &str| format!("- look {modules} ${{self.displayName}}, for it is a ${{self.relationship}} customer (m)");
+    let seen = |modules: &str| format!("- look {modules} “${{self.displayName}}”, for it is a ${{self.relationship}} customer (m)");
     assert!(steps.contains(&seen("Service Desk, Endpoint Manager and Dome Shield show")));
     assert!(steps.contains(&seen("Service Desk alone shows")));
     assert!(sets(&first_plan(PORTAL, SHOP).await, "shop/organization/shop").contains(&"relationship"));

@@ -68,8 +68,8 @@ spec: {displayName: ACME Tools, notes: Pays late, contact: {phone: '+49 30 1'}}
 ",
     );
     let said = validated(&profile(PORTAL), &desired(PORTAL, more));
-    let lacks = |field: &str| format!("acme/organization/acme error portal it-conductor has no field `{field}` for a organization");
-    assert_eq!(said, [lacks("contact.phone"), lacks("notes")]);
+    let lacking = "no `contact.phone`, `notes` of organizations: acme/organization/acme";
+    assert_eq!(said, [format!("error portal it-conductor lacks some of what is declared for it: {lacking}")]);
 }
 
 const TWICE: Side = side(
@@ -99,7 +99,7 @@ async fn itc_2_the_domain_is_unique_over_the_portal() {
     assert_eq!(refused(&plan, "acme/domain/main"), ["G019"]);
     assert_eq!(refused(&plan, "globex/domain/first"), ["G019"]);
     let elsewhere = way(PORTAL, "Organization", "create").into_iter().find(|line| line.contains("is taken"));
-    assert!(elsewhere.is_some_and(|line| line.contains("report `domain taken`")), "beyond what we see, the portal answers");
+    assert!(elsewhere.is_some_and(|line| line.contains("report “domain taken”")), "beyond what we see, the portal answers");
 }
 
 #[tokio::test]

@@ -111,7 +111,9 @@ pub(crate) fn validated(profile: &Profile, desired: &Desired) -> Vec<String> {
     let found = offline::check(desired, &desired.portals[0], profile.capabilities(), profile);
     let line = |d: &tenantry::diagnostic::Diagnostic| {
         let severity = if d.is_error() { "error" } else { "warning" };
-        format!("{} {severity} {}", d.address.as_ref().map_or_else(String::new, ToString::to_string), d.summary)
+        let about = d.address.as_ref().map_or_else(String::new, |a| format!("{a} "));
+        let detail = if d.detail.is_empty() { String::new() } else { format!(": {}", d.detail) };
+        format!("{about}{severity} {}{detail}", d.summary)
     };
     found.iter().map(line).collect()
 }
@@ -138,8 +140,10 @@ impl Observe for Paper {
         &*self.profile
     }
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
-        let nothing = || Collection { completeness: Completeness::Unreadable, objects: Vec::new() };
-        let collections = || self.capabilities().kinds.keys().map(|kind| (*kind, nothing())).collect();
+        // What a driver lists has nothing in it.
+        let completeness = |read| if read == Readability::Listed { Completeness::Complete } else { Completeness::Unreadable };
+        let nothing = |read| Collection { completeness: completeness(read), objects: Vec::new() };
+        let collections = || self.capabilities().kinds.iter().map(|(kind, c)| (*kind, nothing(c.read))).collect();
         Ok(tenants.iter().map(|_| LiveTenant { collections: collections(), observed: self.observed.clone() }).collect())
     }
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {

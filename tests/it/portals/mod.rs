@@ -16,3 +16,5 @@ mod plx;
 mod rows;
 mod rules;
 mod wiv;
+mod wiv_api;
+mod wiv_desk;

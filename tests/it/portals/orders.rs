@@ -11,7 +11,7 @@ use tenantry::diff::Purpose;
 use tenantry::model::live::{KeyHolder, LiveTenant};
 use tenantry::model::rule::Conduct;
 use tenantry::model::work_order::{Instructions, WorkItem, WorkState};
-use tenantry::model::{Address, Capabilities, Digest, IntentAction, Kind};
+use tenantry::model::{Address, Capabilities, Digest, FieldSupport, IntentAction, Kind, Performer};
 use tenantry::portal::runbook::instructions;
 use tenantry::portal::{Call, CallError, Done, Execute, Observe, PortalError, Profile, TenantKey};
 use tenantry::report::work_order::{Order, order_items, text};
@@ -48,8 +48,14 @@ impl Observe for Technician {
 impl Execute for Technician {
     async fn perform(&self, calls: &[Call]) -> Vec<Result<Done, CallError>> {
         let one = |call: &Call| {
-            let read = instructions(&self.profile, call)?;
-            self.read.lock().unwrap().push((call.address.clone(), call.action, read));
+            // What a driver calls is no technician's.
+            let by_hand = |id| self.capabilities().kind(call.address.kind).is_some_and(|c| c.field(id) == FieldSupport::Technician);
+            let performer = self.capabilities().kind(call.address.kind).map(|c| c.performer(call.action));
+            let asked = performer == Some(Performer::Technician) || call.changed.iter().any(|id| by_hand(*id));
+            if asked {
+                let read = instructions(&self.profile, call)?;
+                self.read.lock().unwrap().push((call.address.clone(), call.action, read));
+            }
             let id = |call: &Call| Some(call.address.to_string().into());
             Ok(Done::Now { id: id(call), object: None, carried: call.carries.iter().map(id).collect() })
         };
@@ -197,21 +203,21 @@ async fn a_customer_of_it_conductor_screen_by_screen() {
     insta::assert_snapshot!(documented("it-conductor").await, @r#"
     1. Create organization ACME Tools  (customer acme)
        [ ] Open Management › Resources › Organizations.
-       [ ] Look, and stop if it is not so: there is no organization ACME Tools yet.  (manual)
+       [ ] Look, and stop if it is not so: there is no organization "ACME Tools" yet.  (manual)
        [ ] Press [Create Tenant Organization].  (manual)
        [ ] In [Name] type "ACME Tools".  (manual)
        [ ] In [E-mail domain] type "acme.example".  (manual)
        [ ] From [Default dashboard] choose "SAP overview".  (manual)
        [ ] Press [Finish].  (inferred)
-       [ ] Look, and stop if it is not so: The wizard does not say that the domain is taken. If it does, somebody on this portal has it already: go no further, and report `domain taken`.  (manual)
-       [ ] Look, and stop if it is not so: The list of organizations shows ACME Tools.  (manual)
+       [ ] Look, and stop if it is not so: The wizard does not say that the domain is taken. If it does, somebody on this portal has it already: go no further, and report "domain taken".  (manual)
+       [ ] Look, and stop if it is not so: The list of organizations shows "ACME Tools".  (manual)
        Bring back organization: The name of the new organization, as the list of organizations shows it; it must be "ACME Tools"
 
     2. Invite ann@acme.example to ACME Tools  (customer acme)
        [ ] Open Service Grid.
-       [ ] Look, and stop if it is not so: there is no user ann@acme.example in ACME Tools yet.  (manual)
        [ ] Open the row that shows "ACME Tools".  (manual)
        [ ] Press [Users].  (manual)
+       [ ] Look, and stop if it is not so: there is no user "ann@acme.example" in "ACME Tools" yet.  (manual)
        [ ] Press [Invite].  (manual)
        [ ] In [Person name] type "Ann Archer".  (manual)
        [ ] In [E-mail] type "ann@acme.example".  (manual)
@@ -222,7 +228,7 @@ async fn a_customer_of_it_conductor_screen_by_screen() {
        Bring back invited: The e-mail address that the invitation is shown with; it must be "ann@acme.example"
 
     3. Create gateway Berlin of ACME Tools  (customer acme)
-       [ ] Look, and stop if it is not so: there is no gateway Berlin in ACME Tools yet.  (inferred)
+       [ ] Look, and stop if it is not so: there is no gateway "Berlin" in "ACME Tools" yet.  (inferred)
        [ ] Look, and stop if it is not so: The wizard that makes a gateway is open. No page that we know says where in the menu it is.  (inferred)
        [ ] In [Name] type "Berlin".  (inferred)
        [ ] From [Organization] choose "ACME Tools".  (manual)
@@ -234,21 +240,17 @@ async fn a_customer_of_it_conductor_screen_by_screen() {
 #[tokio::test]
 async fn a_customer_of_wiv_screen_by_screen() {
     insta::assert_snapshot!(documented("wiv").await, @r#"
-    1. Create customer ACME Tools  (customer acme)
+    1. Change customer ACME Tools  (customer acme)
        [ ] Open Customers.
-       [ ] Look, and stop if it is not so: there is no organization ACME Tools yet.  (manual)
-       [ ] Press [New Customer].  (inferred)
-       [ ] In [Name] type "ACME Tools".  (manual)
+       [ ] Open the row that shows "ACME Tools".  (manual)
        [ ] From [Access permissions] choose "cost.read".  (manual)
-       [ ] Press [Create].  (inferred)
-       [ ] Look, and stop if it is not so: The list of customers shows ACME Tools.  (manual)
-       Bring back customer: The name of the new customer, as the list of customers shows it; it must be "ACME Tools"
-       Bring back customerId: The customer's id, where the portal shows it (the portal's id; may be left out)
+       [ ] Press [Save].  (inferred)
+       Bring back customer: The name of the customer that was changed, as the list of customers shows it; it must be "ACME Tools"
 
     2. Invite ann@acme.example to ACME Tools  (customer acme)
        [ ] Open Customers.
-       [ ] Look, and stop if it is not so: there is no user ann@acme.example in ACME Tools yet.  (manual)
        [ ] Open the row that shows "ACME Tools".  (manual)
+       [ ] Look, and stop if it is not so: there is no user "ann@acme.example" in "ACME Tools" yet.  (manual)
        [ ] Press [New User].  (manual)
        [ ] In [E-mail] type "ann@acme.example".  (manual)
        [ ] From [Role] choose "Editor".  (manual)
@@ -263,14 +265,14 @@ async fn a_customer_of_idemeum_screen_by_screen() {
     insta::assert_snapshot!(documented("idemeum").await, @r#"
     1. Create customer ACME Tools (acme)  (customer acme)
        [ ] Open Customers.
-       [ ] Look, and stop if it is not so: there is no organization ACME Tools yet.  (manual)
-       [ ] Look, and stop if it is not so: The address of this admin portal is https://northwind.idemeum.com/adminportal.  (manual)
+       [ ] Look, and stop if it is not so: there is no organization "ACME Tools" yet.  (manual)
+       [ ] Look, and stop if it is not so: The address of this admin portal is "https://northwind.idemeum.com/adminportal".  (manual)
        [ ] Press [Add customer].  (manual)
        [ ] Press [Add manually].  (manual)
        [ ] In [Name] type "acme".  (manual)
        [ ] In [Display Name] type "ACME Tools".  (manual)
        [ ] Press [Save].  (inferred)
-       [ ] Look, and stop if it is not so: The list of customers shows ACME Tools.  (manual)
+       [ ] Look, and stop if it is not so: The list of customers shows "ACME Tools".  (manual)
        Bring back address: The address of the new customer, as the list of customers shows it under its display name; it must be "https://acme-northwind.idemeum.com"
        Bring back userPortalIcon: Whether the MSP user portal shows an icon for the customer (yes or no) (may be left out)
        Bring back adminPortalLink: Whether the MSP admin portal shows a link to the customer (yes or no) (may be left out)
@@ -282,7 +284,7 @@ async fn a_customer_of_itarian_screen_by_screen() {
     insta::assert_snapshot!(documented("itarian").await, @r#"
     1. Create standalone customer Corner Shop  (customer shop)
        [ ] Open Staff Panel › Users › Customers.
-       [ ] Look, and stop if it is not so: there is no organization Corner Shop yet.  (manual)
+       [ ] Look, and stop if it is not so: there is no organization "Corner Shop" yet.  (manual)
        [ ] Press [Add New Customer].  (manual)
        [ ] In [Name] type "Corner Shop".  (manual)
        [ ] In [Web domain] type "shop.example".  (manual)
@@ -291,18 +293,18 @@ async fn a_customer_of_itarian_screen_by_screen() {
        [ ] In [Website] type "https://shop.example".  (manual)
        [ ] In [Internal notes] type "Closed on Mondays".  (manual)
        [ ] Press [Save].  (inferred)
-       [ ] Look, and stop if it is not so: Service Desk alone shows Corner Shop, for it is a standalone customer.  (manual)
+       [ ] Look, and stop if it is not so: Service Desk alone shows "Corner Shop", for it is a standalone customer.  (manual)
        Bring back customer: The name of the new customer, as the list of customers shows it; it must be "Corner Shop"
        Bring back systemUsers: For a standalone customer with a web domain, the system users that the portal made in it (Monitor Agent and Patch Management Agent) (may be left out)
 
     2. Assign ann@shop.example to Corner Shop  (customer shop)
        [ ] Open Users › User Directory.
-       [ ] Look, and stop if it is not so: there is no user ann@shop.example in Corner Shop yet.  (manual)
+       [ ] Look, and stop if it is not so: there is no user "ann@shop.example" in "Corner Shop" yet.  (manual)
        [ ] Open the row that shows "ann@shop.example".  (manual)
        [ ] Press [Add Customer].  (manual)
        [ ] From [Customer] choose "Corner Shop".  (inferred)
        [ ] Press [Continue].  (manual)
-       [ ] Look, and stop if it is not so: Corner Shop is one of the customers of ann@shop.example. Customers that the person had before are still there.  (manual)
+       [ ] Look, and stop if it is not so: "Corner Shop" is one of the customers of "ann@shop.example". Customers that the person had before are still there.  (manual)
        Bring back customer: The name of the customer that the user is now shown with (for one of the MSP's own, write MSP); it must be "Corner Shop"
     "#);
 }
@@ -312,9 +314,9 @@ async fn a_customer_of_pilixo_screen_by_screen() {
     insta::assert_snapshot!(documented("pilixo").await, @r#"
     1. Create sub-organization ACME Tools  (customer acme)
        [ ] Open MSP Admin › Dashboard.
-       [ ] Look, and stop if it is not so: there is no organization ACME Tools yet.  (manual)
+       [ ] Look, and stop if it is not so: there is no organization "ACME Tools" yet.  (manual)
        [ ] Press [Create Sub-Organization].  (manual)
-       [ ] Look, and stop if it is not so: The dialog Add Child Organization is open.  (manual)
+       [ ] Look, and stop if it is not so: The dialog "Add Child Organization" is open.  (manual)
        [ ] In [Company name] type "ACME Tools".  (manual)
        [ ] In [Phone] type "+49 30 1".  (manual)
        [ ] In [E-mail] type "kim@msp.example".  (manual)
@@ -323,7 +325,7 @@ async fn a_customer_of_pilixo_screen_by_screen() {
        [ ] In [Last name] type "Ito".  (manual)
        [ ] In [Video password] type the secret from "env VIDEO".  (manual)
        [ ] Press [Create].  (inferred)
-       [ ] Look, and stop if it is not so: The grid of the dashboard shows ACME Tools.  (manual)
+       [ ] Look, and stop if it is not so: The grid of the dashboard shows "ACME Tools".  (manual)
        Bring back organization: The name of the new sub-organization, as the grid of the dashboard shows it; it must be "ACME Tools"
        Bring back defaultAdmin: The address that the portal sent the login credentials to; it must be "kim@msp.example"
     "#);
@@ -335,9 +337,9 @@ async fn a_customer_of_idemeum_is_deleted_by_its_address() {
     insta::assert_snapshot!(order("idemeum", side, Purpose::Destroy).await, @r#"
     1. Delete customer acme and all its data  (customer acme)
        [ ] Open Customers.
-       [ ] Look, and stop if it is not so: The list of customers shows https://acme-northwind.idemeum.com.  (manual)
+       [ ] Look, and stop if it is not so: The list of customers shows "https://acme-northwind.idemeum.com".  (manual)
        [ ] In the row that shows "https://acme-northwind.idemeum.com" press [Delete].  (manual)
-       [ ] Look, and stop if it is not so: The list of customers does not show https://acme-northwind.idemeum.com any more.  (manual)
+       [ ] Look, and stop if it is not so: The list of customers does not show "https://acme-northwind.idemeum.com" any more.  (manual)
        Bring back deleted: The address of the customer that was deleted; it must be "https://acme-northwind.idemeum.com"
     "#);
 }

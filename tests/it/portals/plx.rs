@@ -41,7 +41,7 @@ async fn plx_2_a_sub_organization_is_made_in_one_dialog() {
         [
             "MSP Admin > Dashboard (m)",
             "- press Create Sub-Organization (m)",
-            "- look The dialog Add Child Organization is open (m)",
+            "- look The dialog “Add Child Organization” is open (m)",
             "- fill Company name: displayName (m)",
             "- fill Phone: contact.phone (m)",
             "- fill E-mail: defaultAdmin.email (m)",

@@ -67,6 +67,7 @@ fn problem(row: &Row, claim: &str) -> Option<String> {
             kind(name).is_some_and(|k| profile(row.portal).capabilities().kinds[&k].key_scope == wanted)
         }
         ["screens", name, action] => !way(row.portal, name, action).is_empty(),
+        ["calls", name, action] => tree(row.portal)["kinds"][name]["http"][action].as_array().is_some_and(|steps| !steps.is_empty()),
         ["effect", name, action, effect] => tree(row.portal)["effects"].as_array().unwrap().iter().any(|e| {
             let has = |list: &str, word: &str| e[list].as_array().unwrap().iter().any(|w| w == word);
             has("kinds", name) && has("actions", action) && has("effects", effect)

@@ -21,7 +21,7 @@ spec:
   displayName: ACME Tools
   accessPermissions: [cost.read]
   users: [{name: ann, email: ann@acme.example, roles: [Editor]}]
-  integrations: [{name: cloud, type: aws, displayName: Cloud, settings: {accountType: payer}}]
+  integrations: [{name: cloud, type: aws, displayName: Cloud, settings: {accountType: payer, curConfigType: new}}]
 ---
 kind: Integration
 metadata: {name: slack}
@@ -40,6 +40,12 @@ async fn wiv_2_a_customer_has_a_name_and_access_permissions() {
     let plan = first_plan(PORTAL, ACME).await;
     assert_eq!(sets(&plan, "acme/organization/acme"), ["displayName", "accessPermissions"]);
     let steps = way(PORTAL, "Organization", "create");
+    assert_eq!(change(&plan, "acme/organization/acme").performer, Performer::Call);
+    // The API takes the name alone.
+    assert_eq!(support(PORTAL, Kind::Organization, "accessPermissions"), FieldSupport::Technician);
+    assert_eq!(tree(PORTAL)["kinds"]["Organization"]["http"]["create"][0]["body"], serde_json::json!({"name": "${self.displayName}"}));
+    let change = way(PORTAL, "Organization", "update");
+    assert_eq!(change[..3], ["Customers (m)", "- row ${organization} (m)", "- choose Access permissions: accessPermissions (m)"]);
     let expected = ["Customers (m)", "- press New Customer (i)", "- fill Name: displayName (m)"];
     assert_eq!(steps[..3], expected);
     assert_eq!(steps[3], "- choose Access permissions: accessPermissions (m)");
@@ -57,11 +63,10 @@ async fn wiv_3_an_integration_of_the_msp_is_shared_by_a_technician() {
             "Integrations for each of sharedWith (m)",
             "- row ${self.type} (m)",
             "- row ${has(self.displayName) ? self.displayName : name}, entry Share (m)",
-            "- look The dialog Share Integration is open (m)",
+            "- look The dialog “Share Integration” is open (m)",
             "- choose Customer = ${item} (m)",
             "- press Share (m)",
-            "- look The integration shows as attached to ${item} (m)",
-            "brings attached",
+            "- look The integration shows as attached to “${item}” (m)",
         ]
     );
     rule("WIV-3").await;
@@ -98,7 +103,14 @@ async fn wiv_5_a_user_without_a_role_becomes_a_guest() {
 
 #[tokio::test]
 async fn wiv_6_integrations_users_and_the_audit_log_are_observed() {
-    assert_eq!(observed(PORTAL, "WIV-6"), ["activeIntegrations", "shares", "users", "permissions", "lastAccess"]);
+    assert_eq!(
+        observed(PORTAL, "WIV-6"),
+        ["activeIntegrations", "shares", "users", "integrations", "integrationTypes", "permissions", "lastAccess"]
+    );
+    let shown = &tree(PORTAL)["kinds"]["Organization"]["http"]["item"]["observed"];
+    assert_eq!(shown["users"], "item.users_number");
+    assert_eq!(shown["integrations"], "item.num_of_integrations");
+    assert!(shown["integrationTypes"].as_str().unwrap().ends_with(": item.integration_types"));
     assert_eq!(
         columns(PORTAL, "customers"),
         [
@@ -116,10 +128,20 @@ async fn wiv_6_integrations_users_and_the_audit_log_are_observed() {
 async fn wiv_7_an_aws_integration_of_a_customer_has_a_step_for_a_person() {
     let plan = first_plan(PORTAL, ACME).await;
     assert_eq!(sets(&plan, "acme/integration/cloud"), ["type", "displayName", "settings"]);
-    assert_eq!(change(&plan, "acme/integration/cloud").performer, Performer::Technician);
-    let steps = way(PORTAL, "Integration", "create");
-    assert!(steps[1].contains("the stack has run to its end") && steps[1].ends_with("(d)"), "{steps:#?}");
-    assert_eq!(steps[2..], ["brings roleArn", "brings externalId"]);
+    let cloud = change(&plan, "acme/integration/cloud");
+    assert_eq!((cloud.performer, &cloud.effects[..]), (Performer::Call, &[Effect::Technician][..]));
+    let document = tree(PORTAL);
+    let steps = document["kinds"]["Integration"]["http"]["create"].as_array().unwrap();
+    let aws: Vec<_> = steps.iter().filter(|s| s["when"].as_str().unwrap().ends_with("== 'aws'")).collect();
+    let [link, person, call] = aws.as_slice() else { panic!("a call, a person, a call: {aws:#?}") };
+    assert_eq!(link["path"], "/onboarding/aws/cloudformation-link");
+    assert_eq!(person["ask"]["source"], "d");
+    let evidence: Vec<_> = person["ask"]["evidence"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
+    assert_eq!(evidence, ["externalId", "roleArn"]);
+    assert_eq!(call["body"]["integration_secret"]["external_id"], "${steps.externalId}");
+    // Nobody is asked twice, and nothing is made before somebody has looked: so one of the MSP's own can be made where nothing is listed.
+    assert!(profile(PORTAL).capabilities().kinds[&Kind::Integration].looks_first);
+    rule("WIV-7").await;
 }
 
 /// One for each rule of the profile.
@@ -149,6 +171,20 @@ spec: {organization: msp, type: Slack, sharedWith: {names: [acme]}}
         ),
         keeps: side("", "kind: Integration\nmetadata: {name: slack}\nspec: {organization: msp, type: Slack, sharedWith: {names: []}}\n"),
         says: "msp/integration/slack refused: integration slack would be shared with customers, which only a user with the role MSP-Admin manages: use an account with that role and write `account.kind: MSP-Admin`",
+    },
+    Example {
+        rule: "WIV-7",
+        before: "",
+        observed: &[],
+        breaks: side(
+            ADMIN,
+            "kind: Organization
+metadata: {name: acme}
+spec: {displayName: ACME, integrations: [{name: cloud, type: aws, settings: {accountType: payer}}]}
+",
+        ),
+        keeps: ACME,
+        says: "acme/integration/cloud refused: AWS integration cloud of acme needs `settings.accountType` and `settings.curConfigType`: the call that fetches its link asks for both",
     },
     Example {
         rule: "WIV-3",

@@ -99,7 +99,7 @@ fn every_sort() -> Vec<WorkItem> {
 #[test]
 fn markdown_has_one_step_and_one_verb_a_line() {
     let items = every_sort();
-    insta::assert_snapshot!(markdown(&order(items.iter().collect())), @r"
+    insta::assert_snapshot!(markdown(&order(items.iter().collect())), @r#"
     # Work order `wo-1`: The Paper Portal
 
     - Portal: `paper`
@@ -135,7 +135,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - [ ] In the row that shows `Acme GmbH` press **Invite**. *(manual)*
     - [ ] Open the row that shows `Acme GmbH`. *(manual)*
     - [ ] Open the address `https://x.example/?a=1&b=2`. *(manual)*
-    - [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is “a\*b\*”. **(not in the manual)**
+    - [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is `a*b*`. **(not in the manual)**
 
     Bring back:
 
@@ -146,7 +146,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     When it is done, or cannot be done, or is not to be done:
 
     ```sh
-    tenantry runbook confirm a1b2c3d4 --evidence organization=… --evidence number=…
+    tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…"
     tenantry runbook fail a1b2c3d4 --why …
     tenantry runbook skip a1b2c3d4 --why …
     ```
@@ -167,7 +167,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     tenantry runbook fail 0badc0de --why …
     tenantry runbook skip 0badc0de --why …
     ```
-    ");
+    "#);
 }
 
 #[test]
@@ -202,11 +202,11 @@ fn the_terminal_shows_the_same_sentences() {
        [ ] In the row that shows "Acme GmbH" press [Invite].  (manual)
        [ ] Open the row that shows "Acme GmbH".  (manual)
        [ ] Open the address "https://x.example/?a=1&b=2".  (manual)
-       [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is “a*b*”.  (not in the manual)
+       [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is "a*b*".  (not in the manual)
        Bring back organization: What the screen shows; it must be "Acme GmbH"
        Bring back number: What the screen shows (the portal's id)
        Bring back count: What the screen shows (may be left out)
-       $ tenantry runbook confirm a1b2c3d4 --evidence organization=… --evidence number=…
+       $ tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…"
        $ tenantry runbook fail a1b2c3d4 --why …
        $ tenantry runbook skip a1b2c3d4 --why …
 

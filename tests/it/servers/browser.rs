@@ -59,8 +59,34 @@ impl Browser {
             quoted(label)
         );
         let element = self.visible(&path).await.map_err(|_| NotOnScreen(format!("nothing to press is called `{label}`")))?;
-        self.ask(&format!("element/{element}/click"), json!({})).await.map_err(|why| NotOnScreen(format!("`{label}`: {why}")))?;
+        self.click_on(&element).await.map_err(|why| NotOnScreen(format!("`{label}`: {why}")))
+    }
+
+    /// Presses the first of what a path leads to, such as the link of a row.
+    pub(crate) async fn click(&self, path: &str) -> Result<(), NotOnScreen> {
+        let element = self.visible(path).await.map_err(|_| NotOnScreen(format!("there is no {path}")))?;
+        self.click_on(&element).await.map_err(NotOnScreen)
+    }
+
+    /// Clicks, and waits as a person does until another page is there; where none comes, not for long.
+    async fn click_on(&self, element: &str) -> Result<(), String> {
+        let before = self.find("/html").await;
+        self.ask(&format!("element/{element}/click"), json!({})).await?;
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < deadline && self.find("/html").await == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Ok(())
+    }
+
+    /// What can be read at a path, from top to bottom.
+    pub(crate) async fn texts(&self, path: &str) -> Vec<String> {
+        let found = self.ask("elements", json!({"using": "xpath", "value": path})).await.unwrap();
+        let mut texts = Vec::new();
+        for element in found.as_array().into_iter().flatten() {
+            texts.push(self.get(&format!("element/{}/text", id_of(element))).await.as_str().unwrap_or_default().to_owned());
+        }
+        texts
     }
 
     /// The path of the one table row that shows a text in one of its cells.
@@ -133,7 +159,8 @@ impl Browser {
         }
     }
 
-    async fn count(&self, path: &str) -> usize {
+    /// How many things on the screen a path leads to.
+    pub(crate) async fn count(&self, path: &str) -> usize {
         let found = self.ask("elements", json!({"using": "xpath", "value": path})).await.unwrap();
         found.as_array().map_or(0, Vec::len)
     }
@@ -190,7 +217,7 @@ fn id_of(found: &Value) -> String {
 }
 
 /// A text in XPath, which has no escapes.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if !text.contains('\'') {
         return format!("'{text}'");
     }

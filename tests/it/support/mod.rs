@@ -2,7 +2,7 @@
 //!
 //! [`declared`] builds a desired state, [`ledger`] is the whole ledger port in memory, [`bench`] runs the stages on them, [`fuse`] kills a run
 //! after any effect, [`program`] runs the program itself, [`proxy`] stands between it
-//! and a server.
+//! and a server, [`sandbox`] is a portal that is played.
 
 pub(crate) mod bench;
 pub(crate) mod declared;
@@ -10,6 +10,7 @@ pub(crate) mod fuse;
 pub(crate) mod ledger;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod sandbox;
 
 use std::sync::Mutex;
 

@@ -1,5 +1,6 @@
 //! Rules about the repository itself, in std alone: who may use what, how long things grow, what the docs and examples claim.
 
+mod actions;
 mod dependencies;
 mod documents;
 mod examples;
@@ -8,6 +9,7 @@ mod github_actions;
 mod readme;
 mod scan;
 mod shape;
+mod shown;
 
 pub(super) use crate::support::program::{PROGRAM, command, copy, root};
 

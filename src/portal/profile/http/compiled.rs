@@ -29,6 +29,8 @@ pub struct Http {
 pub struct KindCalls {
     /// Where its objects are listed.
     pub lists: Vec<List>,
+    /// Where they stand in the items of organizations.
+    pub nested: Vec<Nested>,
     /// How an item becomes an object; there is one wherever there are lists.
     pub item: Option<Item>,
     /// How one object is read again.
@@ -112,13 +114,24 @@ pub struct List {
     pub absent_is_empty: bool,
 }
 
+/// A list in the items of organizations.
+#[derive(Debug)]
+pub struct Nested {
+    /// Its name in the profile.
+    pub name: Box<str>,
+    /// Its items, of an organization's.
+    pub items: Expression,
+    /// Which items count.
+    pub filter: Option<Expression>,
+}
+
 /// How an item becomes an object.
 #[derive(Debug)]
 pub struct Item {
     /// The portal's id.
     pub id: Expression,
-    /// The natural key.
-    pub key: Expression,
+    /// The natural key; `None`: a name made of `displayName`.
+    pub key: Option<Expression>,
     /// Fields.
     pub fields: Vec<(FieldId, Expression)>,
     /// Its state.
@@ -203,10 +216,8 @@ pub struct CallStep {
 pub struct PersonStep {
     /// What it is called.
     pub title: Template,
-    /// Which page documents it.
-    pub source: Provenance,
-    /// What they do.
-    pub acts: Vec<PersonAct>,
+    /// What they do, each with which page documents it.
+    pub acts: Vec<(PersonAct, Provenance)>,
     /// What they bring back.
     pub evidence: Vec<Evidence>,
 }

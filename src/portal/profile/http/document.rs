@@ -83,6 +83,28 @@ pub struct KindHttp {
     pub resend: Vec<Spanned<CallSection>>,
 }
 
+impl KindHttp {
+    /// True if a creation asks a person, who looks first, before each call that may not be made twice: under the same condition, or always.
+    pub(in crate::portal::profile) fn looks_first(&self) -> bool {
+        let condition = |step: &CallSection| step.when.as_ref().map(|when| when.value.clone());
+        let looks = |ask: &AskSection| ask.steps.first().is_some_and(|step| step.value.look.is_some());
+        let mut asked = Vec::new();
+        for step in self.create.iter().map(|step| &step.value) {
+            match &step.ask {
+                Some(ask) if looks(&ask.value) => asked.push(condition(step)),
+                Some(_) => return false,
+                None => {
+                    let makes = step.path.is_some() && step.method != Some(Method::Get) && !step.idempotent;
+                    if makes && !asked.contains(&None) && !asked.contains(&condition(step)) {
+                        return false;
+                    }
+                }
+            }
+        }
+        !asked.is_empty()
+    }
+}
+
 /// A list of the API.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -91,9 +113,9 @@ pub struct ListSection {
     pub within: Within,
     /// Its method; default `GET`.
     pub method: Option<Method>,
-    /// Its path; `${…}` is CEL, and its values are percent-encoded.
-    #[schemars(with = "String")]
-    pub path: Spanned<String>,
+    /// Its path; `${…}` is CEL, and its values are percent-encoded. Needed but within `organizations`.
+    #[schemars(with = "Option<String>")]
+    pub path: Option<Spanned<String>>,
     /// Query parameters; one whose expression has no value is left out.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -101,7 +123,7 @@ pub struct ListSection {
     /// Its JSON body.
     #[schemars(with = "Option<serde_json::Value>")]
     pub body: Option<Spanned<serde_json::Value>>,
-    /// CEL over `response`: the page's items; default the body itself.
+    /// CEL over `response`: the page's items; default the body itself. Within `organizations`, CEL over `item`: an organization's.
     #[schemars(with = "Option<String>")]
     pub items: Option<Spanned<String>>,
     /// How one page follows another, if not as in `http.paging`.
@@ -140,6 +162,8 @@ pub enum Within {
     Portal,
     /// The MSP's own tenant: it is read once.
     Msp,
+    /// The lists of organizations, whose items hold it: nothing more is asked. Of the MSP's own tenant it says nothing.
+    Organizations,
 }
 
 /// How an item becomes an object: CEL over `item`, `rows`, `joined`, `list` (the name of its list), `tenant` and `account`.
@@ -149,9 +173,10 @@ pub struct ItemSection {
     /// The portal's id of it.
     #[schemars(with = "String")]
     pub id: Spanned<String>,
-    /// Its natural key. Of a kind whose key is its name, a name is made of it.
-    #[schemars(with = "String")]
-    pub key: Spanned<String>,
+    /// Its natural key. Of a kind whose key is its name, a name is made of it. Absent: it has no name but the one that people see, its
+    /// `displayName`.
+    #[schemars(with = "Option<String>")]
+    pub key: Option<Spanned<String>>,
     /// Its fields, by dotted path; references are ids. No value, or null: the portal does not show it.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -297,7 +322,7 @@ pub struct AskSection {
     pub evidence: Vec<Spanned<super::super::screens::EvidenceSection>>,
 }
 
-/// One thing that a person does: exactly one of its fields; `${…}` is CEL.
+/// One thing that a person does: exactly one of `visit`, `press`, `look` and `reach`; `${…}` is CEL.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AskStep {
@@ -313,6 +338,8 @@ pub struct AskStep {
     /// See to it that this is so.
     #[schemars(with = "Option<String>")]
     pub reach: Option<Spanned<String>>,
+    /// Which page documents it, if not that of the whole.
+    pub source: Option<Provenance>,
 }
 
 /// Asks again until something holds.

@@ -206,6 +206,11 @@ impl Text {
         self.template.render(scope).map_err(|e| EvalError(format!("{} has no value: {e}", self.place)))
     }
 
+    /// Itself, if it has no expressions.
+    pub fn literal(&self) -> Option<&str> {
+        self.template.literal()
+    }
+
     /// The fields of `self` that it takes, for a text about this kind.
     pub fn takes(&self, of: Kind) -> Vec<FieldId> {
         paths::fields_of_self(self.template.paths(), of)

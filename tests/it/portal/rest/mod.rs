@@ -1,7 +1,8 @@
 //! The `rest` driver, against servers of made-up APIs that a profile describes.
 
-mod lists;
 mod carried;
+mod lists;
+mod nested;
 mod perform;
 mod person;
 mod profile;

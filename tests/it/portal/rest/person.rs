@@ -57,7 +57,8 @@ async fn a_person_is_asked_in_the_middle_and_the_call_goes_on_with_the_answer() 
     let acts: Vec<_> = screen.steps.iter().map(|s| s.act.clone()).collect();
     let expected = [Act::Visit { url: "https://aws.example/stack".to_owned() }, Act::Reach { text: "the stack of 42 is there".to_owned() }];
     assert_eq!(acts, expected);
-    assert!(screen.steps.iter().all(|s| s.source == Some(Provenance::Documentation)));
+    let sources: Vec<_> = screen.steps.iter().map(|s| s.source).collect();
+    assert_eq!(sources, [Some(Provenance::Documentation), None], "what is to be reached, no page documents");
     assert_eq!(work.instructions.evidence[0].name, "role");
     assert_eq!(server.lines(), ["POST /link"]);
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
-use super::super::compiled::{Ask, Content, Get, Item, List};
+use super::super::compiled::{Ask, Content, Get, Item, List, Nested};
 use super::super::connection::Method;
 use super::super::connection::compiled::Paging;
 use super::super::document::{GetSection, ItemSection, KindHttp, ListSection, Within};
@@ -31,7 +31,27 @@ pub(super) fn compile(http: &KindHttp, default: &Arc<Paging>, parts: &mut Parts<
             parts.contradiction(other.referenced, what);
         }
     }
-    http.lists.iter().filter_map(|(name, section)| list(name, section, default, parts)).collect()
+    let asked = http.lists.iter().filter(|(_, section)| section.value.within != Within::Organizations);
+    asked.filter_map(|(name, section)| list(name, section, default, parts)).collect()
+}
+
+/// Lists in the items of organizations.
+pub(super) fn nested(http: &KindHttp, parts: &mut Parts<'_, '_>) -> Vec<Nested> {
+    let held = http.lists.iter().filter(|(_, section)| section.value.within == Within::Organizations);
+    held.filter_map(|(name, section)| {
+        let list = &section.value;
+        let asks = list.path.is_some() || list.method.is_some() || !list.query.is_empty() || list.body.is_some() || list.paging.is_some();
+        if asks || list.tenant.is_some() || list.group.is_some() || list.join.is_some() || list.unless.is_some() || list.absent_is_empty {
+            parts.contradiction(section.referenced, "what stands in the items of organizations has `items` and `where`, and asks nothing");
+        }
+        let Some(items) = &list.items else {
+            parts.contradiction(section.referenced, "what stands in the items of organizations needs `items`: where in an item it is");
+            return None;
+        };
+        let filter = parts.optional(list.r#where.as_ref(), &ITEM);
+        Some(Nested { name: name.as_str().into(), items: parts.expression(items, &ITEM)?, filter })
+    })
+    .collect()
 }
 
 fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts: &mut Parts<'_, '_>) -> Option<List> {
@@ -47,7 +67,10 @@ fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts
     if let (Some(group), Some(_)) = (&list.group, &list.join) {
         parts.contradiction(group.referenced, "items of a list with `join` are no objects, and cannot be grouped");
     }
-    let path = parts.path(&list.path, &LIST);
+    if list.path.is_none() {
+        parts.contradiction(section.referenced, "a list needs a `path`");
+    }
+    let path = list.path.as_ref().and_then(|path| parts.path(path, &LIST));
     let query = parts.templates(&list.query, &LIST);
     let content = parts.content(list.body.as_ref(), None, &LIST);
     let items = parts.optional(list.items.as_ref(), &RESPONSE);
@@ -94,7 +117,11 @@ pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &
         shown.extend(parts.expression(source, &MAPPING).map(|expression| (name.as_str().into(), expression)));
     }
     let id = parts.expression(id, &MAPPING);
-    let key = parts.expression(key, &MAPPING);
+    let titled = || parts.kind.def().key.is_none() && fields.contains_key("displayName");
+    if key.is_none() && !titled() {
+        parts.contradiction(section.referenced, "an item without a `key` goes by its name that people see: map `displayName` in `fields`");
+    }
+    let key = key.as_ref().map(|key| parts.expression(key, &MAPPING));
     Some(Item {
         state: parts.optional(state.as_ref(), &MAPPING),
         expires: parts.optional(expires.as_ref(), &MAPPING),
@@ -102,7 +129,10 @@ pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &
         created_by: parts.optional(created_by.as_ref(), &MAPPING),
         portals_own: parts.optional(portals_own.as_ref(), &MAPPING),
         id: id?,
-        key: key?,
+        key: match key {
+            Some(key) => Some(key?),
+            None => None,
+        },
         fields: mapped,
         observed: shown,
     })

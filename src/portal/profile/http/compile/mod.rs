@@ -113,6 +113,7 @@ fn promises(capability: &KindCapability) -> [(Action, &'static str, bool); 5] {
 
 fn kind_calls(http: &KindHttp, paging: &Arc<Paging>, document: &Document, at: Location, parts: &mut Parts<'_, '_>) -> KindCalls {
     let lists = lists::compile(http, paging, parts);
+    let nested = lists::nested(http, parts);
     let item = http.item.as_ref().and_then(|item| lists::item(item, document, parts));
     if let (Some(list), None) = (http.lists.values().next(), &http.item) {
         parts.contradiction(list.referenced, "it is listed, and no `item` says how an item becomes an object");
@@ -135,7 +136,7 @@ fn kind_calls(http: &KindHttp, paging: &Arc<Paging>, document: &Document, at: Lo
             actions.push((action, steps::compile(sections, action, parts)));
         }
     }
-    KindCalls { lists, item, get, actions }
+    KindCalls { lists, nested, item, get, actions }
 }
 
 /// What the capabilities promise must be there, and nothing else.

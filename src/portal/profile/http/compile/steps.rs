@@ -174,13 +174,13 @@ fn person(section: &Spanned<AskSection>, variables: &[&str], parts: &mut Parts<'
     let AskSection { title, source, steps, evidence } = &section.value;
     let mut acts = Vec::new();
     for step in steps {
-        let AskStep { visit, press, look, reach } = &step.value;
+        let AskStep { visit, press, look, reach, source: own } = &step.value;
         type Make = fn(crate::portal::profile::template::Template) -> PersonAct;
         let given: [(&Option<Spanned<String>>, Make); 4] =
             [(visit, PersonAct::Visit), (press, PersonAct::Press), (look, PersonAct::Look), (reach, PersonAct::Reach)];
         let mut given = given.into_iter().filter_map(|(text, make)| Some((text.as_ref()?, make)));
         match (given.next(), given.next()) {
-            (Some((text, make)), None) => acts.extend(parts.template(text, variables).map(make)),
+            (Some((text, make)), None) => acts.extend(parts.template(text, variables).map(|text| (make(text), own.unwrap_or(*source)))),
             _ => parts.contradiction(step.referenced, "a person's step has exactly one of `visit`, `press`, `look` and `reach`"),
         }
     }
@@ -199,7 +199,7 @@ fn person(section: &Spanned<AskSection>, variables: &[&str], parts: &mut Parts<'
         let (name, ask) = (one.name.as_str().into(), one.ask.as_str().into());
         wanted.push(Evidence { name, ask, expect, optional: one.optional, id: one.id });
     }
-    Some(PersonStep { title: parts.template(title, variables)?, source: *source, acts, evidence: wanted })
+    Some(PersonStep { title: parts.template(title, variables)?, acts, evidence: wanted })
 }
 
 fn waiting(section: &Spanned<WaitSection>, variables: &[&str], parts: &mut Parts<'_, '_>) -> Option<WaitStep> {

@@ -1,0 +1,45 @@
+//! What goes wrong at a portal's screens: another customer is picked, a domain is taken.
+
+use serde_json::json;
+
+use super::office::Office;
+use super::portals::IT_CONDUCTOR;
+
+#[cfg_attr(not(have_chromium), ignore = "needs Chromium and chromedriver (Debian: chromium, chromium-driver)")]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_picks_the_customer_of_a_similar_name_is_stopped() {
+    let office = Office::of(&IT_CONDUCTOR);
+    office.had("/tenants", json!({"fields": {"displayName": "Contoso North"}, "with": [{"collection": "domains", "fields": {"domain": "contoso.example"}}]})).await;
+    let mut ann = office.technician().await;
+    let items = office.ordered();
+    let bob = items.iter().find(|i| i.title.contains("bob@")).unwrap();
+    ann.mistakes = Some(("Contoso", "Contoso North"));
+    let brought = ann.follow(bob).await.unwrap();
+    assert_eq!(brought["organization"], "Contoso North");
+    let refused = office.confirm(bob, &brought).said().replace(&bob.reference, "REF");
+    insta::assert_snapshot!(refused, @r"
+    error: REF was not recorded
+      you brought back `Contoso North` as organization, and REF is for customer contoso, where it is `Contoso` (contoso/user/bob): another customer may have been picked; if so undo it there, and confirm what is right
+    ");
+    assert!(office.run(&["runbook", "list"]).exits(0).out.contains(&bob.reference), "it still waits");
+}
+
+#[cfg_attr(not(have_chromium), ignore = "needs Chromium and chromedriver (Debian: chromium, chromium-driver)")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_is_taken_is_what_the_plan_says() {
+    let office = Office::of(&IT_CONDUCTOR);
+    office.had("/tenants", json!({"fields": {"displayName": "Somebody else"}, "with": [{"collection": "domains", "fields": {"domain": "contoso.example"}}]})).await;
+    let mut ann = office.technician().await;
+    let items = office.ordered();
+    let contoso = items.iter().find(|i| i.title.ends_with("Create organization Contoso (customer {})")).unwrap();
+    let stopped = ann.follow(contoso).await.unwrap_err();
+    assert!(stopped.line.contains("Finish"), "{stopped:?}");
+    assert_eq!(stopped.why, "the portal says: the domain contoso.example is taken");
+    let fail = contoso.commands.iter().find(|c| c.contains(" fail ")).unwrap();
+    assert!(contoso.lines.iter().any(|l| l.says.contains("report {}") && l.values == ["domain taken"]), "the order says what to report");
+    let mut args: Vec<_> = fail.split(' ').skip(1).collect();
+    *args.last_mut().unwrap() = "domain taken";
+    office.run(&args).exits(0);
+    let plan = office.run(&["plan"]).said();
+    assert!(plan.contains("domain taken"), "{plan}");
+}
