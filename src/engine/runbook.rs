@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::ledger::{AuditRecord, Ledger, LedgerError, LedgerRead, LockId, WorkWanted, Write};
 use crate::model::work_order::{WorkItem, WorkState};
-use crate::model::{IntentAction, LedgerState, PortalName, TenantName};
+use crate::model::{LedgerState, PortalName, TenantName};
 
 pub use declared::differences;
 use evidence::entered;
@@ -161,7 +161,7 @@ pub async fn confirm(ledger: &dyn Ledger, lock: &LockId, reference: &str, eviden
     let mut writes = records::of_confirmation(&current.portal, &current.states, &current.item, &evidence, voice);
     let brought = evidence.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ");
     let state = WorkState::Confirmed { by: voice.by.clone(), at: voice.now, evidence };
-    let request = format!("runbook confirm: {}", verb(current.item.action));
+    let request = format!("runbook confirm: {}", current.item.action.word());
     let result = if brought.is_empty() { "confirmed".to_owned() } else { format!("confirmed with {brought}") };
     writes.extend(current.closing(state.clone(), voice, request, result));
     current.commit(ledger, lock, writes, state).await
@@ -181,7 +181,7 @@ pub async fn fail(ledger: &dyn Ledger, lock: &LockId, reference: &str, why: &str
     }
     current.still_waited_for()?;
     let state = WorkState::Failed { by: voice.by.clone(), at: voice.now, why: why.clone() };
-    let request = format!("runbook fail: {}", verb(current.item.action));
+    let request = format!("runbook fail: {}", current.item.action.word());
     let writes = current.closing(state.clone(), voice, request, format!("could not be done: {why}"));
     current.commit(ledger, lock, writes, state).await
 }
@@ -199,7 +199,7 @@ pub async fn skip(ledger: &dyn Ledger, lock: &LockId, reference: &str, why: &str
         WorkState::Open | WorkState::Failed { .. } => {}
     }
     let state = WorkState::Skipped { by: voice.by.clone(), at: voice.now, why: why.clone() };
-    let request = format!("runbook skip: {}", verb(current.item.action));
+    let request = format!("runbook skip: {}", current.item.action.word());
     let mut writes = records::settled(&current.portal, &current.item);
     writes.extend(current.closing(state.clone(), voice, request, format!("skipped: {why}")));
     current.commit(ledger, lock, writes, state).await
@@ -296,14 +296,4 @@ fn replaced(item: &WorkItem, reference: &str) -> Refusal {
     lines.extend(now.iter().filter(|line| !then.contains(line)).map(|line| format!("+ {line}")));
     lines.push(format!("put right in the portal what you entered otherwise, and confirm {new}"));
     Refusal { why: Why::Replaced, lines }
-}
-
-/// What is done, as the audit trail says it.
-const fn verb(action: IntentAction) -> &'static str {
-    match action {
-        IntentAction::Create => "create",
-        IntentAction::Update => "update",
-        IntentAction::Delete => "delete",
-        IntentAction::Resend => "resend",
-    }
 }

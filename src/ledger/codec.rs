@@ -75,19 +75,10 @@ pub(super) fn origin(adopted: bool) -> Origin {
     if adopted { Origin::Adopted } else { Origin::Created }
 }
 
-pub(super) const fn action_word(action: IntentAction) -> &'static str {
-    match action {
-        IntentAction::Create => "create",
-        IntentAction::Update => "update",
-        IntentAction::Delete => "delete",
-        IntentAction::Resend => "resend",
-    }
-}
-
 pub(super) fn action(word: &str) -> Result<IntentAction, LedgerError> {
     [IntentAction::Create, IntentAction::Update, IntentAction::Delete, IntentAction::Resend]
         .into_iter()
-        .find(|a| action_word(*a) == word)
+        .find(|a| a.word() == word)
         .ok_or_else(|| damaged("an action"))
 }
 

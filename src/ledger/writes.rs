@@ -164,7 +164,7 @@ fn intend<'a>(portal: &'a PortalName, intent: &'a Intent) -> Step<'a> {
     let Intent { id, address, key, action, object, at, plan, unknown } = intent;
     let [tenant, kind, name] = here(address);
     let began = Param::Integer(codec::nanos(*at));
-    let action = codec::action_word(*action).into();
+    let action = action.word().into();
     let object = Param::MaybeText(object.as_deref());
     Step::new(
         INTEND,

@@ -130,6 +130,18 @@ pub enum IntentAction {
     Resend,
 }
 
+impl IntentAction {
+    /// The word for it: in ledgers, audit trails and profiles.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Resend => "resend",
+        }
+    }
+}
+
 /// A call that was begun and is not known to have ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {

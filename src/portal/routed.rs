@@ -11,7 +11,7 @@ use super::profile::document::Action;
 use super::{Call, CallError, Done, Execute, Observe, PortalError, Profile, TenantKey};
 use crate::model::live::KeyHolder;
 use crate::model::rule::Conduct;
-use crate::model::{Capabilities, IntentAction, Kind, LiveTenant};
+use crate::model::{Capabilities, Kind, LiveTenant};
 
 /// See the module. `T` is `dyn Observe` or `dyn Execute`.
 pub(super) struct Routed<T: ?Sized> {
@@ -89,15 +89,6 @@ impl Execute for Routed<dyn Execute> {
 impl Routed<dyn Execute> {
     /// The driver of a call: an update of nothing but a technician's fields is a technician's, whoever makes the other updates.
     fn name_of(&self, call: &Call) -> &str {
-        self.profile.driver_of(call.address.kind, action_of(call.action), &call.changed)
-    }
-}
-
-const fn action_of(action: IntentAction) -> Action {
-    match action {
-        IntentAction::Create => Action::Create,
-        IntentAction::Update => Action::Update,
-        IntentAction::Delete => Action::Delete,
-        IntentAction::Resend => Action::Resend,
+        self.profile.driver_of(call.address.kind, call.action.into(), &call.changed)
     }
 }

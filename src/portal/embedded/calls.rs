@@ -30,7 +30,7 @@ pub(super) fn perform(db: &Connection, capabilities: &Capabilities, call: &Call,
         IntentAction::Resend => capability.resend,
     };
     if performer != Performer::Call {
-        return refused(format!("the directory does not {} {}", word(call.action), kind.def().nouns));
+        return refused(format!("the directory does not {} {}", call.action.word(), kind.def().nouns));
     }
     if !call.carries.is_empty() {
         return refused("a call of the directory makes one object: it carries no other");
@@ -60,7 +60,7 @@ fn repeated(db: &Connection, call: &Call, now: Timestamp) -> Result<Option<Done>
     let mut statement = db.prepare_cached("SELECT address, action, object FROM audit WHERE intent = ?1")?;
     let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, Option<String>>(2)?));
     let Some((address, action, object)) = statement.query_row([&call.intent], row).optional()? else { return Ok(None) };
-    if address != call.address.to_string() || action != word(call.action) {
+    if address != call.address.to_string() || action != call.action.word() {
         return refused(format!("the idempotency key {} was used to {action} {address}", call.intent));
     }
     let found = match (&object, call.action) {
@@ -88,22 +88,12 @@ pub(super) fn record(
         intent,
         call.owner,
         call.address.to_string(),
-        word(call.action),
+        call.action.word(),
         fields.join(" "),
         object.or(call.object.as_deref()),
         result
     ])?;
     Ok(())
-}
-
-/// The word for an action in the audit trail.
-pub(super) const fn word(action: IntentAction) -> &'static str {
-    match action {
-        IntentAction::Create => "create",
-        IntentAction::Update => "update",
-        IntentAction::Delete => "delete",
-        IntentAction::Resend => "resend",
-    }
 }
 
 fn create(db: &Connection, capability: &KindCapability, call: &Call, now: Timestamp) -> Result<Stored, Failed> {

@@ -14,7 +14,7 @@ use super::plays::PlaySection;
 use super::screens::{ActionScreens, Observed, Screens, Table};
 use crate::model::rule::Effect;
 use crate::model::work_order::Provenance;
-use crate::model::{FieldSupport, KeyScope, Performer, Readability};
+use crate::model::{FieldSupport, IntentAction, KeyScope, Performer, Readability};
 
 /// A profile: what one portal can do, what it demands, and who performs it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -261,6 +261,17 @@ pub enum Severity {
     Warning,
     /// The change is left out, and a person is told why: the portal brings it about by itself.
     LeaveOut,
+}
+
+impl From<IntentAction> for Action {
+    fn from(action: IntentAction) -> Self {
+        match action {
+            IntentAction::Create => Self::Create,
+            IntentAction::Update => Self::Update,
+            IntentAction::Delete => Self::Delete,
+            IntentAction::Resend => Self::Resend,
+        }
+    }
 }
 
 impl From<Read> for Readability {

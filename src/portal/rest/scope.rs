@@ -92,7 +92,7 @@ pub(super) fn of_call(call: &Call, tenant_id: Option<&str>, account: &Account) -
         ("id", call.object.as_deref().map_or(Json::Null, Json::from)),
         ("name", call.address.name.as_str().into()),
         ("kind", def.name.into()),
-        ("action", action_name(call.action).into()),
+        ("action", call.action.word().into()),
         ("tenant", tenant(call, tenant_id, context)),
         ("account", account_json(account)),
         ("owner", (*call.owner).into()),
@@ -166,14 +166,4 @@ fn tenant(call: &Call, id: Option<&str>, context: Option<&CallContext>) -> Json 
         into.insert("organization".to_owned(), fields);
     }
     shown
-}
-
-/// The word for an action, as profiles write it.
-pub(super) const fn action_name(action: IntentAction) -> &'static str {
-    match action {
-        IntentAction::Create => "create",
-        IntentAction::Update => "update",
-        IntentAction::Delete => "delete",
-        IntentAction::Resend => "resend",
-    }
 }

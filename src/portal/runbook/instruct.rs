@@ -26,7 +26,7 @@ pub fn instructions(profile: &Profile, call: &Call) -> Result<Instructions, Call
     };
     let refused =
         |error: EvalError| CallError::Refused(format!("no instructions can be written: {error}; correct profile {}", profile.name));
-    let screens = profile.screens(call.address.kind, action_of(call.action));
+    let screens = profile.screens(call.address.kind, call.action.into());
     let known = organization(call, &context.around, &context.named, &context.named_before);
     let subjects: Vec<_> = std::iter::once(call).chain(&call.carries).map(|c| (c, subject(c, context))).collect();
     let mut parts: Vec<_> = subjects.iter().map(|(c, subject)| part(c, subject, context, known.as_deref())).collect();
@@ -157,15 +157,6 @@ fn part<'a>(call: &'a Call, subject: &'a Subject<'a>, context: &'a CallContext, 
         },
         scope: CallScope { subject: SubjectScope { subject }, name, key: &call.key, id, organization, item: None },
         covered: Covered::default(),
-    }
-}
-
-const fn action_of(action: IntentAction) -> Action {
-    match action {
-        IntentAction::Create => Action::Create,
-        IntentAction::Update => Action::Update,
-        IntentAction::Delete => Action::Delete,
-        IntentAction::Resend => Action::Resend,
     }
 }
 

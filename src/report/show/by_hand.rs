@@ -157,7 +157,7 @@ impl ItemState {
             WorkState::Skipped { by, why, .. } => format!("skipped by {by}: {why}"),
         };
         let to = self.assignee.as_ref().map_or_else(String::new, |who| format!("for {}", visible(who)));
-        let what = format!("{} {}/{}", verb(self.action), self.address.kind.def().slug, self.address.name);
+        let what = format!("{} {}/{}", self.action.word(), self.address.kind.def().slug, self.address.name);
         vec![self.reference.clone(), what, format!("work order {}", visible(&self.order)), to, visible(&state).into_owned()]
     }
 }
@@ -185,14 +185,5 @@ fn ago(days: i64) -> String {
         ..=0 => "today".to_owned(),
         1 => "1 day ago".to_owned(),
         days => format!("{days} days ago"),
-    }
-}
-
-const fn verb(action: IntentAction) -> &'static str {
-    match action {
-        IntentAction::Create => "create",
-        IntentAction::Update => "update",
-        IntentAction::Delete => "delete",
-        IntentAction::Resend => "resend",
     }
 }

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{output, session};
 use crate::engine::Scope;
 use crate::ledger::{LedgerRead, WorkWanted};
-use crate::model::{IntentAction, PortalName, WorkItem, WorkState};
+use crate::model::{PortalName, WorkItem, WorkState};
 use crate::report::escape::visible;
 use crate::report::style::{Style, Tone, table};
 use crate::report::work_order::{self, Order, order_items};
@@ -138,7 +138,7 @@ fn text(order: &Order<'_>, today: Date, style: &Style) -> String {
     let mut out = format!("{}{}{ticket}, given out {:.0}\n", style.paint(Tone::Heading, &head), late.unwrap_or_default(), order.given);
     let row = |i: &&WorkItem| {
         let title = visible(&i.instructions.title).into_owned();
-        vec![i.reference.to_string(), verb(i.action).to_owned(), i.address.to_string(), title, visible(&became(i)).into_owned()]
+        vec![i.reference.to_string(), i.action.word().to_owned(), i.address.to_string(), title, visible(&became(i)).into_owned()]
     };
     out.push_str(&table(&order.items.iter().map(row).collect::<Vec<_>>(), 2));
     out
@@ -165,13 +165,4 @@ fn json(order: &Order<'_>, today: Date) -> serde_json::Value {
         "order": order.order, "portal": order.portal, "assignee": order.assignee, "due": order.due, "overdue": overdue(order, today).is_some(),
         "given": order.given, "ticket": order.ticket, "plan": order.plan, "items": order.items.iter().map(item).collect::<Vec<_>>(),
     })
-}
-
-const fn verb(action: IntentAction) -> &'static str {
-    match action {
-        IntentAction::Create => "create",
-        IntentAction::Update => "update",
-        IntentAction::Delete => "delete",
-        IntentAction::Resend => "resend",
-    }
 }

@@ -9,7 +9,6 @@ use cel::common::value::{CowVal, Val};
 
 use super::{Meter, Scope};
 use crate::model::kind::Placement;
-use crate::model::ledger::IntentAction;
 use crate::model::live::ObjectState;
 use crate::model::portal_spec::Account;
 use crate::model::rule::Subject;
@@ -39,23 +38,13 @@ impl Scope for SubjectScope<'_> {
             "oldSelf" => subject.before.map_or_else(null, record),
             "name" => subject.declared.map_or_else(null, |r| text(r.address.name.as_str())),
             "kind" => text(def.name),
-            "action" => text(action_name(subject.action)),
+            "action" => text(subject.action.word()),
             "tenant" => View::Tenant { subject, meter }.boxed(),
             "desired" => View::Desired { tenant: subject.desired, meter }.boxed(),
             "live" => subject.live.map_or_else(null, |tenant| View::Live { tenant, meter }.boxed()),
             "account" => View::Account(subject.account).boxed(),
             _ => return None,
         })
-    }
-}
-
-/// The word for an action, as profiles write it.
-const fn action_name(action: IntentAction) -> &'static str {
-    match action {
-        IntentAction::Create => "create",
-        IntentAction::Update => "update",
-        IntentAction::Delete => "delete",
-        IntentAction::Resend => "resend",
     }
 }
 
