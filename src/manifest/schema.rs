@@ -179,6 +179,7 @@ fn type_schema(ty: &FieldType) -> Json {
         }
         FieldType::DomainName => json!({ "type": "string", "maxLength": DOMAIN_MAX + 1, "pattern": format!("^{LABEL}(\\.{LABEL})+\\.?$") }),
         FieldType::Time => json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" }),
+        FieldType::Duration => json!({ "type": "string", "pattern": "^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,7}s)?$", "minLength": 2 }),
         FieldType::Date => json!({ "type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
         FieldType::Url => json!({ "type": "string", "maxLength": URL_MAX, "pattern": "^https?://[^/?#@\\s]+([/?#]\\S*)?$" }),
         FieldType::Ref(_) => json!({ "type": "string", "maxLength": 200, "pattern": TEXT }),

@@ -127,7 +127,7 @@ fn insert(map: &mut Vec<(String, Out)>, path: &str, value: serde_json::Value) {
 }
 
 fn meta_of(meta: &Meta) -> Vec<(String, Out)> {
-    let Meta { external_id, previously, protected, deletion, adoption } = meta;
+    let Meta { external_id, previously, protected, deletion, adoption, management, control } = meta;
     let mut entries = Vec::new();
     let mut push = |key: &str, value: serde_json::Value| entries.push((key.to_owned(), Out::Json(value)));
     if let Some(id) = external_id {
@@ -154,6 +154,16 @@ fn meta_of(meta: &Meta) -> Vec<(String, Out)> {
             AdoptionPolicy::Always => "Always",
         };
         push("adoptionPolicy", word.into());
+    }
+    if let Some(management) = management {
+        push("managementPolicies", management.words().into());
+    }
+    for (path, value) in control.fields() {
+        let value = value.to_json();
+        match path.split_once('.') {
+            Some((head, rest)) => push(head, serde_json::json!({ rest: value })),
+            None => push(path, value),
+        }
     }
     entries
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::control::{Control, Management};
 use super::kind::{FieldId, Kind, KindDef};
 use super::name::{Address, Name, TenantName};
 use super::portal_spec::{AdoptionPolicy, DeletionPolicy, PortalSpec};
@@ -57,6 +58,10 @@ pub struct Meta {
     pub deletion: Option<DeletionPolicy>,
     /// Overrides the portal's adoption policy.
     pub adoption: Option<AdoptionPolicy>,
+    /// What may be done to the object, beside what the portal's document allows.
+    pub management: Option<Management>,
+    /// How a controller treats the tenant; of tenants alone.
+    pub control: Control,
 }
 
 /// One declared thing.
@@ -103,6 +108,11 @@ impl Resource {
         self.meta.as_ref().map_or(&[], |m| &m.previously)
     }
 
+    /// What may be done to it, as its manifest says.
+    pub fn management(&self) -> Management {
+        self.meta.as_ref().and_then(|m| m.management).unwrap_or_default()
+    }
+
     /// Whether the manifest protects or releases it.
     pub fn protected(&self) -> Option<bool> {
         self.meta.as_ref().and_then(|m| m.protected)
@@ -126,6 +136,11 @@ impl Tenant {
     /// The resource of the tenant itself; the MSP has none unless it declares one.
     pub fn organization(&self) -> Option<&Resource> {
         self.resources.iter().find(|r| r.address.kind == Kind::Organization)
+    }
+
+    /// How a controller treats it, as its organization's manifest says.
+    pub fn control(&self) -> Control {
+        self.organization().and_then(|o| o.meta.as_ref()).map(|m| m.control).unwrap_or_default()
     }
 
     /// Whether the tenant is marked as offboarded.

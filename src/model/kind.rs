@@ -280,6 +280,8 @@ pub enum FieldType {
     Date,
     /// A time of day, `HH:MM`.
     Time,
+    /// A span of time in hours, minutes and seconds, as `1h30m`.
+    Duration,
     /// An `http://` or `https://` address.
     Url,
     /// The name of a resource of this kind in the same tenant; of an organization: anywhere.
@@ -302,7 +304,7 @@ impl FieldType {
     /// Brings a well-typed value to the one form in which equal means equal; `None` if it is not of this type.
     pub fn normalise(&self, value: Value) -> Option<Value> {
         Some(match (self, value) {
-            (Self::Text(_) | Self::Enum(_) | Self::Date | Self::Time | Self::Url | Self::Ref(_), v @ Value::Text(_)) => v,
+            (Self::Text(_) | Self::Enum(_) | Self::Date | Self::Time | Self::Duration | Self::Url | Self::Ref(_), v @ Value::Text(_)) => v,
             (Self::Bool, v @ Value::Bool(_)) => v,
             (Self::Integer(..), v @ Value::Integer(_)) => v,
             (Self::Email, Value::Text(t)) => lower(t),
@@ -361,6 +363,7 @@ impl fmt::Display for FieldType {
             Self::DomainName => f.write_str("a domain name"),
             Self::Date => f.write_str("a date (YYYY-MM-DD)"),
             Self::Time => f.write_str("a time of day (HH:MM)"),
+            Self::Duration => f.write_str("a span of time (such as 30s, 10m or 1h30m)"),
             Self::Url => f.write_str("an http or https address"),
             Self::Ref(kind) => write!(f, "the name of a {}", kind.def().noun),
             Self::Organizations => f.write_str("organizations, by `names` or `selector`"),

@@ -5,6 +5,7 @@
 //! (what a portal can do and what it demands, as data that diff, plan and guard read without knowing which portal).
 
 pub mod capability;
+pub mod control;
 pub mod desired;
 pub mod kind;
 pub mod kinds;
@@ -18,6 +19,7 @@ pub mod value;
 pub mod work_order;
 
 pub use capability::{Capabilities, FieldSupport, KeyScope, KindCapability, Performer, Readability};
+pub use control::{ApprovalMode, Control, DriftMode, Management};
 pub use desired::{Desired, Mark, Meta, Resource, SourceId, Sources, Tenant};
 pub use kind::{FieldDef, FieldId, FieldType, Kind, KindDef, Sense};
 pub use ledger::{Digest, Intent, IntentAction, LedgerRow, LedgerState, Origin};

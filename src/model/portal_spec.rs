@@ -1,5 +1,6 @@
 //! The typed form of a `Portal` document: what the engine, the guards and the drivers ask it.
 
+use super::control::{Control, Management};
 use super::desired::SourceId;
 use super::kinds::PORTAL;
 use super::name::{Name, PortalName};
@@ -129,6 +130,10 @@ pub struct PortalSpec {
     pub requests_per_minute: u64,
     /// Most requests at once.
     pub parallelism: usize,
+    /// What may be done there.
+    pub management: Management,
+    /// How a controller treats it.
+    pub control: Control,
     /// The document that declares it; `None` for the implicit embedded portal.
     pub source: Option<SourceId>,
 }
@@ -212,6 +217,14 @@ impl PortalSpec {
             },
             requests_per_minute: count("budget.requestsPerMinute", 0),
             parallelism: usize::try_from(count("budget.parallelism", 10)).unwrap_or(10).max(1),
+            management: get("managementPolicies").map(Management::from_value).unwrap_or_default(),
+            control: {
+                let mut control = Control::default();
+                fields.iter().for_each(|(id, value)| {
+                    control.take(PORTAL.field(id).path, value);
+                });
+                control
+            },
             source,
         }
     }

@@ -224,3 +224,19 @@ fn unknown_paths(def: &KindDef, map: &Map<String, serde_json::Value>, prefix: &s
         }
     }
 }
+
+/// A span of time such as `30s`, `10m` or `1h30m`: hours, minutes and seconds in this order, at most 999 hours and never nothing.
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    let mut rest = text;
+    let mut seconds = 0_u64;
+    for (unit, each) in [('h', 3600), ('m', 60), ('s', 1)] {
+        let Some((number, after)) = rest.split_once(unit) else { continue };
+        if number.is_empty() || number.len() > 7 || !number.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        seconds += number.parse::<u64>().ok()? * each;
+        rest = after;
+    }
+    let fine = rest.is_empty() && (1..=999 * 3600).contains(&seconds);
+    fine.then(|| std::time::Duration::from_secs(seconds))
+}

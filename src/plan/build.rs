@@ -10,7 +10,7 @@ pub(crate) use crate::diff::intents;
 use crate::diff::{Delta, Input, TenantDiff, performer};
 use crate::model::kind::{Bearing, Sense};
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
-use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Observation, Performer, Sources, Value};
+use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Observation, Performer, Resource, Sources, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
@@ -90,8 +90,13 @@ fn facts(input: &Input<'_>) -> Facts {
 
 /// The change of a difference, or why it is left out.
 fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sources) -> Result<Change, LeftOut> {
-    let Delta { address, previous, key, id, actions, fields, cause, reason, mut findings, before, desired, protect, resumes } = delta;
+    let Delta { address, previous, key, id, mut actions, fields, cause, reason, mut findings, before, desired, protect, resumes } = delta;
     let declared = input.desired.and_then(|t| t.get(address.kind, &address.name));
+    if let Some(finding) = not_managed(input, declared, &actions) {
+        // Nothing is done, and what the portal would say about it does not matter.
+        actions.clear();
+        findings = vec![finding];
+    }
     let mut effects = BTreeSet::new();
     let mut who_performs = Performer::Call;
     let mut left_out = None;
@@ -160,6 +165,14 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         protect,
         resumes,
     })
+}
+
+/// What the manifests do not allow to be done; the portal's document and the resource's both have a say.
+fn not_managed(input: &Input<'_>, declared: Option<&Resource>, actions: &[Action]) -> Option<Finding> {
+    let allowed = input.portal.management.and(declared.map(Resource::management).unwrap_or_default());
+    let refused = intents(actions).into_iter().find(|intended| !allowed.allows(*intended))?;
+    let message = format!("its `managementPolicies` are {}: it would be a {}", allowed.words().join(", "), refused.word());
+    Some(Finding::Rule { rule: "managementPolicies".to_owned(), message, refuses: false })
 }
 
 fn worse(a: Performer, b: Performer) -> Performer {

@@ -17,6 +17,7 @@ fn fits(ty: &FieldType, value: &Value) -> bool {
         (FieldType::DomainName, Value::Text(text)) => is_domain(text),
         (FieldType::Date, Value::Text(text)) => text.parse::<jiff::civil::Date>().is_ok(),
         (FieldType::Time, Value::Text(text)) => text.parse::<jiff::civil::Time>().is_ok(),
+        (FieldType::Duration, Value::Text(text)) => crate::model::value::duration(text).is_some(),
         (FieldType::Url, Value::Text(text)) => ["http://", "https://"].iter().any(|s| text.starts_with(s)),
         (FieldType::Ref(_), Value::Text(text)) => !text.is_empty(),
         (FieldType::Organizations, Value::List(items)) => items.iter().all(|i| i.as_text().is_some()),

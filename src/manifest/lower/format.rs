@@ -58,6 +58,11 @@ pub(crate) fn time(text: &str) -> Option<String> {
     (!fine).then(|| format!("`{}` is no time of day in the form HH:MM, from 00:00 to 23:59", shown(text)))
 }
 
+/// A span of time as [`crate::model::value::duration`] reads it.
+pub(crate) fn duration(text: &str) -> Option<String> {
+    crate::model::value::duration(text).is_none().then(|| format!("`{}` is no span of time of at most 999 hours", shown(text)))
+}
+
 /// An `http://` or `https://` address with a host, and without credentials.
 pub(crate) fn url(text: &str) -> Option<String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));

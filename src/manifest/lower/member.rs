@@ -4,7 +4,8 @@ use super::super::problem::{Place, a, shown};
 use super::super::tree::{Data, Entry};
 use super::{Cx, Head, format, value};
 use crate::diagnostic::codes::manifest as codes;
-use crate::model::kind::{FieldType, KindDef, Placement};
+use crate::model::control::{self, Management};
+use crate::model::kind::{FieldDef, FieldType, KindDef, Placement};
 use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy};
 use crate::model::{Meta, Name, Value};
 
@@ -14,17 +15,37 @@ pub(crate) type Common = (&'static str, FieldType, &'static str);
 const PREVIOUSLY: &str = "previously";
 
 /// The fields that every reconciled kind has, beside `name` and `organization`.
-pub(crate) static COMMON: [Common; 5] = [
+pub(crate) static COMMON: [Common; 12] = [
     ("externalId", FieldType::Text(500), "The portal's id of the object, pinned: this object and no other"),
     (PREVIOUSLY, FieldType::List(&FieldType::Text(63)), "Former names, newest first"),
     ("protected", FieldType::Bool, "True: never deleted, until it is set to false and applied"),
     ("deletionPolicy", FieldType::Enum(&["Orphan", "Delete"]), "What becomes of the object when it is no longer declared"),
     ("adoptionPolicy", FieldType::Enum(&["Refuse", "IfIdentical", "IfUnowned", "Always"]), "What becomes of an object that exists already"),
+    (
+        "managementPolicies",
+        FieldType::Set(&FieldType::Enum(&control::MANAGEMENT)),
+        "What may be done to the object; default everything. Looking is always allowed",
+    ),
+    ("interval", FieldType::Duration, "How often a controller looks at what is live; default as the portal says"),
+    ("retryInterval", FieldType::Duration, "A controller's first pause after a failure; default as the portal says"),
+    ("timeout", FieldType::Duration, "How long a controller's visit may take; default as the portal says"),
+    ("suspend", FieldType::Bool, "True: a controller leaves this tenant alone"),
+    ("approval", FieldType::Record(&APPROVAL), "When a controller applies a plan; default as the portal says"),
+    ("driftDetection", FieldType::Record(&DRIFT), "What a controller does about what somebody changed; default as the portal says"),
 ];
 
-/// True where the managing field has a meaning: a tenant is what its ledger, its locks and its portals are kept by, so it has no former names.
+static APPROVAL: [FieldDef; 1] =
+    [FieldDef::new("mode", FieldType::Enum(&control::APPROVAL), "When a controller applies a plan").required()];
+static DRIFT: [FieldDef; 1] =
+    [FieldDef::new("mode", FieldType::Enum(&control::DRIFT), "What a controller does about what somebody changed").required()];
+
+/// What a controller is told of a tenant as a whole. Of a single user nobody is told to `suspend`: it would read as `suspended`.
+const OF_TENANTS: [&str; 6] = ["interval", "retryInterval", "timeout", "suspend", "approval", "driftDetection"];
+
+/// True where the managing field has a meaning: a tenant is what its ledger, its locks and its portals are kept by, so it has no former
+/// names; and it is what a controller works by.
 pub(crate) fn applies(key: &str, placement: Placement) -> bool {
-    key != PREVIOUSLY || placement != Placement::Tenant
+    if placement == Placement::Tenant { key != PREVIOUSLY } else { !OF_TENANTS.contains(&key) }
 }
 
 /// Lowers a name.
@@ -64,6 +85,9 @@ impl MetaDraft {
     /// Takes one entry; `false`: it is not about managing.
     pub(crate) fn take(&mut self, cx: &mut Cx<'_, '_>, entry: &Entry<'_>, def: &KindDef) -> bool {
         let Some((key, ty, _)) = COMMON.iter().find(|(key, ..)| *key == entry.key) else { return false };
+        if !applies(key, def.placement) && *key != PREVIOUSLY {
+            return false;
+        }
         if !applies(key, def.placement) {
             let summary = format!("{} has no `{key}`: a tenant keeps its name", a(def.noun));
             cx.problems.error(codes::TENANT_RENAMED, entry.key_place, summary);
@@ -94,7 +118,15 @@ impl MetaDraft {
                     _ => AdoptionPolicy::Refuse,
                 });
             }
-            _ => {}
+            ("managementPolicies", words) => self.meta.management = Some(Management::from_value(&words)),
+            ("approval" | "driftDetection", Value::Map(entries)) => {
+                for (inner, value) in &entries {
+                    self.meta.control.take(&format!("{key}.{inner}"), value);
+                }
+            }
+            (key, value) => {
+                self.meta.control.take(key, &value);
+            }
         }
         true
     }

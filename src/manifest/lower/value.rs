@@ -55,6 +55,7 @@ fn value(cx: &mut Cx<'_, '_>, ty: &'static FieldType, node: &Node<'_>, place: Pl
             | FieldType::DomainName
             | FieldType::Date
             | FieldType::Time
+            | FieldType::Duration
             | FieldType::Url,
             Data::Text(t),
         ) => text(cx, ty, t, place, path)?,
@@ -78,6 +79,7 @@ fn wrong_type(cx: &mut Cx<'_, '_>, ty: &FieldType, node: &Node<'_>, place: Place
             | FieldType::DomainName
             | FieldType::Date
             | FieldType::Time
+            | FieldType::Duration
             | FieldType::Url
             | FieldType::Ref(_)
     );
@@ -114,6 +116,7 @@ fn text(cx: &mut Cx<'_, '_>, ty: &FieldType, text: &str, place: Place, path: &st
         FieldType::DomainName => format::domain_name(text),
         FieldType::Date => format::date(text),
         FieldType::Time => format::time(text),
+        FieldType::Duration => format::duration(text),
         FieldType::Url if format::url_has_credentials(text) => {
             cx.problems.hide(place);
             cx.problems

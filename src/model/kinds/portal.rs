@@ -1,6 +1,7 @@
 //! `Portal`: a system in which customers live. It comes from a trusted root, for it says where credentials go.
 
 use super::LINE;
+use crate::model::control::{APPROVAL, DRIFT, MANAGEMENT};
 use crate::model::kind::{Bearing, FieldDef, FieldType, Kind, KindDef, Placement};
 
 const COUNT: FieldType = FieldType::Integer(0, 1_000_000);
@@ -71,5 +72,16 @@ pub static PORTAL: KindDef = KindDef {
         ),
         FieldDef::new("budget.requestsPerMinute", COUNT, "Most requests in a minute; 0: no limit"),
         FieldDef::new("budget.parallelism", FieldType::Integer(1, 1000), "Most requests at once; default 10"),
+        FieldDef::new(
+            "managementPolicies",
+            FieldType::Set(&FieldType::Enum(&MANAGEMENT)),
+            "What may be done there; default everything. Looking is always allowed",
+        ),
+        FieldDef::new("interval", FieldType::Duration, "How often a controller looks at what is live; default 10m"),
+        FieldDef::new("retryInterval", FieldType::Duration, "A controller's first pause after a failure, each further one longer; default 5s"),
+        FieldDef::new("timeout", FieldType::Duration, "How long a controller's visit of one tenant may take; default 10m"),
+        FieldDef::new("suspend", FieldType::Bool, "True: a controller leaves this portal alone"),
+        FieldDef::new("approval.mode", FieldType::Enum(&APPROVAL), "When a controller applies a plan; default Auto"),
+        FieldDef::new("driftDetection.mode", FieldType::Enum(&DRIFT), "What a controller does about what somebody changed there; default enabled"),
     ],
 };

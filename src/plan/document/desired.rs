@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use crate::model::desired::{Mark, Meta};
 use crate::model::kind::Placement;
 use crate::model::kinds::PORTAL;
+use crate::model::control::{Control, Management};
 use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy, Limits, PortalSpec, Unsupported, WorkOrders};
 use crate::model::{
     Address, Desired, Fields, Kind, Name, PortalName, Resource, SecretSource, SourceId, Sources, Tenant, TenantName, Value,
@@ -149,6 +150,8 @@ struct SavedMeta {
     deletion_policy: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adoption_policy: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    management_policies: Option<Vec<String>>,
 }
 
 impl SavedResource {
@@ -198,18 +201,20 @@ impl SavedResource {
 
 impl SavedMeta {
     fn write(meta: &Meta) -> Self {
-        let Meta { external_id, previously, protected, deletion, adoption } = meta;
+        // No controller applies a saved plan: what it is told stays behind.
+        let Meta { external_id, previously, protected, deletion, adoption, management, control: _ } = meta;
         Self {
             external_id: external_id.as_deref().map(str::to_owned),
             previously: previously.clone(),
             protected: *protected,
             deletion_policy: deletion.map(|p| deletion_word(p).to_owned()),
             adoption_policy: adoption.map(|p| adoption_word(p).to_owned()),
+            management_policies: management.map(|m| m.words().into_iter().map(str::to_owned).collect()),
         }
     }
 
     fn read(self) -> Result<Meta, String> {
-        let Self { external_id, previously, protected, deletion_policy, adoption_policy } = self;
+        let Self { external_id, previously, protected, deletion_policy, adoption_policy, management_policies } = self;
         let deletion = deletion_policy.map(|word| match word.as_str() {
             "Orphan" => Ok(DeletionPolicy::Orphan),
             "Delete" => Ok(DeletionPolicy::Delete),
@@ -228,6 +233,8 @@ impl SavedMeta {
             protected,
             deletion: deletion.transpose()?,
             adoption: adoption.transpose()?,
+            management: management_policies.map(|words| Management::from_words(words.iter().map(String::as_str))),
+            control: Control::default(),
         })
     }
 }
@@ -267,6 +274,8 @@ fn portal_fields(portal: &PortalSpec) -> Fields {
         limits,
         requests_per_minute,
         parallelism,
+        management,
+        control,
         source: _,
     } = portal;
     let Limits { max_deletes_per_kind, max_deletes_per_tenant, max_deletes_per_run, max_delete_percent, delete_floor, min_administrators } =
@@ -312,6 +321,10 @@ fn portal_fields(portal: &PortalSpec) -> Fields {
     set("limits.minAdministrators", count(*min_administrators));
     set("budget.requestsPerMinute", count(*requests_per_minute));
     set("budget.parallelism", count(u64::try_from(*parallelism).unwrap_or(u64::MAX)));
+    set("managementPolicies", Some(Value::texts(management.words())));
+    for (path, value) in control.fields() {
+        set(path, Some(value));
+    }
     fields
 }
 
