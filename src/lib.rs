@@ -21,6 +21,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod controller;
 pub mod diagnostic;
 pub mod diff;
 pub mod engine;

@@ -16,7 +16,6 @@ mod selection;
 mod session;
 mod settings;
 mod stops;
-mod unopened;
 mod watch;
 
 use std::ffi::OsString;

@@ -12,12 +12,12 @@ use super::Face;
 use super::args::{Places, Select};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::unopened::Unopened;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Pattern, Scope, Served};
 use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
 use crate::manifest;
 use crate::model::{Capabilities, Desired, Digest, Kind, Name, PortalName, PortalSpec};
+use crate::portal::gated::Gated;
 use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
 use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
 
@@ -100,7 +100,7 @@ impl Session {
         let served = self.portals.iter().filter(|s| portals.contains(&s.spec.name));
         let writer = |served: &Served| {
             let opened = self.context(&served.spec).and_then(|context| face.drivers.open_writer(&context));
-            let writer = opened.unwrap_or_else(|error| Unopened::portal(Arc::clone(&served.observe), error));
+            let writer = opened.unwrap_or_else(|error| Gated::unopened(Arc::clone(&served.observe), error));
             let most = parallelism.map_or(served.spec.parallelism, |n| usize::from(n).min(served.spec.parallelism));
             (served.spec.name.clone(), (writer, most))
         };

@@ -6,6 +6,7 @@
 
 pub mod driver;
 pub mod embedded;
+pub mod gated;
 pub mod profile;
 pub mod rest;
 mod routed;

@@ -1,0 +1,155 @@
+//! The controller: the same engine, again and again, for whoever declares continuously. Two faces drive it: `run` beside a folder of YAML,
+//! and the operator in Kubernetes.
+//!
+//! Comes in: a [`Fleet`] from a face each time something was declared anew, and what wakes a tenant ([`Why`]). Goes out: a [`Visit`] for each
+//! portal and tenant that it looked at, to the face's [`Reporter`]. Never reads files or clusters, never prints, and never applies what `plan`
+//! and the guards would not let the command line apply: it has no selection and no `--allow`, and approval is by digest alone.
+//!
+//! One visit, in order: read without a lock → plan → judge → approve → lock → read and plan again → apply → plan again → unlock. At rest it
+//! ends after the first plan, so that a controller with nothing to do writes nothing.
+//!
+//! Reading order: here (what goes in and out), `queue` (what is visited when), `backoff`, `visit` (one of them), `approval` (may it be
+//! applied), `fence` (no call after the lease's end), `status` (what a person is told of each resource), `metrics`, `health`.
+
+pub mod backoff;
+pub mod fence;
+pub mod queue;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::apply::RunReport;
+use crate::diagnostic::Diagnostic;
+use crate::engine::Served;
+use crate::model::{Desired, PortalName, TenantName};
+use crate::plan::document::TenantPlan;
+use crate::portal::{Execute, PortalError};
+
+/// One portal and tenant: what is queued, locked, planned, approved and reported together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitKey {
+    /// The portal.
+    pub portal: PortalName,
+    /// The tenant.
+    pub tenant: TenantName,
+}
+
+/// Why a unit is visited; of several reasons the first counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// Something was declared anew, a secret among it. Forgets what failed before.
+    Changed,
+    /// A person asked. Forgets what failed before.
+    Asked,
+    /// A digest was approved, or a technician confirmed something.
+    Answered,
+    /// It failed, or waits for something else, and its pause is over.
+    Retry,
+    /// Its interval is over.
+    Poll,
+}
+
+/// What is declared at one moment, with the portals open.
+pub struct Fleet {
+    /// What is declared, and can be planned from.
+    pub desired: Desired,
+    /// The portals, open for reading and writing, by name.
+    pub portals: BTreeMap<PortalName, Open>,
+    /// Portals that cannot be opened.
+    pub closed: BTreeMap<PortalName, PortalError>,
+    /// Tenants whose declarations have errors: nothing is planned for them, nor for what names tenants by selector, until they are mended.
+    pub invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
+}
+
+/// An open portal.
+pub struct Open {
+    /// Reads it.
+    pub served: Served,
+    /// Changes it. Only ever called behind a fence.
+    pub execute: Arc<dyn Execute>,
+}
+
+/// What a controller knows of a unit after a visit.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// Which.
+    pub key: UnitKey,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it came to.
+    pub end: End,
+    /// What the plan holds, before anything was applied; `None`: there is nothing to say, or no plan.
+    pub plan: Option<TenantPlan>,
+    /// What became of it, if it was applied.
+    pub report: Option<RunReport>,
+    /// Failures in a row, this one among them.
+    pub failures: u32,
+    /// When it is visited again at the latest.
+    pub again: Timestamp,
+}
+
+/// What a visit came to. The closed set behind the conditions' reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Live is as declared.
+    InStep,
+    /// Changes were applied, and nothing is left.
+    Applied,
+    /// A controller leaves it alone, as its manifest says.
+    Suspended,
+    /// Its plan waits for somebody's approval.
+    AwaitingApproval {
+        /// The digest to approve.
+        digest: String,
+        /// A digest was approved, of another plan than this.
+        stale: bool,
+    },
+    /// All that is left waits for a technician.
+    AwaitingTechnician,
+    /// There is drift, and the manifests say only to report it.
+    DriftReported,
+    /// Guards refuse it.
+    Refused {
+        /// Their codes, sorted.
+        codes: Vec<String>,
+        /// The first one's sentence.
+        message: String,
+    },
+    /// Its declarations have errors.
+    Invalid {
+        /// The first one's sentence.
+        message: String,
+    },
+    /// It needs something that is not there yet: a portal's document, another tenant.
+    DependencyNotReady {
+        /// What, in words.
+        message: String,
+    },
+    /// The portal cannot be read or written.
+    Portal(PortalError),
+    /// Somebody else works on it.
+    Contended {
+        /// Who, in words.
+        message: String,
+    },
+    /// Some changes failed or are uncertain; the report says which.
+    Failed {
+        /// The first one's sentence.
+        message: String,
+    },
+    /// The run stopped before its end: leadership was lost, or the ledger cannot be written.
+    Stopped {
+        /// Why.
+        message: String,
+    },
+}
+
+/// Told of every visit.
+#[async_trait]
+pub trait Reporter: Send + Sync {
+    /// Records what a visit came to where people look. Never fails a visit: what cannot be recorded is tried again with the next one.
+    async fn visited(&self, fleet: &Fleet, visit: &Visit);
+}
