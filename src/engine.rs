@@ -137,6 +137,16 @@ pub async fn lock(
     Ok(ledger.lock(&units, holder, now, lease).await?)
 }
 
+/// Keeps a lock alive; ends when it is lost.
+pub async fn keep(ledger: &dyn Ledger, lock: &LockId, lease: std::time::Duration) {
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        if let Err(LedgerError::LockLost(_)) = ledger.renew(lock, Timestamp::now(), lease).await {
+            return;
+        }
+    }
+}
+
 /// Applies an approved plan and plans again: what then remains is what waits.
 pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -> RunReport {
     let mut report = apply::run(plan, world).await;

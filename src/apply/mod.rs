@@ -104,6 +104,17 @@ impl Stop {
         self.requested.load(Ordering::SeqCst)
     }
 
+    /// Waits until somebody asks to stop.
+    pub async fn asked(&self) {
+        loop {
+            let told = self.told.notified();
+            if self.requested() {
+                return;
+            }
+            told.await;
+        }
+    }
+
     /// Waits, but no longer than until somebody asks to stop.
     async fn pause(&self, pause: Duration) {
         let told = self.told.notified();

@@ -38,7 +38,8 @@ pub(super) struct Selection {
 impl Selection {
     /// What flags say, `--changed-since` worked out in the scope.
     pub(super) fn of(planning: &Planning, scope: &Scope) -> Self {
-        let Scope { portals, tenants, kinds, targets, excludes } = scope;
+        // No flag selects exactly: that is a controller's way.
+        let Scope { only: _, portals, tenants, kinds, targets, excludes } = scope;
         let texts = |patterns: &[Pattern]| patterns.iter().map(|p| p.as_str().to_owned()).collect();
         Self {
             portals: portals.clone(),
@@ -75,6 +76,7 @@ impl Selection {
     pub(super) fn scope(&self, file: &Path) -> Result<Scope, Failure> {
         let globs = |texts: &[String]| texts.iter().map(|t| Pattern::new(t).map_err(|_| damaged(file))).collect::<Result<_, _>>();
         Ok(Scope {
+            only: None,
             portals: self.portals.clone(),
             tenants: globs(&self.tenants)?,
             kinds: self.kinds.clone(),

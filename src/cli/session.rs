@@ -218,6 +218,7 @@ pub(crate) fn scope(select: &Select) -> Result<Scope, Failure> {
         found.ok_or_else(|| Failure::usage(format!("--kind {text}: there is no such kind")).help(format!("the kinds are {}", kinds())))
     };
     Ok(Scope {
+        only: None,
         portals: select
             .portal
             .iter()

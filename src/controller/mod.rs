@@ -11,11 +11,12 @@
 //! Reading order: here (what goes in and out), `queue` (what is visited when), `backoff`, `visit` (one of them), `approval` (may it be
 //! applied), `fence` (no call after the lease's end), `status` (what a person is told of each resource), `metrics`, `health`.
 
+pub mod approval;
 pub mod backoff;
 pub mod fence;
 pub mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -60,8 +61,26 @@ pub struct Fleet {
     pub portals: BTreeMap<PortalName, Open>,
     /// Portals that cannot be opened.
     pub closed: BTreeMap<PortalName, PortalError>,
+    /// The digests that people approved.
+    pub approved: Approved,
     /// Tenants whose declarations have errors: nothing is planned for them, nor for what names tenants by selector, until they are mended.
     pub invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
+}
+
+/// The digests that people approved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approved {
+    /// By somebody who may approve for every tenant.
+    pub everywhere: BTreeSet<String>,
+    /// By somebody who may approve for one: what they say passes nothing of another's.
+    pub tenants: BTreeMap<TenantName, BTreeSet<String>>,
+}
+
+impl Approved {
+    /// What may pass the plan of a tenant.
+    pub fn of(&self, tenant: &TenantName) -> Vec<String> {
+        self.everywhere.iter().chain(self.tenants.get(tenant).into_iter().flatten()).cloned().collect()
+    }
 }
 
 /// An open portal.

@@ -1,5 +1,7 @@
 //! What is selected. Comes in: globs and kinds from a face. Goes out: yes or no for a portal, a tenant, an address. Nothing out of scope changes.
 
+use std::collections::BTreeSet;
+
 use globset::{Glob, GlobMatcher};
 
 use crate::model::{Address, Kind, PortalName, TenantName};
@@ -9,6 +11,8 @@ use crate::model::{Address, Kind, PortalName, TenantName};
 pub struct Scope {
     /// `--portal`.
     pub portals: Vec<PortalName>,
+    /// Exactly these tenants and no others, whatever globs say; `None`: as globs say. What a controller selects by.
+    pub only: Option<BTreeSet<TenantName>>,
     /// `--tenant`, as globs.
     pub tenants: Vec<Pattern>,
     /// `--kind`.
@@ -56,7 +60,7 @@ impl Pattern {
 impl Scope {
     /// True if nothing narrows it.
     pub fn is_whole(&self) -> bool {
-        self.portals.is_empty() && self.tenants.is_empty() && self.kinds.is_empty() && self.targets.is_empty() && self.excludes.is_empty()
+        self.only.is_none() && self.portals.is_empty() && self.tenants.is_empty() && self.kinds.is_empty() && self.targets.is_empty() && self.excludes.is_empty()
     }
 
     /// Whether a portal is selected.
@@ -66,7 +70,7 @@ impl Scope {
 
     /// Whether a tenant may have something selected: by `--tenant`, and by targets that name it.
     pub fn tenant(&self, tenant: &TenantName) -> bool {
-        self.tenant_named(tenant.as_str())
+        self.only.as_ref().is_none_or(|only| only.contains(tenant)) && self.tenant_named(tenant.as_str())
     }
 
     /// The same for a text that may be no name.
@@ -77,6 +81,9 @@ impl Scope {
 
     /// Whether an address is selected.
     pub fn address(&self, address: &Address) -> bool {
+        if !self.only.as_ref().is_none_or(|only| only.contains(&address.tenant)) {
+            return false;
+        }
         let text = address.to_string();
         (self.kinds.is_empty() || self.kinds.contains(&address.kind))
             && (self.tenants.is_empty() || self.tenants.iter().any(|p| p.matches(address.tenant.as_str())))

@@ -343,12 +343,7 @@ async fn lock(
 /// Keeps the lock while we work; without it nothing new begins.
 fn renew(ledger: Arc<dyn Ledger>, lock: LockId, stop: Arc<Stops>) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(LEASE / 3).await;
-            if let Err(LedgerError::LockLost(_)) = ledger.renew(&lock, Timestamp::now(), LEASE).await {
-                stop.stop.request();
-                return;
-            }
-        }
+        engine::keep(ledger.as_ref(), &lock, LEASE).await;
+        stop.stop.request();
     })
 }
