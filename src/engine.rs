@@ -25,7 +25,7 @@ pub use scope::{Pattern, Scope};
 use crate::apply::{self, Mac, OutcomeResult, RunReport, World};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId};
-use crate::model::{Desired, PortalName, PortalSpec, TenantName};
+use crate::model::{Desired, PortalName, PortalSpec, Tenant, TenantName};
 use crate::plan::{Approved, Body, Inputs, Mode, Plan, Unchecked, Unit, link};
 use crate::portal::{Observe, PortalError};
 use crate::secrets::SecretReader;
@@ -171,6 +171,11 @@ fn tenants(desired: &Desired, known: &[(PortalName, TenantName)], served: &Serve
     let declared = desired.tenants.keys().filter(|t| served.spec.serves(t));
     let recorded = known.iter().filter(|(portal, _)| *portal == served.spec.name).map(|(_, tenant)| tenant);
     declared.chain(recorded).filter(|t| scope.tenant(t)).cloned().collect()
+}
+
+/// True if a tenant has a field that names tenants, such as those with which something is shared.
+pub fn names_tenants(tenant: &Tenant) -> bool {
+    read::names_others(tenant)
 }
 
 const fn mode(purpose: Purpose) -> Mode {

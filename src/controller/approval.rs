@@ -1,7 +1,6 @@
 //! May a unit's plan be applied? Comes in: the judged plan of one portal and tenant, what its manifests tell a controller, and the digests that
 //! people approved. Goes out: a [`Decision`]. Pure, and never widens anything: only a digest passes a guard, and only in its own unit.
 
-
 use crate::model::rule::Effect;
 use crate::model::{ApprovalMode, Control, DriftMode};
 use crate::plan::{Action, Cause, Change, Refusal, Unit};

@@ -13,21 +13,29 @@
 
 pub mod approval;
 pub mod backoff;
+mod drive;
 pub mod fence;
 pub mod queue;
+mod visit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::SecretString;
 
-use crate::apply::RunReport;
+use crate::apply::{RunReport, Stop};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Served;
-use crate::model::{Desired, PortalName, TenantName};
+use crate::ledger::Ledger;
+use crate::model::{Desired, Digest, PortalName, TenantName};
 use crate::plan::document::TenantPlan;
-use crate::portal::{Execute, PortalError};
+use crate::portal::gated::{Gate, Gated};
+use crate::portal::{CallError, Execute, PortalError};
+use crate::secrets::{MacKey, SecretReader};
+pub use drive::Controller;
+use fence::Fence;
 
 /// One portal and tenant: what is queued, locked, planned, approved and reported together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +123,8 @@ pub struct Visit {
 pub enum End {
     /// Live is as declared.
     InStep,
+    /// Its plan is being applied: the visit goes on.
+    Applying,
     /// Changes were applied, and nothing is left.
     Applied,
     /// A controller leaves it alone, as its manifest says.
@@ -171,4 +181,42 @@ pub enum End {
 pub trait Reporter: Send + Sync {
     /// Records what a visit came to where people look. Never fails a visit: what cannot be recorded is tried again with the next one.
     async fn visited(&self, fleet: &Fleet, visit: &Visit);
+}
+
+/// What a controller works with.
+pub struct Tools {
+    /// What is ours.
+    pub ledger: Arc<dyn Ledger>,
+    /// Reads secrets.
+    pub secrets: Arc<dyn SecretReader>,
+    /// The key of the secrets' MACs; `None`: no secret was ever declared.
+    pub key: Option<MacKey>,
+    /// Who we are, for locks and audit records.
+    pub who: String,
+    /// Lets no call begin while we do not lead.
+    pub fence: Fence,
+    /// Set to stop: calls under way finish, no new one starts.
+    pub stop: Arc<Stop>,
+}
+
+impl Tools {
+    fn mac(&self) -> impl Fn(&[(&str, &SecretString)]) -> Digest + Sync {
+        move |parts| self.key.as_ref().map_or(Digest([0xff; 16]), |key| key.mac(parts))
+    }
+
+    fn fenced(&self, open: &Open) -> Arc<dyn Execute> {
+        Gated::portal(Arc::clone(&open.served.observe), Arc::clone(&open.execute), Arc::new(self.fence.clone()))
+    }
+}
+
+#[async_trait]
+impl Gate for Fence {
+    fn shut(&self) -> Option<CallError> {
+        // Nothing was sent: it may be sent by whoever leads now.
+        (!self.is_open()).then(|| CallError::Retry { message: "we do not lead any more".to_owned(), after: None })
+    }
+
+    async fn shuts(&self) {
+        self.closes().await;
+    }
 }

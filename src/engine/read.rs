@@ -212,8 +212,12 @@ fn macs(view: &View<'_>, tenant: &TenantName) -> BTreeMap<(Address, FieldId), Re
 }
 
 fn refers_to_tenants(declared: &Declared<'_>, tenants: &BTreeSet<TenantName>) -> bool {
-    let resources = tenants.iter().filter_map(|t| declared.get(t)).flat_map(|t| &t.resources);
-    resources.into_iter().any(|r| r.fields.iter().any(|(id, _)| names_tenants(&r.def().field(id).ty)))
+    tenants.iter().filter_map(|t| declared.get(t)).any(names_others)
+}
+
+/// True if a tenant has a field that names tenants, such as those with which something is shared.
+pub(super) fn names_others(tenant: &Tenant) -> bool {
+    tenant.resources.iter().any(|r| r.fields.iter().any(|(id, _)| names_tenants(&r.def().field(id).ty)))
 }
 
 /// A tenant that the portal has and nobody declared.

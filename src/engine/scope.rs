@@ -60,7 +60,12 @@ impl Pattern {
 impl Scope {
     /// True if nothing narrows it.
     pub fn is_whole(&self) -> bool {
-        self.only.is_none() && self.portals.is_empty() && self.tenants.is_empty() && self.kinds.is_empty() && self.targets.is_empty() && self.excludes.is_empty()
+        self.only.is_none()
+            && self.portals.is_empty()
+            && self.tenants.is_empty()
+            && self.kinds.is_empty()
+            && self.targets.is_empty()
+            && self.excludes.is_empty()
     }
 
     /// Whether a portal is selected.

@@ -57,7 +57,11 @@ impl Management {
         if create && update && delete {
             return vec!["*"];
         }
-        [(create, "Create"), (delete, "Delete"), (true, "Observe"), (update, "Update")].iter().filter(|(is, _)| *is).map(|(_, w)| *w).collect()
+        [(create, "Create"), (delete, "Delete"), (true, "Observe"), (update, "Update")]
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, w)| *w)
+            .collect()
     }
 
     /// What both allow.

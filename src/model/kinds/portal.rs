@@ -78,10 +78,18 @@ pub static PORTAL: KindDef = KindDef {
             "What may be done there; default everything. Looking is always allowed",
         ),
         FieldDef::new("interval", FieldType::Duration, "How often a controller looks at what is live; default 10m"),
-        FieldDef::new("retryInterval", FieldType::Duration, "A controller's first pause after a failure, each further one longer; default 5s"),
+        FieldDef::new(
+            "retryInterval",
+            FieldType::Duration,
+            "A controller's first pause after a failure, each further one longer; default 5s",
+        ),
         FieldDef::new("timeout", FieldType::Duration, "How long a controller's visit of one tenant may take; default 10m"),
         FieldDef::new("suspend", FieldType::Bool, "True: a controller leaves this portal alone"),
         FieldDef::new("approval.mode", FieldType::Enum(&APPROVAL), "When a controller applies a plan; default Auto"),
-        FieldDef::new("driftDetection.mode", FieldType::Enum(&DRIFT), "What a controller does about what somebody changed there; default enabled"),
+        FieldDef::new(
+            "driftDetection.mode",
+            FieldType::Enum(&DRIFT),
+            "What a controller does about what somebody changed there; default enabled",
+        ),
     ],
 };

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::model::control::{Control, Management};
 use crate::model::desired::{Mark, Meta};
 use crate::model::kind::Placement;
 use crate::model::kinds::PORTAL;
-use crate::model::control::{Control, Management};
 use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy, Limits, PortalSpec, Unsupported, WorkOrders};
 use crate::model::{
     Address, Desired, Fields, Kind, Name, PortalName, Resource, SecretSource, SourceId, Sources, Tenant, TenantName, Value,

@@ -45,9 +45,13 @@ pub(super) fn value(ty: &FieldType, cell: &str, references: &References<'_>) -> 
             Value::List(items(cell).map(|c| value(item, c, references)).collect::<Option<_>>()?)
         }
         FieldType::Organizations => Value::List(items(cell).map(|c| references.name(Kind::Organization, c)).collect()),
-        FieldType::Text(_) | FieldType::Email | FieldType::DomainName | FieldType::Date | FieldType::Time | FieldType::Duration | FieldType::Url => {
-            Value::text(cell)
-        }
+        FieldType::Text(_)
+        | FieldType::Email
+        | FieldType::DomainName
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::Duration
+        | FieldType::Url => Value::text(cell),
         FieldType::Record(_) | FieldType::Map(_) | FieldType::Secret => return None,
     };
     ty.normalise(raw)

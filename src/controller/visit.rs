@@ -1,0 +1,349 @@
+//! One look at some tenants of one portal, and what is done about it.
+//!
+//! Comes in: a [`Fleet`], the tenants of a portal that are due. Goes out: a [`Seen`] for each of them; those whose plan may be applied come in
+//! groups that depend on each other, for [`act`]. Looking takes no lock and writes nothing. Acting locks, looks again, and applies only what was
+//! decided: a plan that has become another one meanwhile is decided about anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::approval::{Decision, decide};
+use super::{End, Fleet, Open, Tools, UnitKey};
+use crate::apply::{OutcomeResult, Run, RunReport, Stop, World};
+use crate::engine::{self, Purpose, Scope, Served, View};
+use crate::guard::{self, Approvals, Policy};
+use crate::ledger::{Holder, LedgerError, LockId};
+use crate::model::{Control, PortalName, TenantName};
+use crate::plan::document::{PlanDocument, TenantPlan};
+use crate::plan::{Inputs, Judged, Plan, Unit};
+use crate::portal::PortalError;
+
+/// How long a lock is held without word from us. A minute bridges a slow disk and a lost packet, and is short enough to wait for.
+const LEASE: Duration = Duration::from_secs(60);
+/// The first pause before a call is repeated.
+const BACKOFF: Duration = Duration::from_millis(500);
+/// How long a visit may take where nobody says: as long as a portal at its slowest needs for one customer.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What a look at a unit came to.
+pub(super) enum Seen {
+    /// It is over.
+    Ended(End, Option<Box<TenantPlan>>),
+    /// Its plan may be applied.
+    ToApply(Box<TenantPlan>),
+}
+
+/// Tenants of one portal whose plans may be applied and depend on each other, with the digest that was decided about.
+pub(super) struct Group {
+    pub(super) portal: PortalName,
+    pub(super) tenants: BTreeMap<TenantName, String>,
+}
+
+/// Looks at tenants of a portal.
+pub(super) async fn look(
+    tools: &Tools,
+    fleet: &Fleet,
+    portal: &PortalName,
+    tenants: &BTreeSet<TenantName>,
+) -> (BTreeMap<TenantName, Seen>, Vec<Group>) {
+    let mut seen = BTreeMap::new();
+    let mut left = BTreeSet::new();
+    for tenant in tenants {
+        match without_looking(fleet, portal, tenant) {
+            Some(end) => drop(seen.insert(tenant.clone(), Seen::Ended(end, None))),
+            None => drop(left.insert(tenant.clone())),
+        }
+    }
+    let Some(open) = fleet.portals.get(portal).filter(|_| !left.is_empty()) else { return (seen, Vec::new()) };
+    let plan = match plan(tools, fleet, open, left.clone()).await {
+        Ok(plan) => plan,
+        Err(end) => {
+            seen.extend(left.into_iter().map(|tenant| (tenant, Seen::Ended(end.clone(), None))));
+            return (seen, Vec::new());
+        }
+    };
+    let document = PlanDocument::from_plan(&plan, env!("CARGO_PKG_VERSION"));
+    let documents: BTreeMap<_, _> = document.tenants.into_iter().map(|t| (t.tenant.clone(), Box::new(t))).collect();
+    let mut to_apply: BTreeMap<TenantName, &Unit> = BTreeMap::new();
+    for unit in &plan.body.units {
+        let given = fleet.approved.of(&unit.tenant);
+        let control = control(fleet, open, &unit.tenant);
+        let end = match decide(unit, &plan.body.refusals, control, &given) {
+            Decision::InStep => End::InStep,
+            Decision::AwaitTechnician => End::AwaitingTechnician,
+            Decision::AwaitApproval { stale } => End::AwaitingApproval { digest: unit.digest.clone(), stale },
+            Decision::ReportDrift => End::DriftReported,
+            Decision::Refused { codes, message } => End::Refused { codes, message },
+            Decision::Apply => {
+                to_apply.insert(unit.tenant.clone(), unit);
+                continue;
+            }
+        };
+        seen.insert(unit.tenant.clone(), Seen::Ended(end, documents.get(&unit.tenant).cloned()));
+    }
+    let unmet = hold_back(&plan, &mut to_apply);
+    seen.extend(unmet.into_iter().map(|(tenant, end)| {
+        let document = documents.get(&tenant).cloned();
+        (tenant, Seen::Ended(end, document))
+    }));
+    for tenant in to_apply.keys() {
+        let document = documents.get(tenant).cloned().map_or(Seen::Ended(End::InStep, None), Seen::ToApply);
+        seen.insert(tenant.clone(), document);
+    }
+    for tenant in left {
+        seen.entry(tenant).or_insert(Seen::Ended(End::InStep, None));
+    }
+    (seen, groups(portal, &to_apply))
+}
+
+/// What needs no look at the portal.
+fn without_looking(fleet: &Fleet, portal: &PortalName, tenant: &TenantName) -> Option<End> {
+    if let Some(error) = fleet.closed.get(portal) {
+        return Some(End::Portal(error.clone()));
+    }
+    let Some(open) = fleet.portals.get(portal) else {
+        return Some(End::DependencyNotReady { message: format!("the portal {portal} is not declared") });
+    };
+    if control(fleet, open, tenant).suspend == Some(true) {
+        return Some(End::Suspended);
+    }
+    if let Some(diagnostics) = fleet.invalid.get(tenant) {
+        let first = diagnostics.iter().find(|d| d.is_error()).or(diagnostics.first());
+        return Some(End::Invalid { message: first.map(|d| d.summary.clone()).unwrap_or_default() });
+    }
+    if let Some(other) = fleet.invalid.keys().next()
+        && fleet.desired.tenants.get(tenant).is_some_and(|t| engine::names_tenants(t))
+    {
+        // A selector over an incomplete fleet would read as "no longer shared".
+        return Some(End::DependencyNotReady {
+            message: format!("it names other organizations, and what is declared of {other} has errors"),
+        });
+    }
+    None
+}
+
+/// How a unit is treated: as its tenant says, else as the portal says.
+pub(super) fn control(fleet: &Fleet, open: &Open, tenant: &TenantName) -> Control {
+    let of_tenant = fleet.desired.tenants.get(tenant).map(crate::model::Tenant::control).unwrap_or_default();
+    of_tenant.over(open.served.spec.control)
+}
+
+fn scope(portal: &PortalName, tenants: BTreeSet<TenantName>) -> Scope {
+    Scope { portals: vec![portal.clone()], only: Some(tenants), ..Scope::default() }
+}
+
+/// Plans and judges some tenants of one portal.
+async fn plan(tools: &Tools, fleet: &Fleet, open: &Open, tenants: BTreeSet<TenantName>) -> Result<Plan<Judged>, End> {
+    let served = [served(open)];
+    let scope = scope(&open.served.spec.name, tenants);
+    let identity = tools.ledger.identity().await.map_err(|e| ledger_failed(&e))?;
+    let mac = tools.mac();
+    let view = view(tools, fleet, &served, &scope, &identity.installation, &mac);
+    let planned = engine::plan(&view).await.map_err(|engine::EngineError::Ledger(e)| ledger_failed(&e))?;
+    if let Some((_, error)) = planned.unreachable.into_iter().next() {
+        return Err(End::Portal(error));
+    }
+    Ok(guard::judge(planned.plan, &Policy::new([&open.served.spec], guard::Tighten::default())))
+}
+
+fn view<'a>(
+    tools: &'a Tools,
+    fleet: &'a Fleet,
+    portals: &'a [Served],
+    scope: &'a Scope,
+    installation: &'a str,
+    mac: crate::apply::Mac<'a>,
+) -> View<'a> {
+    View {
+        desired: &fleet.desired,
+        portals,
+        ledger: tools.ledger.as_ref(),
+        installation,
+        secrets: tools.secrets.as_ref(),
+        mac,
+        now: Timestamp::now(),
+        scope,
+        purpose: Purpose::Converge,
+        inputs: Inputs { manifests_digest: fleet.desired.manifests_digest.clone(), ..Inputs::default() },
+    }
+}
+
+fn served(open: &Open) -> Served {
+    Served { spec: open.served.spec.clone(), observe: std::sync::Arc::clone(&open.served.observe) }
+}
+
+fn ledger_failed(error: &LedgerError) -> End {
+    match error {
+        LedgerError::Locked(lock) => End::Contended { message: format!("{} ({}) works on it", lock.holder.who, lock.holder.operation) },
+        error => End::Stopped { message: error.to_string() },
+    }
+}
+
+/// Takes out what needs changes of a tenant that are not applied now, again and again until nothing does.
+fn hold_back(plan: &Plan<Judged>, to_apply: &mut BTreeMap<TenantName, &Unit>) -> Vec<(TenantName, End)> {
+    let planned: BTreeSet<_> = plan.body.units.iter().flat_map(|u| &u.changes).map(|c| &c.address).collect();
+    let mut held = Vec::new();
+    loop {
+        let needs = |unit: &&Unit| {
+            let others = unit.changes.iter().flat_map(|c| &c.depends_on).filter(|a| a.tenant != unit.tenant && planned.contains(a));
+            others.into_iter().find(|a| !to_apply.contains_key(&a.tenant)).cloned()
+        };
+        let Some((tenant, needed)) = to_apply.iter().find_map(|(tenant, unit)| Some((tenant.clone(), needs(unit)?))) else { return held };
+        to_apply.remove(&tenant);
+        held.push((tenant, End::DependencyNotReady { message: format!("it needs {needed}, which is not applied yet") }));
+    }
+}
+
+/// Tenants that need each other's changes are applied together, all others each by itself.
+fn groups(portal: &PortalName, to_apply: &BTreeMap<TenantName, &Unit>) -> Vec<Group> {
+    let mut groups: Vec<BTreeSet<TenantName>> = Vec::new();
+    for (tenant, unit) in to_apply {
+        let mut joined: BTreeSet<_> = unit.changes.iter().flat_map(|c| &c.depends_on).map(|a| a.tenant.clone()).collect();
+        joined.retain(|t| to_apply.contains_key(t));
+        joined.insert(tenant.clone());
+        groups.retain(|other| {
+            let apart = other.is_disjoint(&joined);
+            if !apart {
+                joined.extend(other.iter().cloned());
+            }
+            apart
+        });
+        groups.push(joined);
+    }
+    let digest = |tenant: &TenantName| to_apply.get(tenant).map(|u| u.digest.clone()).unwrap_or_default();
+    let group = |tenants: BTreeSet<TenantName>| Group {
+        portal: portal.clone(),
+        tenants: tenants.into_iter().map(|t| (t.clone(), digest(&t))).collect(),
+    };
+    groups.into_iter().map(group).collect()
+}
+
+/// Applies what was decided about a group. One end for each of its tenants; the report is the whole group's.
+pub(super) async fn act(tools: &Tools, fleet: &Fleet, group: &Group) -> (BTreeMap<TenantName, End>, Option<RunReport>) {
+    let all = |end: End| group.tenants.keys().map(|t| (t.clone(), end.clone())).collect();
+    let Some(open) = fleet.portals.get(&group.portal) else {
+        return (all(End::DependencyNotReady { message: format!("the portal {} is not declared", group.portal) }), None);
+    };
+    let served = [served(open)];
+    let scope = scope(&group.portal, group.tenants.keys().cloned().collect());
+    let holder = Holder { who: tools.who.clone(), ..Holder::current("controller") };
+    let locked = engine::lock(tools.ledger.as_ref(), &fleet.desired, &served, &scope, &holder, Timestamp::now(), LEASE).await;
+    let lock = match locked {
+        Ok(lock) => lock,
+        Err(engine::EngineError::Ledger(error)) => return (all(ledger_failed(&error)), None),
+    };
+    let ended = locked_act(tools, fleet, open, group, &lock).await;
+    // A lock that cannot be given back runs out by itself.
+    if let Err(error) = tools.ledger.unlock(&lock).await {
+        tracing::warn!(portal = %group.portal, %error, "a lock could not be given back");
+    }
+    match ended {
+        Ok(report) => (ends(group, &report), Some(report)),
+        Err(end) => (all(end), None),
+    }
+}
+
+async fn locked_act(tools: &Tools, fleet: &Fleet, open: &Open, group: &Group, lock: &LockId) -> Result<RunReport, End> {
+    let names: BTreeSet<_> = group.tenants.keys().cloned().collect();
+    let judged = plan(tools, fleet, open, names.clone()).await?;
+    let now: BTreeMap<_, _> = judged.body.units.iter().map(|u| (&u.tenant, &u.digest)).collect();
+    if let Some((tenant, _)) = group.tenants.iter().find(|(tenant, decided)| now.get(tenant).is_some_and(|d| d != decided)) {
+        return Err(End::DependencyNotReady { message: format!("what would be done in {tenant} has changed since it was looked at") });
+    }
+    let digests: Vec<String> = names.iter().flat_map(|t| fleet.approved.of(t)).collect();
+    let approval = if digests.is_empty() {
+        "automatic".to_owned()
+    } else {
+        digests.iter().map(|d| format!("digest {d}")).collect::<Vec<_>>().join(", ")
+    };
+    let approved = guard::approve(judged, &Approvals { digests, allow: Vec::new() }).plan;
+    let identity = tools.ledger.identity().await.map_err(|e| ledger_failed(&e))?;
+    let mac = tools.mac();
+    let (stop, served, scope) = (Stop::default(), [served(open)], scope(&group.portal, names));
+    let run = Run { who: tools.who.clone(), ticket: None, approval };
+    let portals = BTreeMap::from([(group.portal.clone(), (tools.fenced(open), open.served.spec.parallelism))]);
+    let world = World {
+        desired: &fleet.desired,
+        portals: &portals,
+        ledger: tools.ledger.as_ref(),
+        lock,
+        installation: &identity.installation,
+        secrets: tools.secrets.as_ref(),
+        mac: &mac,
+        clock: &Timestamp::now,
+        new_id: &|| uuid::Uuid::now_v7().to_string().into(),
+        run: &run,
+        stop: &stop,
+        watch: &|_| {},
+        backoff: BACKOFF,
+    };
+    let again = view(tools, fleet, &served, &scope, &identity.installation, &mac);
+    let limit = group.tenants.keys().filter_map(|t| control(fleet, open, t).timeout).max().unwrap_or(TIMEOUT);
+    let apply = engine::apply(&approved, &world, &again);
+    let ended_early = async {
+        tokio::select! {
+            () = engine::keep(tools.ledger.as_ref(), lock, LEASE) => {}
+            () = tools.stop.asked() => {}
+            () = tools.fence.closes() => {}
+            () = tokio::time::sleep(limit) => {}
+        }
+    };
+    tokio::pin!(apply, ended_early);
+    // Calls under way are waited for, whatever ends a visit early: only then is it known what became of them.
+    tokio::select! {
+        report = &mut apply => return Ok(report),
+        () = &mut ended_early => stop.request(),
+    }
+    Ok(apply.await)
+}
+
+/// What a report says of each tenant of a group.
+fn ends(group: &Group, report: &RunReport) -> BTreeMap<TenantName, End> {
+    group.tenants.keys().map(|tenant| (tenant.clone(), end_of(tenant, report))).collect()
+}
+
+fn end_of(tenant: &TenantName, report: &RunReport) -> End {
+    if let Some(why) = &report.stopped {
+        return End::Stopped { message: why.clone() };
+    }
+    let (mut failed, mut technician, mut cancelled) = (None, false, false);
+    for outcome in report.outcomes.iter().filter(|o| o.address.tenant == *tenant) {
+        match &outcome.result {
+            OutcomeResult::Done => {}
+            OutcomeResult::Pending { .. } => technician = true,
+            OutcomeResult::Failed { message, denied: true } => return End::Portal(PortalError::Denied(message.clone())),
+            OutcomeResult::Failed { message, denied: false } | OutcomeResult::Uncertain { message } => {
+                failed.get_or_insert_with(|| format!("{}: {message}", outcome.address));
+            }
+            OutcomeResult::DoneDiffers { fields } => {
+                failed.get_or_insert_with(|| format!("{}: the portal shows another {}", outcome.address, fields.join(", ")));
+            }
+            OutcomeResult::Skipped { why } => {
+                failed.get_or_insert_with(|| format!("{}: {why}", outcome.address));
+            }
+            OutcomeResult::Held { codes } => return End::Refused { codes: codes.clone(), message: format!("{} is held", outcome.address) },
+            OutcomeResult::Cancelled => cancelled = true,
+        }
+    }
+    if let Some(message) = failed {
+        return End::Failed { message };
+    }
+    if cancelled {
+        return End::Stopped { message: "the visit was ended before all was begun; what is left comes next".to_owned() };
+    }
+    if technician {
+        return End::AwaitingTechnician;
+    }
+    match report.remaining.iter().find(|a| a.tenant == *tenant) {
+        Some(left) => End::Failed { message: format!("{left} still differs after it was applied") },
+        None if !report.planned_again => End::Failed { message: "it could not be read again after it was applied".to_owned() },
+        None => End::Applied,
+    }
+}
+
+/// The key of what was looked at.
+pub(super) fn key(portal: &PortalName, tenant: &TenantName) -> UnitKey {
+    UnitKey { portal: portal.clone(), tenant: tenant.clone() }
+}
