@@ -16,6 +16,7 @@ pub mod backoff;
 mod drive;
 pub mod fence;
 pub mod queue;
+pub mod status;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet};
