@@ -4,6 +4,7 @@
 mod apis;
 mod cli;
 mod contract;
+mod controller;
 mod engine;
 mod guard;
 mod ledger;

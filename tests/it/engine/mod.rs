@@ -11,6 +11,6 @@ mod mended_intents;
 mod mended_plan;
 mod orders;
 mod pipeline;
-mod scripted;
+pub(crate) mod scripted;
 mod stage;
 mod truth_table;

@@ -49,6 +49,7 @@ fn value(ty: &'static FieldType) -> BoxedStrategy<Value> {
         FieldType::DomainName => "[a-z]{1,8}\\.[a-z]{2,5}".prop_map(Value::text).boxed(),
         FieldType::Date => (2000..2100_i32, 1..=12_u8, 1..=28_u8).prop_map(|(y, m, d)| Value::text(format!("{y}-{m:02}-{d:02}"))).boxed(),
         FieldType::Time => Just(Value::text("07:30")).boxed(),
+        FieldType::Duration => Just(Value::text("1h30m")).boxed(),
         FieldType::Url => "https://[a-z]{1,8}\\.example/[a-z?=#:&]{0,9}".prop_map(Value::text).boxed(),
         FieldType::Ref(_) => text().prop_map(Value::text).boxed(),
         FieldType::Organizations => proptest::collection::vec(name(), 0..3).prop_map(Value::texts).boxed(),

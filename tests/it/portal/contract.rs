@@ -140,6 +140,7 @@ fn value(ty: &FieldType, seed: &str, target: Option<&str>, variant: u8) -> Value
         FieldType::DomainName => Value::text(format!("v{variant}.{}.example", seed.replace('.', "-")).to_lowercase()),
         FieldType::Date => Value::text(format!("2030-01-0{}", variant + 1)),
         FieldType::Time => Value::text("07:30"),
+        FieldType::Duration => Value::text("1h30m"),
         FieldType::Url => Value::text(format!("https://v{variant}.example/")),
         FieldType::Ref(_) => Value::text(target.unwrap()),
         FieldType::Organizations => Value::texts([target.unwrap()]),

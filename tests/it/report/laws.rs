@@ -6,6 +6,7 @@ use tenantry::model::desired::{Mark, Meta};
 use tenantry::model::kind::{FieldType, Placement};
 use tenantry::model::portal_spec::{AdoptionPolicy, DeletionPolicy};
 use tenantry::model::rule::Effect;
+use tenantry::model::control::{Control, Management};
 use tenantry::model::{
     Address, Desired, Fields, Kind, KindDef, Name, PortalSpec, Resource, SecretRef, SecretSource, Sources, Tenant, Value,
 };
@@ -51,7 +52,7 @@ fn slug() -> impl Strategy<Value = Name> {
 /// A value in the one form of its type.
 fn value(ty: &'static FieldType) -> BoxedStrategy<Value> {
     let strategy = match ty {
-        FieldType::Text(_) | FieldType::Url | FieldType::Date | FieldType::Time => wild().prop_map(Value::text).boxed(),
+        FieldType::Text(_) | FieldType::Url | FieldType::Date | FieldType::Time | FieldType::Duration => wild().prop_map(Value::text).boxed(),
         FieldType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         FieldType::Integer(min, max) => (*min..=*max).prop_map(Value::Integer).boxed(),
         FieldType::Enum(words) => prop::sample::select(words.to_vec()).prop_map(Value::text).boxed(),
@@ -97,6 +98,8 @@ fn meta() -> impl Strategy<Value = Meta> {
             protected,
             deletion: policy.map(|p| if p { DeletionPolicy::Orphan } else { DeletionPolicy::Delete }),
             adoption: policy.map(|p| if p { AdoptionPolicy::IfIdentical } else { AdoptionPolicy::Always }),
+            management: policy.map(|create| Management { create, ..Management::default() }),
+            control: Control::default(),
         },
     )
 }

@@ -1,0 +1,99 @@
+//! A controller on one scripted portal, `main`, with a ledger in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tenantry::apply::Stop;
+use tenantry::controller::fence::{Fence, Term};
+use tenantry::controller::{Approved, Controller, End, Fleet, Open, Reporter, Tools, Visit};
+use tenantry::engine::Served;
+use tenantry::model::{Desired, PortalSpec};
+
+use crate::engine::scripted::{Manners, Scripted, capable};
+use crate::support::bench::Secrets;
+use crate::support::fuse::Fuse;
+use crate::support::ledger::MemoryLedger;
+use crate::support::{Clock, name};
+
+/// A controller that runs.
+pub(super) struct Floor {
+    pub(super) portal: Arc<Scripted>,
+    pub(super) ledger: Arc<MemoryLedger>,
+    pub(super) controller: Arc<Controller>,
+    pub(super) fence: Fence,
+    pub(super) spec: PortalSpec,
+    pub(super) approved: Approved,
+    stop: Arc<Stop>,
+    ends: Arc<Ends>,
+    running: tokio::task::JoinHandle<()>,
+}
+
+/// What visits came to, as `tenant end`.
+#[derive(Default)]
+struct Ends(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Reporter for Ends {
+    async fn visited(&self, _: &Fleet, visit: &Visit) {
+        let end = match &visit.end {
+            End::Applying => return,
+            End::AwaitingApproval { stale: true, .. } => "AwaitingApproval (stale)".to_owned(),
+            end => format!("{end:?}").split([' ', '{', '(']).next().unwrap().to_owned(),
+        };
+        self.0.lock().unwrap().push(format!("{} {end}", visit.key.tenant));
+    }
+}
+
+impl Floor {
+    pub(super) fn new() -> Self {
+        let (clock, fuse) = (Arc::new(Clock::new()), Arc::new(Fuse::new()));
+        let portal = Arc::new(Scripted::new(capable(), Manners::default(), clock, Arc::clone(&fuse)));
+        let ledger = Arc::new(MemoryLedger::new(fuse));
+        let (fence, stop, ends) = (Fence::closed(), Arc::new(Stop::default()), Arc::new(Ends::default()));
+        fence.set(Term::Unlimited);
+        let tools = Tools {
+            ledger: Arc::clone(&ledger) as _,
+            secrets: Arc::new(Secrets::default()),
+            key: None,
+            who: "controller".to_owned(),
+            fence: fence.clone(),
+            stop: Arc::clone(&stop),
+        };
+        let controller = Controller::new(tools, Arc::clone(&ends) as _);
+        let running = tokio::spawn({
+            let controller = Arc::clone(&controller);
+            async move { controller.run().await }
+        });
+        let spec = PortalSpec { name: name("main"), parallelism: 2, ..PortalSpec::embedded() };
+        Self { portal, ledger, controller, fence, spec, approved: Approved::default(), stop, ends, running }
+    }
+
+    /// Declares this and waits until it is quiet; what visits came to, in their order.
+    pub(super) async fn declare(&self, desired: &Desired) -> Vec<String> {
+        let served = Served { spec: self.spec.clone(), observe: Arc::clone(&self.portal) as _ };
+        let open = Open { served, execute: Arc::clone(&self.portal) as _ };
+        let fleet = Fleet {
+            desired: desired.clone(),
+            portals: BTreeMap::from([(self.spec.name.clone(), open)]),
+            closed: BTreeMap::new(),
+            approved: self.approved.clone(),
+            invalid: BTreeMap::new(),
+        };
+        self.controller.declare(fleet).await.unwrap();
+        self.after(Duration::from_secs(2)).await
+    }
+
+    /// What visits came to within a time.
+    pub(super) async fn after(&self, time: Duration) -> Vec<String> {
+        tokio::time::sleep(time).await;
+        std::mem::take(&mut *self.ends.0.lock().unwrap())
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(super) async fn end(self) {
+        self.stop.request();
+        self.running.await.unwrap();
+    }
+}

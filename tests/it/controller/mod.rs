@@ -1,0 +1,4 @@
+//! The controller: what is declared comes about by itself, and nothing else happens. Time is paused: a test that waits an hour does not wait.
+
+mod floor;
+mod keeps_in_step;
