@@ -344,6 +344,6 @@ fn alike(a: Option<&Tenant>, b: Option<&Tenant>) -> bool {
 }
 
 /// A number from 0 to 1.
-fn chance() -> f64 {
+pub(super) fn chance() -> f64 {
     getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX))
 }

@@ -15,6 +15,7 @@ pub mod approval;
 pub mod backoff;
 mod drive;
 pub mod fence;
+pub mod lead;
 pub mod queue;
 pub mod status;
 mod visit;

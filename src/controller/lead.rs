@@ -1,0 +1,80 @@
+//! Of several instances on one ledger exactly one acts: whoever holds the ledger's lock of leadership.
+//!
+//! Comes in: a ledger, who we are, the fence. Goes out: the fence, open while we lead and not a moment longer: the lease counts from when it was
+//! asked for, and a renewal that is not answered leaves the end where it was. Never waits for a leader that has gone: its lease runs out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::backoff::jittered;
+use super::fence::{Fence, Term};
+use crate::apply::Stop;
+use crate::ledger::{Holder, Ledger, LedgerError, LockId};
+use crate::model::{Name, PortalName, TenantName};
+
+/// How long we lead without word from us: what a crash costs, and three lost renewals.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often it is renewed, and asked for by those who do not lead.
+const RENEWAL: Duration = Duration::from_secs(5);
+
+/// The unit whose lock is leadership: no portal's, but a name that says in a list of locks what it is.
+fn leadership() -> (PortalName, TenantName) {
+    (Name::slugify("tenantry-controller"), Name::slugify("leader"))
+}
+
+/// Leads whenever it can, until it is told to stop and `quiet` says that nothing is under way any more; then it lets go at once, so that the
+/// next one need not wait. `told` hears when leadership is won (true) and lost.
+pub async fn lead(ledger: Arc<dyn Ledger>, holder: Holder, fence: Fence, stop: Arc<Stop>, quiet: impl Future<Output = ()>, told: &(dyn Fn(bool) + Sync)) {
+    tokio::pin!(quiet);
+    loop {
+        let asked = (Instant::now(), Timestamp::now());
+        let locked = ledger.lock(&[leadership()], &holder, asked.1, LEASE).await;
+        match locked {
+            Ok(lock) => {
+                fence.set(Term::lease(asked.0, asked.1, LEASE));
+                told(true);
+                let ended = tokio::select! {
+                    () = hold(ledger.as_ref(), &lock, &fence) => false,
+                    () = &mut quiet => true,
+                };
+                fence.set(Term::Over);
+                told(false);
+                if ended {
+                    if let Err(error) = ledger.unlock(&lock).await {
+                        tracing::warn!(%error, "leadership could not be given back; its lease runs out by itself");
+                    }
+                    return;
+                }
+            }
+            Err(LedgerError::Locked(lock)) => tracing::debug!(leader = %lock.holder.who, "another instance leads"),
+            Err(error) => tracing::warn!(%error, "leadership could not be asked for"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(jittered(RENEWAL, super::drive::chance())) => {}
+            () = stop.asked() => return,
+        }
+    }
+}
+
+/// Renews a lease until it is lost: the ledger says so, or its end came without an answer.
+async fn hold(ledger: &dyn Ledger, lock: &LockId, fence: &Fence) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RENEWAL) => {}
+            () = fence.closes() => return,
+        }
+        let asked = (Instant::now(), Timestamp::now());
+        let renewed = tokio::select! {
+            renewed = ledger.renew(lock, asked.1, LEASE) => renewed,
+            () = fence.closes() => return,
+        };
+        match renewed {
+            Ok(()) => fence.set(Term::lease(asked.0, asked.1, LEASE)),
+            Err(LedgerError::LockLost(_)) => return,
+            Err(error) => tracing::warn!(%error, "the lease of leadership could not be renewed; it is tried again"),
+        }
+    }
+}
