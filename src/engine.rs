@@ -7,6 +7,7 @@
 
 pub mod import;
 mod lacking;
+mod narrow;
 pub mod offline;
 pub mod read;
 pub mod runbook;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tenantry::manifest::{Loaded, Settings, SourceText, lower_sources, write_tenant};
+use tenantry::manifest::{Builtins, Loaded, Settings, SourceText, lower_sources, write_tenant};
 use tenantry::model::{Address, Fields, Meta};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn load(bytes: Vec<u8>, only: Option<&(dyn Fn(&str) -> bool + Sync)>) -> Loaded {
-    lower_sources(vec![SourceText::new("fuzz.yaml", bytes)], Settings { only, builtins: &|_, _| true })
+    lower_sources(vec![SourceText::new("fuzz.yaml", bytes)], Settings { only, builtins: Builtins::Unknown })
 }
 
 fn said(loaded: &Loaded) -> Vec<(Address, Fields, Option<Box<Meta>>)> {

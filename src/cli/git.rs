@@ -71,7 +71,7 @@ pub(super) fn narrow(scope: &mut Scope, revision: &str, places: &Places) -> Resu
 
 /// The tenants that a text declares; `None` if it says something about all of them.
 fn tenants_of(file: &Path, bytes: Vec<u8>) -> Option<BTreeSet<String>> {
-    let settings = manifest::Settings { only: None, builtins: &|_, _| true };
+    let settings = manifest::Settings { only: None, builtins: manifest::Builtins::Unknown };
     let loaded = manifest::lower_sources(vec![SourceText::new(file.display().to_string(), bytes)], settings);
     if !loaded.desired.portals.is_empty() {
         return None;

@@ -15,8 +15,8 @@ use super::failure::Failure;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Pattern, Scope, Served};
 use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
-use crate::manifest;
-use crate::model::{Capabilities, Desired, Digest, Kind, Name, PortalName, PortalSpec};
+use crate::manifest::{self, Builtins};
+use crate::model::{Address, Capabilities, Desired, Digest, Kind, Name, PortalName, PortalSpec, TenantName};
 use crate::portal::gated::Gated;
 use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
 use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
@@ -61,7 +61,7 @@ impl Session {
     pub(crate) fn of_saved(face: &Face<'_>, places: &Places, mut desired: Desired) -> Result<Self, Failure> {
         if let Some(root) = &places.portals {
             // Whoever names a trusted root does not take a plan file's word for where credentials go.
-            let request = manifest::Request { roots: &[], stdin: None, portals_root: Some(root), only: None, builtins: &|_, _| true };
+            let request = manifest::Request { roots: &[], stdin: None, portals_root: Some(root), only: None, builtins: Builtins::Unknown };
             let trusted = manifest::load(&request);
             if trusted.has_errors() {
                 return Err(Failure::of_diagnostics(Exit::Invalid, trusted.diagnostics));
@@ -70,6 +70,7 @@ impl Session {
         }
         let specs = if desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { desired.portals.clone() };
         let profiles = profiles(&specs, places)?;
+        desired.builtins = builtins(&profiles);
         Self::of_desired(face, places, desired, Vec::new(), specs, profiles)
     }
 
@@ -181,7 +182,7 @@ pub(crate) struct Declared {
 /// With exit code 65 and every diagnostic if they have errors.
 pub(crate) fn declared(places: &Places, scope: &Scope) -> Result<Declared, Failure> {
     let stdin = stdin(places)?;
-    let loaded = read(places, scope, stdin.as_deref(), &|_, _| false);
+    let loaded = read(places, scope, stdin.as_deref(), Builtins::NONE);
     let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
     let profiles = match profiles(&specs, places) {
         Err(_) if loaded.has_errors() => return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics)),
@@ -189,14 +190,16 @@ pub(crate) fn declared(places: &Places, scope: &Scope) -> Result<Declared, Failu
     };
     // What a portal has by itself its profile alone says: until that is read, a reference to it leads nowhere.
     let loaded = if profiles.values().any(|p| has_builtins(p.capabilities())) {
-        read(places, scope, stdin.as_deref(), &|kind, name| profiles.values().any(|p| is_builtin(p.capabilities(), kind, name)))
+        let names = |tenant: &_, kind| builtin_names(&specs, &profiles, tenant, kind);
+        read(places, scope, stdin.as_deref(), Builtins::Known(&names))
     } else {
         loaded
     };
     if loaded.has_errors() {
         return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics));
     }
-    Ok(Declared { desired: loaded.desired, warnings: loaded.diagnostics, specs, profiles })
+    let desired = Desired { builtins: builtins(&profiles), ..loaded.desired };
+    Ok(Declared { desired, warnings: loaded.diagnostics, specs, profiles })
 }
 
 /// MACs under a key; without one a digest that nothing equals.
@@ -276,12 +279,7 @@ pub(crate) fn stdin(places: &Places) -> Result<Option<Vec<u8>>, Failure> {
 }
 
 /// Loads manifests whatever is wrong with them.
-pub(crate) fn read(
-    places: &Places,
-    scope: &Scope,
-    stdin: Option<&[u8]>,
-    builtins: &(dyn Fn(Kind, &str) -> bool + Sync),
-) -> manifest::Loaded {
+pub(crate) fn read(places: &Places, scope: &Scope, stdin: Option<&[u8]>, builtins: Builtins<'_>) -> manifest::Loaded {
     let narrowed = !scope.tenants.is_empty() || !scope.targets.is_empty();
     let wanted = |tenant: &str| scope.tenant_named(tenant);
     let request = manifest::Request {
@@ -299,12 +297,17 @@ pub(crate) fn profiles(specs: &[PortalSpec], places: &Places) -> Result<BTreeMap
     let mut profiles = BTreeMap::new();
     let mut wrong = Vec::new();
     let trusted = places.portals.as_deref();
-    for spec in specs {
+    // That a document names none is told with its place.
+    for spec in specs.iter().filter(|spec| !spec.profile.is_empty()) {
         match load_profile(&spec.profile, trusted) {
             Ok(profile) => {
                 profiles.insert(spec.name.clone(), profile);
             }
-            Err(diagnostics) => wrong.extend(diagnostics),
+            Err(diagnostics) => wrong.extend(diagnostics.into_iter().map(|d| match d.range {
+                // What is wrong within the profile has a place there; what is wrong with its name has not.
+                None => d.about(Address::new(Name::msp(), Kind::Portal, spec.name.clone())),
+                Some(_) => d,
+            })),
         }
     }
     if wrong.is_empty() { Ok(profiles) } else { Err(Failure::of_diagnostics(Exit::Invalid, wrong)) }
@@ -314,6 +317,19 @@ fn has_builtins(capabilities: &Capabilities) -> bool {
     capabilities.kinds.values().any(|k| !k.builtin.is_empty())
 }
 
-fn is_builtin(capabilities: &Capabilities, kind: Kind, name: &str) -> bool {
-    capabilities.kind(kind).is_some_and(|k| k.builtin.contains(name))
+/// What any portal has by itself.
+pub(crate) fn builtins(profiles: &BTreeMap<PortalName, Arc<Profile>>) -> BTreeSet<(Kind, String)> {
+    let kinds = profiles.values().flat_map(|profile| &profile.capabilities().kinds);
+    kinds.flat_map(|(kind, can)| can.builtin.iter().map(|name| (*kind, name.clone()))).collect()
+}
+
+/// What the portals that serve a tenant have of a kind by themselves.
+pub(crate) fn builtin_names(
+    specs: &[PortalSpec],
+    profiles: &BTreeMap<PortalName, Arc<Profile>>,
+    tenant: &TenantName,
+    kind: Kind,
+) -> BTreeSet<String> {
+    let serving = specs.iter().filter(|spec| spec.serves(tenant)).filter_map(|spec| profiles.get(&spec.name));
+    serving.filter_map(|profile| profile.capabilities().kind(kind)).flat_map(|can| &can.builtin).cloned().collect()
 }

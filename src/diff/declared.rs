@@ -12,7 +12,7 @@ use crate::model::{Fields, Intent, IntentAction, KindCapability, LedgerRow, Live
 
 /// Compares one declared resource and records what comes of it.
 pub(super) fn compare(input: &Input<'_>, identity: &Identity<'_>, resource: &Resource, out: &mut TenantDiff) {
-    let Some(capability) = input.capabilities.kind(resource.address.kind) else {
+    let Some(capability) = input.capabilities.declarable(resource.address.kind) else {
         unsupported_kind(input, resource, out);
         return;
     };
@@ -318,7 +318,7 @@ fn unsupported_kind(input: &Input<'_>, resource: &Resource, out: &mut TenantDiff
     }
     let mut delta = blank(resource);
     let what = format!("portal {} has no {}", input.portal.name, resource.def().nouns);
-    delta.findings.push(Finding::Unsupported { what, field: None, refuses: input.portal.unsupported == Unsupported::Error });
+    delta.findings.push(Finding::Unsupported { what, field: None, named: None, refuses: input.portal.unsupported == Unsupported::Error });
     out.deltas.push(delta);
 }
 

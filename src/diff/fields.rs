@@ -149,6 +149,7 @@ pub(super) fn unsupported(input: &Input<'_>, capability: &KindCapability, resour
         .map(|(id, _)| Finding::Unsupported {
             what: format!("portal {} has no `{}` of {}", input.portal.name, resource.def().field(id).path, resource.def().nouns),
             field: Some(id),
+            named: None,
             refuses: input.portal.unsupported == Unsupported::Error,
         })
         .collect()

@@ -132,7 +132,7 @@ pub struct Delta {
 
 impl Delta {
     /// A difference about which nothing is known yet.
-    fn about(address: Address, key: Box<str>) -> Self {
+    pub(crate) fn about(address: Address, key: Box<str>) -> Self {
         Self {
             address,
             previous: None,

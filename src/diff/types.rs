@@ -161,6 +161,8 @@ pub enum Finding {
         what: String,
         /// The field; `None`: the whole kind.
         field: Option<FieldId>,
+        /// What the field names and the portal has not; `None`: it lacks the field itself.
+        named: Option<Box<str>>,
         /// True if the `Portal` says that this refuses.
         refuses: bool,
     },

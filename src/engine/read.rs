@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::narrow::{self, Narrowed};
 use super::shared_keys::SharedKeys;
 use super::{EngineError, Served, View};
 use crate::apply::secret_fields;
-use crate::diff::{self, Input, Purpose};
+use crate::diff::{self, Input, Purpose, TenantDiff};
 use crate::model::kind::Placement;
 use crate::model::live::KeyHolder;
-use crate::model::{Address, Digest, FieldId, FieldType, Kind, LedgerState, LiveTenant, Name, Tenant, TenantName, Value};
+use crate::model::{Address, Digest, FieldId, Kind, LedgerState, LiveTenant, Tenant, TenantName};
 use crate::plan::{Unit, build};
 use crate::portal::{PortalError, TenantKey, titled};
 
@@ -63,7 +64,8 @@ pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<
             let macs = macs(view, tenant);
             let holders = shared.over(tenant, &holders);
             let input = Input { macs: &macs, ..input(&declared, tenant, state, live, &holders, &organizations) };
-            let diff = diff::tenant(&input);
+            let mut diff = diff::tenant(&input);
+            declared.note(tenant, &mut diff);
             out.awaiting_acceptance += diff.awaiting_acceptance;
             out.units.extend(build::unit(&input, diff, served.observe.conduct(), &view.desired.sources));
         }
@@ -104,47 +106,37 @@ fn input<'a>(
 struct Declared<'a> {
     view: &'a View<'a>,
     served: &'a Served,
-    /// Tenants that name organizations which this portal does not serve: the same without those names.
-    narrowed: BTreeMap<TenantName, Tenant>,
+    /// Tenants that name what this portal does not serve or have: as it takes them.
+    narrowed: BTreeMap<TenantName, Narrowed>,
 }
 
 impl<'a> Declared<'a> {
     fn new(view: &'a View<'_>, served: &'a Served, tenants: &BTreeSet<TenantName>) -> Self {
         let mut declared = Self { view, served, narrowed: BTreeMap::new() };
-        if served.spec.organizations.is_some() {
-            let narrowed = tenants.iter().filter_map(|t| Some((t.clone(), narrow(declared.get(t)?, served)?)));
-            declared.narrowed = narrowed.collect();
-        }
+        let narrow = |t: &TenantName| {
+            Some((t.clone(), narrow::tenant(view.desired, declared.get(t)?, &served.spec, served.observe.capabilities())?))
+        };
+        let narrowed = tenants.iter().filter_map(narrow).collect();
+        declared.narrowed = narrowed;
         declared
     }
 
     /// All of a tenant if the portal serves it, else nothing.
     fn get(&self, tenant: &TenantName) -> Option<&Tenant> {
         let declared = self.view.desired.tenants.get(tenant).filter(|_| self.served.spec.serves(tenant))?;
-        let declared = self.narrowed.get(tenant).unwrap_or(declared);
+        let declared = self.narrowed.get(tenant).map_or(declared, |narrowed| &narrowed.tenant);
         // Somebody's user without their organization is no declared tenant; the MSP's own needs no document.
         (tenant.is_msp() || declared.organization().is_some()).then_some(declared)
     }
-}
 
-/// A tenant without the names of organizations that a portal does not serve; `None`: it names none.
-fn narrow(tenant: &Tenant, served: &Served) -> Option<Tenant> {
-    let serves = |value: &Value| value.as_text().and_then(|t| Name::new(t).ok()).is_some_and(|name| served.spec.serves(&name));
-    let mut narrowed = None;
-    for (at, resource) in tenant.resources.iter().enumerate() {
-        for (id, value) in resource.fields.iter().filter(|(id, _)| names_tenants(&resource.def().field(*id).ty)) {
-            let Some(names) = value.as_list().filter(|names| !names.iter().all(serves)) else { continue };
-            let kept = Value::List(names.iter().filter(|name| serves(name)).cloned().collect());
-            if let Some(resource) = narrowed.get_or_insert_with(|| tenant.clone()).resources.get_mut(at) {
-                resource.fields.set(id, kept);
-            }
+    /// Says of a difference what its resource names and the portal has not.
+    fn note(&self, tenant: &TenantName, diff: &mut TenantDiff) {
+        if self.view.purpose == Purpose::Converge
+            && let Some(narrowed) = self.narrowed.get(tenant)
+        {
+            narrowed.note(&self.served.spec, diff);
         }
     }
-    narrowed
-}
-
-fn names_tenants(ty: &FieldType) -> bool {
-    ty.refers_to().is_some_and(|kind| kind.def().placement == Placement::Tenant)
 }
 
 /// Reads the tenants that are declared, or all when looking or destroying: what is kept as it is need not be read.
@@ -217,7 +209,7 @@ fn refers_to_tenants(declared: &Declared<'_>, tenants: &BTreeSet<TenantName>) ->
 
 /// True if a tenant has a field that names tenants, such as those with which something is shared.
 pub(super) fn names_others(tenant: &Tenant) -> bool {
-    tenant.resources.iter().any(|r| r.fields.iter().any(|(id, _)| names_tenants(&r.def().field(id).ty)))
+    tenant.resources.iter().any(|r| r.fields.iter().any(|(id, _)| narrow::names_tenants(&r.def().field(id).ty)))
 }
 
 /// A tenant that the portal has and nobody declared.

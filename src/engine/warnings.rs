@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lacking::Lacking;
+use super::lacking::{Lack, Lacking};
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::plan::{Change, Finding, Unit};
 
@@ -13,7 +13,10 @@ pub(super) fn of(units: &[Unit]) -> Vec<Diagnostic> {
     for (unit, change) in units.iter().flat_map(|unit| unit.changes.iter().map(move |change| (unit, change))) {
         for finding in &change.findings {
             match finding {
-                Finding::Unsupported { field, refuses: false, .. } => lacking.add(&unit.portal, &change.address, *field, || place(change)),
+                Finding::Unsupported { what: _, field, named, refuses: false } => {
+                    let lack = Lack::of(*field, named.as_deref());
+                    lacking.add(&unit.portal, &change.address, lack, || place(change));
+                }
                 Finding::Rule { rule, message, refuses: false } => {
                     let summary = format!("portal {}: {rule}: {message}", unit.portal);
                     let warning = Diagnostic::warning(codes::run::RULE_WARNS, summary).about(&change.address).at(place(change));

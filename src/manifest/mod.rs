@@ -24,13 +24,14 @@ mod tree;
 mod write;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::diagnostic::codes::manifest as codes;
 use crate::diagnostic::{Diagnostic, Range};
-use crate::model::{Desired, Kind, SourceId, Sources};
+use crate::model::{Desired, Kind, SourceId, Sources, TenantName};
 use document::Budget;
 use lower::{Cx, Lowered, Only, Origin};
 use problem::Problems;
@@ -43,6 +44,20 @@ pub use write::write_tenant;
 /// A file from this size on is read by all threads together, smaller ones each by one thread.
 const LARGE: u64 = 8 << 20;
 
+/// What portals have by themselves, and may be named without being declared.
+#[derive(Clone, Copy)]
+pub enum Builtins<'a> {
+    /// No portal was asked: every name may be one.
+    Unknown,
+    /// For a tenant and a kind what the portals that serve the tenant have.
+    Known(&'a (dyn Fn(&TenantName, Kind) -> BTreeSet<String> + Sync)),
+}
+
+impl Builtins<'_> {
+    /// For manifests alone: no portal has anything by itself.
+    pub const NONE: Self = Self::Known(&|_, _| BTreeSet::new());
+}
+
 /// What to load from the file system.
 pub struct Request<'a> {
     /// Files and folders; `-` is standard input.
@@ -53,8 +68,8 @@ pub struct Request<'a> {
     pub portals_root: Option<&'a Path>,
     /// The tenants wanted; `None`: all.
     pub only: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
-    /// What a portal has by itself, and may be referred to without being declared.
-    pub builtins: &'a (dyn Fn(Kind, &str) -> bool + Sync),
+    /// What may be named without being declared.
+    pub builtins: Builtins<'a>,
 }
 
 /// What to take from texts.
@@ -62,8 +77,8 @@ pub struct Request<'a> {
 pub struct Settings<'a> {
     /// The tenants wanted; `None`: all.
     pub only: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
-    /// What a portal has by itself, and may be referred to without being declared.
-    pub builtins: &'a (dyn Fn(Kind, &str) -> bool + Sync),
+    /// What may be named without being declared.
+    pub builtins: Builtins<'a>,
 }
 
 /// A manifest's text, already read.
@@ -186,7 +201,13 @@ impl Work<'_> {
         let text = |id: SourceId| (self.read)(id.0 as usize).ok().and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
         let any = lowered.any_document;
         let resolved = resolve::resolve(lowered, &sources, settings.builtins, &text);
-        let desired = Desired { tenants: resolved.tenants, portals: resolved.portals, sources, manifests_digest: digest_of_all(digests) };
+        let desired = Desired {
+            tenants: resolved.tenants,
+            portals: resolved.portals,
+            sources,
+            manifests_digest: digest_of_all(digests),
+            ..Desired::default()
+        };
         (Loaded { desired, diagnostics: resolved.findings.into_diagnostics() }, any)
     }
 

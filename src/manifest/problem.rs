@@ -282,7 +282,13 @@ pub(crate) fn a(noun: &str) -> String {
 pub(crate) fn nearest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let text = text.to_lowercase();
     let most = (text.chars().count() / 3).clamp(1, 4);
-    candidates.filter_map(|c| distance(&text, &c.to_lowercase(), most).map(|d| (d, c))).min().map(|(_, c)| c)
+    let candidates: Vec<_> = candidates.map(|c| (c.to_lowercase(), c)).collect();
+    let near = candidates.iter().filter_map(|(lower, c)| distance(&text, lower, most).map(|d| (d, *c))).min().map(|(_, c)| c);
+    near.or_else(|| {
+        // Half a name, as `dashboard` is of `defaultDashboard`: of use only if it is half of no other, and no mere syllable.
+        let mut whole = candidates.iter().filter(|(lower, _)| text.chars().count() >= 4 && lower.contains(&text));
+        whole.next().filter(|_| whole.next().is_none()).map(|(_, c)| *c)
+    })
 }
 
 /// The number of single-character edits between two texts (Levenshtein), if it is at most `most`.

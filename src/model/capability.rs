@@ -95,6 +95,11 @@ impl KindCapability {
         }
     }
 
+    /// True where the portal has those of its own and no others: nothing of the kind is made there, nor read.
+    pub fn only_builtin(&self) -> bool {
+        !self.builtin.is_empty() && self.create == Performer::Unsupported && self.read == Readability::Unreadable
+    }
+
     /// What it does with a field.
     pub fn field(&self, field: FieldId) -> FieldSupport {
         self.fields.get(&field).copied().unwrap_or(FieldSupport::Full)
@@ -140,5 +145,10 @@ impl Capabilities {
     /// What it does with a kind, if it has it.
     pub fn kind(&self, kind: Kind) -> Option<&KindCapability> {
         self.kinds.get(&kind)
+    }
+
+    /// The same, if it can have what is declared of the kind.
+    pub fn declarable(&self, kind: Kind) -> Option<&KindCapability> {
+        self.kind(kind).filter(|can| !can.only_builtin())
     }
 }

@@ -1,6 +1,6 @@
 //! The desired state: what manifests say, after references and selectors are worked out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::control::{Control, Management};
 use super::kind::{FieldId, Kind, KindDef};
@@ -162,6 +162,8 @@ pub struct Desired {
     pub sources: Sources,
     /// SHA-256 over all that was read, in hex; recorded in the plan's inputs.
     pub manifests_digest: String,
+    /// What the run's portals have by themselves: such a name may be named without being declared, and another portal may not have it.
+    pub builtins: BTreeSet<(Kind, String)>,
 }
 
 impl Desired {

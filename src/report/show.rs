@@ -16,7 +16,7 @@ use super::style::{Style, Tone, table};
 use super::view::plain;
 use crate::model::ledger::LedgerState;
 use crate::model::live::{Completeness, LiveObject, LiveTenant, ObjectState, normalise_key};
-use crate::model::{Address, Desired, Kind, Origin, PortalName, Tenant, TenantName};
+use crate::model::{Address, Desired, Fields, Kind, Origin, PortalName, Tenant, TenantName};
 use crate::plan::document::{PlanDocument, lookup, masked_fields};
 
 /// A saved plan in text, as it was shown when it was made.
@@ -36,8 +36,13 @@ pub struct TenantState {
     pub tenant: TenantName,
     /// Everything that is declared, live or in the ledger, by kind and name.
     pub resources: Vec<ResourceState>,
+    /// False: the portal could not be read.
+    pub read: bool,
     /// Kinds that were not read to their end, and why.
     pub not_read: BTreeMap<String, String>,
+    /// Kinds that no program can read there: what is recorded of them is all that is known.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
     /// What technicians said of it, and what they are still asked.
     #[serde(default)]
     pub by_hand: ByHand,
@@ -64,6 +69,9 @@ pub struct ResourceState {
     pub live: Option<serde_json::Value>,
     /// Its state as live: `active`, `invited`, `invitation expired`, `pending`.
     pub live_state: Option<String>,
+    /// Its fields as a technician recorded them, secrets masked; `null`: nobody recorded that it is there.
+    #[serde(default)]
+    pub recorded: Option<serde_json::Value>,
     /// How it became ours: `created` or `adopted`; `null`: it is not ours.
     #[schemars(with = "Option<String>")]
     pub ledger: Option<Origin>,
@@ -100,6 +108,7 @@ impl TenantState {
                 desired: resource.map(|r| masked_fields(r.def(), &r.fields)),
                 live: object.map(|o| masked_fields(o.def(), &o.fields)),
                 live_state: object.map(|o| state_word(o).to_owned()),
+                recorded: ledger.and_then(|l| recorded(l, address)),
                 ledger: row.map(|r| r.origin),
                 protected: row.is_some_and(|r| r.protected),
             });
@@ -110,8 +119,23 @@ impl TenantState {
         // Of each kind what has an address first.
         let order = |r: &ResourceState| (r.kind, r.address.is_none(), r.address.clone(), r.natural_key.clone());
         resources.sort_by_cached_key(order);
-        let not_read = collections.filter_map(|(kind, c)| Some((kind.def().nouns.to_owned(), not_read(&c.completeness)?))).collect();
-        Self { portal: portal.clone(), tenant: tenant.clone(), resources, not_read, by_hand: ByHand::default() }
+        let mut page = Self {
+            portal: portal.clone(),
+            tenant: tenant.clone(),
+            resources,
+            read: live.is_some(),
+            not_read: BTreeMap::new(),
+            unreadable: Vec::new(),
+            by_hand: ByHand::default(),
+        };
+        for (nouns, completeness) in collections.map(|(kind, c)| (kind.def().nouns.to_owned(), &c.completeness)) {
+            match completeness {
+                Completeness::Complete => {}
+                Completeness::Incomplete { why } => _ = page.not_read.insert(nouns, why.clone()),
+                Completeness::Unreadable => page.unreadable.push(nouns),
+            }
+        }
+        page
     }
 
     /// With what technicians said.
@@ -126,11 +150,11 @@ impl TenantState {
         if self.resources.is_empty() {
             out.push_str("  nothing is declared, live or recorded\n");
         }
-        let rows: Vec<_> = self.resources.iter().map(ResourceState::row).collect();
+        let rows: Vec<_> = self.resources.iter().map(|resource| self.row(resource)).collect();
         if style.verbose {
             for (row, resource) in rows.iter().zip(&self.resources) {
                 out.push_str(&table(std::slice::from_ref(row), 2));
-                resource.fields(&mut out);
+                resource.fields(&mut out, self.is_unreadable(resource));
             }
         } else {
             out.push_str(&table(&rows, 2));
@@ -139,8 +163,26 @@ impl TenantState {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "  {nouns} were not read to their end: {}", visible(why));
         }
-        self.by_hand.text(&mut out, style);
+        if !self.unreadable.is_empty() {
+            let nouns = self.unreadable.join(", ");
+            let _ = writeln!(out, "  No program can read the {nouns} of this portal: what technicians recorded of them is shown");
+        }
+        self.by_hand.text(&mut out, style, &self.resources.iter().filter_map(|r| r.address.as_ref()).collect());
         out
+    }
+
+    fn is_unreadable(&self, resource: &ResourceState) -> bool {
+        resource.live.is_none() && self.unreadable.iter().any(|nouns| nouns == resource.kind.def().nouns)
+    }
+
+    fn row(&self, resource: &ResourceState) -> Vec<String> {
+        let recorded = || resource.address.as_ref().and_then(|address| self.by_hand.of(address)).map(AttestedState::words);
+        let unseen = match self.read {
+            false => "not read",
+            true if self.is_unreadable(resource) => "nobody recorded it yet",
+            true => "not seen",
+        };
+        resource.row(resource.live_state.clone().or_else(recorded).unwrap_or_else(|| unseen.to_owned()))
     }
 
     /// The state as JSON, indented, with a newline at its end.
@@ -151,7 +193,7 @@ impl TenantState {
 }
 
 impl ResourceState {
-    fn row(&self) -> Vec<String> {
+    fn row(&self, state: String) -> Vec<String> {
         let slug = self.kind.def().slug;
         let name = self.address.as_ref().map_or_else(|| format!("{slug} (unmanaged)"), |a| format!("{slug}/{}", a.name));
         let ours = match self.ledger {
@@ -164,25 +206,29 @@ impl ResourceState {
             name,
             visible(&self.natural_key).into_owned(),
             self.declared.as_ref().map_or_else(|| "not declared".to_owned(), |place| format!("declared at {}", visible(place))),
-            self.live_state.clone().unwrap_or_else(|| "not seen".to_owned()),
+            state,
             format!("{ours}{protected}"),
             self.remote_id.as_ref().map_or_else(String::new, |id| format!("id {}", visible(id))),
         ]
     }
 
-    fn fields(&self, out: &mut String) {
+    fn fields(&self, out: &mut String, unreadable: bool) {
         let def = self.kind.def();
         let at = |side: &Option<serde_json::Value>, path: &str| {
             side.as_ref().and_then(|s| s.as_object()).and_then(|s| lookup(s, path)).map(plain)
         };
         for (_, field) in def.fields() {
             let (declared, live) = (at(&self.desired, field.path), at(&self.live, field.path));
-            let said = match (declared, live) {
-                (None, None) => continue,
-                (Some(declared), Some(live)) if declared == live => declared,
-                (Some(declared), Some(live)) => format!("{declared} (live: {live})"),
-                (Some(declared), None) => format!("{declared} (live: not shown)"),
-                (None, Some(live)) => format!("{live} (live only)"),
+            let recorded = at(&self.recorded, field.path);
+            let said = match (declared, live, recorded) {
+                (None, None, None) => continue,
+                (Some(declared), Some(live), _) if declared == live => declared,
+                (Some(declared), Some(live), _) => format!("{declared} (live: {live})"),
+                (Some(declared), None, Some(recorded)) if declared != recorded => format!("{declared} (recorded: {recorded})"),
+                (Some(declared), None, None) if !unreadable => format!("{declared} (live: not shown)"),
+                (Some(declared), None, _) => declared,
+                (None, Some(live), _) => format!("{live} (live only)"),
+                (None, None, Some(recorded)) => format!("{recorded} (recorded only)"),
             };
             let _ = writeln!(out, "      {}: {said}", field.path);
         }
@@ -206,6 +252,7 @@ fn unmanaged(object: &LiveObject) -> ResourceState {
         desired: None,
         live: Some(masked_fields(object.def(), &object.fields)),
         live_state: Some(state_word(object).to_owned()),
+        recorded: None,
         ledger: None,
         protected: false,
     }
@@ -220,10 +267,9 @@ const fn state_word(object: &LiveObject) -> &'static str {
     }
 }
 
-fn not_read(completeness: &Completeness) -> Option<String> {
-    match completeness {
-        Completeness::Complete => None,
-        Completeness::Incomplete { why } => Some(why.clone()),
-        Completeness::Unreadable => Some("the portal does not show them".to_owned()),
-    }
+/// The fields that a technician recorded of what is there.
+fn recorded(ledger: &LedgerState, address: &Address) -> Option<serde_json::Value> {
+    let attestation = ledger.attestations.get(address).filter(|a| a.present)?;
+    let fields = Fields::from_json(address.kind.def(), &attestation.fields).ok()?;
+    Some(masked_fields(address.kind.def(), &fields))
 }

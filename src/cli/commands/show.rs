@@ -1,5 +1,6 @@
 //! `show`: a saved plan, or what is declared, live and recorded of a tenant. Only reads.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -35,10 +36,18 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
             face.output.error(&format!("error: portal {} cannot be read: {error}", served.spec.name));
             exits.push(exit_of(error));
         }
-        known |= !(state.rows.is_empty() && state.work.is_empty() && state.attestations.is_empty())
+        let recorded = !(state.rows.is_empty() && state.work.is_empty() && state.attestations.is_empty())
             || live.as_ref().is_ok_and(|l| l.collections.values().any(|c| !c.objects.is_empty()));
-        let page = report::show::TenantState::new(&served.spec.name, &tenant, Some(&session.desired), live.as_ref().ok(), Some(&state));
-        let titles = session.titles(&served.spec.name);
+        known |= recorded;
+        let serves = served.spec.serves(&tenant);
+        if !serves && !recorded {
+            continue;
+        }
+        // What is declared for other portals is not declared here.
+        let desired = Some(&session.desired).filter(|_| serves);
+        let page = report::show::TenantState::new(&served.spec.name, &tenant, desired, live.as_ref().ok(), Some(&state));
+        // Screens show values beside customers, not beside the MSP.
+        let titles = if tenant.is_msp() { BTreeMap::new() } else { session.titles(&served.spec.name) };
         let believed = served.spec.work_orders.believed_for_days;
         let page = page.with(report::show::ByHand::new(&state, live.as_ref().ok(), &titles, believed, Timestamp::now()));
         pages.push(if args.output == Format::Json { page.json() } else { page.text(&face.output.data) });

@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::counted;
 use crate::cli::session;
 use crate::engine::{Scope, offline};
+use crate::manifest::Builtins;
 use crate::model::PortalSpec;
 use crate::report;
 
@@ -14,7 +15,7 @@ use crate::report;
 pub(super) fn run(face: &Face<'_>, args: &ValidateArgs) -> Result<Exit, Failure> {
     let stdin = session::stdin(&args.places)?;
     let scope = Scope::default();
-    let first = session::read(&args.places, &scope, stdin.as_deref(), &|_, _| false);
+    let first = session::read(&args.places, &scope, stdin.as_deref(), Builtins::NONE);
     let specs = if first.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { first.desired.portals.clone() };
     let profiles = session::profiles(&specs, &args.places);
     let (mut diagnostics, count) = match &profiles {
@@ -22,9 +23,9 @@ pub(super) fn run(face: &Face<'_>, args: &ValidateArgs) -> Result<Exit, Failure>
             (first.diagnostics.into_iter().chain(failure.diagnostics.clone()).collect::<Vec<_>>(), first.desired.resources().count())
         }
         Ok(profiles) => {
-            let builtin =
-                |kind, name: &str| profiles.values().any(|p| p.capabilities().kind(kind).is_some_and(|k| k.builtin.contains(name)));
-            let loaded = session::read(&args.places, &scope, stdin.as_deref(), &builtin);
+            let names = |tenant: &_, kind| session::builtin_names(&specs, profiles, tenant, kind);
+            let mut loaded = session::read(&args.places, &scope, stdin.as_deref(), Builtins::Known(&names));
+            loaded.desired.builtins = session::builtins(profiles);
             let rules = specs.iter().filter_map(|spec| Some((spec, profiles.get(&spec.name)?)));
             let broken: Vec<_> =
                 rules.flat_map(|(spec, profile)| offline::check(&loaded.desired, spec, profile.capabilities(), profile.as_ref())).collect();

@@ -12,6 +12,7 @@ mod unique;
 
 use std::collections::BTreeMap;
 
+use super::Builtins;
 use super::lower::{Lowered, Stub};
 use super::problem::Findings;
 use crate::diagnostic::codes::manifest as codes;
@@ -25,9 +26,6 @@ pub(crate) struct Resolved {
     pub(crate) portals: Vec<PortalSpec>,
     pub(crate) findings: Findings,
 }
-
-/// What a portal has by itself.
-pub(crate) type Builtins<'a> = &'a (dyn Fn(Kind, &str) -> bool + Sync);
 
 /// The labels of an organization.
 type Labels = Vec<(Box<str>, Box<str>)>;

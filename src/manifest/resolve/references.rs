@@ -2,7 +2,7 @@
 //!
 //! Cycles need no search: a kind refers only to kinds before it in [`Kind::ALL`], and a test keeps that true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::problem::{a, did_you_mean, shown};
 use super::{Builtins, Labels, Located};
@@ -21,7 +21,7 @@ pub(crate) fn check(
     builtins: Builtins<'_>,
     found: &mut Vec<Located>,
 ) {
-    let world = World { tenants, organizations };
+    let world = World { tenants, organizations, builtins };
     let mut explained = 0;
     let all = tenants.values().flat_map(|tenant| tenant.resources.iter().map(move |r| (Some(tenant), r)));
     for (tenant, resource) in all.chain(portals.iter().map(|p| (None, p))) {
@@ -34,7 +34,7 @@ pub(crate) fn check(
                     (_, Some(tenant)) => tenant_has(tenant, kind, text),
                     (_, None) => false,
                 };
-                if declared || builtins(kind, text) {
+                if declared || tenant.map_or(matches!(builtins, Builtins::Unknown), |_| world.is_builtin(resource, kind, text)) {
                     continue;
                 }
                 explained += 1;
@@ -67,9 +67,18 @@ fn dangling(resource: &Resource, field: FieldId, kind: Kind, text: &str, help: S
 struct World<'a> {
     tenants: &'a BTreeMap<TenantName, Tenant>,
     organizations: &'a BTreeMap<Name, Labels>,
+    builtins: Builtins<'a>,
 }
 
 impl World<'_> {
+    /// True if a portal of the resource's tenant has it by itself, or none was asked.
+    fn is_builtin(&self, resource: &Resource, kind: Kind, text: &str) -> bool {
+        match self.builtins {
+            Builtins::Unknown => true,
+            Builtins::Known(of) => of(&resource.address.tenant, kind).contains(text),
+        }
+    }
+
     /// What was probably meant: a similar name, a natural key in place of a name, or something of another tenant.
     fn explain(&self, resource: &Resource, kind: Kind, text: &str) -> String {
         let def = kind.def();
@@ -78,11 +87,15 @@ impl World<'_> {
         }
         let own = self.tenants.get(&resource.address.tenant).map_or(&[][..], |t| &t.resources);
         let own = own.iter().filter(|r| r.address.kind == kind);
+        let builtins = match self.builtins {
+            Builtins::Unknown => BTreeSet::new(),
+            Builtins::Known(of) => of(&resource.address.tenant, kind),
+        };
         let lower = text.to_ascii_lowercase();
         if let Some(by_key) = own.clone().find(|r| r.natural_key() == lower && r.address.name.as_str() != text) {
             return format!("{} is named by its name: write `{}`", a(def.noun), by_key.address.name);
         }
-        let near = did_you_mean(text, own.map(|r| r.address.name.as_str()), "");
+        let near = did_you_mean(text, own.map(|r| r.address.name.as_str()).chain(builtins.iter().map(String::as_str)), "");
         if !near.is_empty() {
             return near;
         }
@@ -94,7 +107,11 @@ impl World<'_> {
                 shown(text),
                 resource.address.tenant
             ),
-            None => format!("declare the {} `{}` in `{}`, or correct the name", def.noun, shown(text), resource.address.tenant),
+            None => {
+                let own: Vec<_> = builtins.iter().map(|name| format!("`{name}`")).collect();
+                let declare = format!("declare the {} `{}` in `{}`, or correct the name", def.noun, shown(text), resource.address.tenant);
+                if own.is_empty() { declare } else { format!("{declare}: its portals have {} by themselves", own.join(", ")) }
+            }
         }
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn read_desired(json: Json, customers: bool) -> Result<Desired, Vec<S
         let resources = read_tenant(&name, resources, files, &mut errors);
         tenants.insert(name, Tenant { resources });
     }
-    let desired = Desired { tenants, portals, sources, manifests_digest: saved.manifests_digest };
+    let desired = Desired { tenants, portals, sources, manifests_digest: saved.manifests_digest, ..Desired::default() };
     errors.extend(refused_references(&desired, customers));
     if errors.is_empty() { Ok(desired) } else { Err(errors) }
 }

@@ -1,7 +1,7 @@
 //! What technicians said of a tenant, and what they are still asked: values that they read off a screen, records and their age, open items of
 //! work orders. Comes in: values, and *now*. Goes out: text, or JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +20,9 @@ use crate::model::{Address, IntentAction, Observation, WorkState};
 pub struct ByHand {
     /// What the portal shows of it beside what is declared.
     pub observed: Vec<ObservedState>,
+    /// What it would show, and nobody has looked at: the names for people.
+    #[serde(default)]
+    pub not_looked_at: Vec<String>,
     /// Items of work orders that wait, or whose calls are still to come.
     pub work: Vec<ItemState>,
     /// What was recorded of its resources.
@@ -107,6 +110,8 @@ impl ByHand {
             age_days: seen.age_days(now),
             old: seen.is_old(now, believed_for_days),
         });
+        let known = |name: &str| ledger.observed.contains_key(name) || live.is_some_and(|l| l.observed.contains_key(name));
+        let not_looked_at = titles.iter().filter(|(name, _)| !known(name)).map(|(_, title)| title.clone()).collect();
         let work = ledger.work.values().map(|item| ItemState {
             reference: item.reference.to_string(),
             order: item.order.to_string(),
@@ -126,18 +131,33 @@ impl ByHand {
         });
         let mut work: Vec<_> = work.collect();
         work.sort_by(|a, b| (&a.address, &a.reference).cmp(&(&b.address, &b.reference)));
-        Self { observed: observed.collect(), work, attested: attested.collect() }
+        Self { observed: observed.collect(), not_looked_at, work, attested: attested.collect() }
     }
 
-    /// As text; empty where no technician has to do with the tenant.
-    pub(super) fn text(&self, out: &mut String, style: &Style) {
+    /// What was recorded of a resource.
+    pub(super) fn of(&self, address: &Address) -> Option<&AttestedState> {
+        self.attested.iter().find(|a| a.address == *address)
+    }
+
+    /// As text; empty where no technician has to do with the tenant. `shown`: resources whose records are shown beside them.
+    pub(super) fn text(&self, out: &mut String, style: &Style, shown: &BTreeSet<&Address>) {
         for ObservedState { name: _, title, seen, age_days, old } in &self.observed {
             let by = seen.by.as_ref().map_or_else(String::new, |by| format!(" by {}", visible(by)));
             // Writing to a string cannot fail, here and below.
             let _ = writeln!(out, "  {}: {} ({}{by})", visible(title), visible(&seen.value), seen_words(*age_days, *old));
         }
+        if !self.not_looked_at.is_empty() {
+            let titles: Vec<_> = self.not_looked_at.iter().map(|title| visible(title)).collect();
+            let _ =
+                writeln!(out, "  Nobody has looked yet: {}; `tenantry runbook observe` records what the screens show", titles.join(", "));
+        }
         self.section(out, style, "Waits for a technician", &self.work.iter().map(ItemState::row).collect::<Vec<_>>());
-        self.section(out, style, "Recorded by hand", &self.attested.iter().map(AttestedState::row).collect::<Vec<_>>());
+        self.section(out, style, "Recorded by hand", &self.beside(shown));
+    }
+
+    /// The records of what is neither declared nor in the ledger.
+    fn beside(&self, shown: &BTreeSet<&Address>) -> Vec<Vec<String>> {
+        self.attested.iter().filter(|a| !shown.contains(&a.address)).map(AttestedState::row).collect()
     }
 
     fn section(&self, out: &mut String, style: &Style, heading: &str, rows: &[Vec<String>]) {
@@ -164,26 +184,19 @@ impl ItemState {
 
 impl AttestedState {
     fn row(&self) -> Vec<String> {
-        let there = if self.present { "there" } else { "not there" };
-        let until = if self.believed { "believed until" } else { "no longer believed: it was until" };
-        vec![
-            format!("{}/{}", self.address.kind.def().slug, self.address.name),
-            there.to_owned(),
-            format!("by {} {}", visible(&self.by), ago(self.age_days)),
-            format!("{until} {:.0}", self.until),
-        ]
+        vec![format!("{}/{}", self.address.kind.def().slug, self.address.name), self.words()]
+    }
+
+    /// Who recorded what and when, and until when it is believed.
+    pub(super) fn words(&self) -> String {
+        let there = if self.present { "recorded" } else { "recorded as not there" };
+        let until = if self.believed { "believed until" } else { "no longer believed since" };
+        let day = |at: Timestamp| at.strftime("%Y-%m-%d");
+        format!("{there} by {} on {}, {until} {}", visible(&self.by), day(self.at), day(self.until))
     }
 }
 
 fn days(now: Timestamp, then: Timestamp) -> i64 {
     let since: SignedDuration = now.duration_since(then);
     since.as_hours() / 24
-}
-
-fn ago(days: i64) -> String {
-    match days {
-        ..=0 => "today".to_owned(),
-        1 => "1 day ago".to_owned(),
-        days => format!("{days} days ago"),
-    }
 }

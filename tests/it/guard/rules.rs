@@ -232,7 +232,7 @@ fn refusing_findings() -> Vec<(Finding, &'static str)> {
         Finding::KeyTaken { by: text() },
         Finding::UnreadableSecret { why: text() },
         Finding::CreationResultUnknown { why: text() },
-        Finding::Unsupported { what: text(), field: None, refuses: true },
+        Finding::Unsupported { what: text(), field: None, named: None, refuses: true },
         Finding::Rule { rule: "ITC-3".to_owned(), message: text(), refuses: true },
         Finding::Protected,
         Finding::OwnAccount,
@@ -283,7 +283,13 @@ fn findings_say_their_words_and_name_the_change() {
 fn g015_and_g016_what_only_warns_is_let_through() {
     let warns = Finding::Rule { rule: "ITC-6".to_owned(), message: "still disturbs".to_owned(), refuses: false };
     check(unit("acme", vec![found("acme/user/ann", warns)]), &[]);
-    check(unit("acme", vec![found("acme/user/ann", Finding::Unsupported { what: "labels".to_owned(), field: None, refuses: false })]), &[]);
+    check(
+        unit(
+            "acme",
+            vec![found("acme/user/ann", Finding::Unsupported { what: "labels".to_owned(), field: None, named: None, refuses: false })],
+        ),
+        &[],
+    );
 }
 
 #[test]

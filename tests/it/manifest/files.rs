@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tenantry::manifest::{Loaded, Request, load};
-use tenantry::model::Kind;
+use tenantry::manifest::{Builtins, Loaded, Request, load};
 
 use super::{acme, addresses, document, resource};
 
@@ -20,7 +19,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn load_from(roots: &[PathBuf], portals_root: Option<&Path>) -> Loaded {
-    load(&Request { roots, stdin: None, portals_root, only: None, builtins: &|_, _| false })
+    load(&Request { roots, stdin: None, portals_root, only: None, builtins: Builtins::NONE })
 }
 
 fn codes(loaded: &Loaded) -> Vec<&str> {
@@ -77,7 +76,7 @@ fn what_cannot_be_read_is_said() {
 fn standard_input_is_a_source() {
     let text = organization("a");
     let loaded =
-        load(&Request { roots: &["-".into()], stdin: Some(text.as_bytes()), portals_root: None, only: None, builtins: &|_, _| false });
+        load(&Request { roots: &["-".into()], stdin: Some(text.as_bytes()), portals_root: None, only: None, builtins: Builtins::NONE });
     assert_eq!(addresses(&loaded), ["a/organization/a"]);
     assert_eq!(loaded.desired.sources.path(resource(&loaded, "a/organization/a").source), "-");
 }
@@ -178,7 +177,6 @@ fn no_manifest_at_all_is_an_error_and_one_empty_folder_among_several_a_warning()
     let loaded = load_from(&paths(&[&empty, &full]), None);
     assert!(codes(&loaded) == ["M039"] && !loaded.has_errors(), "{:?}", loaded.diagnostics);
     let only = |tenant: &str| tenant == "other";
-    let none = |_: Kind, _: &str| false;
-    let narrowed = load(&Request { roots: &paths(&[&full]), stdin: None, portals_root: None, only: Some(&only), builtins: &none });
+    let narrowed = load(&Request { roots: &paths(&[&full]), stdin: None, portals_root: None, only: Some(&only), builtins: Builtins::NONE });
     assert_eq!(codes(&narrowed), [] as [&str; 0]);
 }

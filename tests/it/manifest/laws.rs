@@ -1,7 +1,7 @@
 //! What holds for every manifest.
 
 use proptest::prelude::*;
-use tenantry::manifest::{Loaded, Settings, SourceText, lower_sources, write_tenant};
+use tenantry::manifest::{Builtins, Loaded, Settings, SourceText, lower_sources, write_tenant};
 use tenantry::model::kind::{FieldType, Placement};
 use tenantry::model::{Address, Fields, Kind, Mark, Meta, Name, Resource, SecretRef, SecretSource, SourceId, Value};
 
@@ -144,7 +144,7 @@ proptest! {
     fn what_is_written_loads_as_the_same_resources(tenant in prop_oneof![tenant("acme"), tenant("msp")]) {
         let owner = tenant[0].address.tenant.clone();
         let text = write_tenant(&owner, &tenant);
-        let loaded = lower_sources(vec![SourceText::new("t.yaml", text.clone())], Settings { only: None, builtins: &|_, _| true });
+        let loaded = lower_sources(vec![SourceText::new("t.yaml", text.clone())], Settings { only: None, builtins: Builtins::Unknown });
         // References lead nowhere here, except to organizations, which cannot be builtins of a tenant; both are beside the point.
         prop_assert!(!loaded.has_errors(), "{}\n{text}", lines(&loaded));
         let mut expected: Vec<_> = tenant.iter().map(|r| (r.address.clone(), r.fields.clone(), r.meta.clone())).collect();
@@ -175,7 +175,7 @@ proptest! {
         let mut text = fleet().concat();
         text.insert_str(at.index(text.len()), &with);
         let full = load(&[("x.yaml", &text)]);
-        super::load_with(&[("x.yaml", &text)], Some(&|t| t == "acme"), &|_, _| false);
+        super::load_with(&[("x.yaml", &text)], Some(&|t| t == "acme"), Builtins::NONE);
         prop_assert!(full.diagnostics.iter().all(|d| !d.code.is_empty()));
     }
 }

@@ -8,19 +8,15 @@ mod rules;
 mod scope;
 mod shape;
 
-use tenantry::manifest::{Loaded, Settings, SourceText, lower_sources};
-use tenantry::model::{Address, Kind, Resource};
+use tenantry::manifest::{Builtins, Loaded, Settings, SourceText, lower_sources};
+use tenantry::model::{Address, Resource};
 
 /// Loads texts, each a file, with no builtins.
 fn load(texts: &[(&str, &str)]) -> Loaded {
-    load_with(texts, None, &|_, _| false)
+    load_with(texts, None, Builtins::NONE)
 }
 
-fn load_with(
-    texts: &[(&str, &str)],
-    only: Option<&(dyn Fn(&str) -> bool + Sync)>,
-    builtins: &(dyn Fn(Kind, &str) -> bool + Sync),
-) -> Loaded {
+fn load_with(texts: &[(&str, &str)], only: Option<&(dyn Fn(&str) -> bool + Sync)>, builtins: Builtins<'_>) -> Loaded {
     let sources = texts.iter().map(|(path, text)| SourceText::new(*path, *text)).collect();
     lower_sources(sources, Settings { only, builtins })
 }

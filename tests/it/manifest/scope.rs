@@ -1,10 +1,12 @@
 //! With some tenants wanted, others are only looked at.
 
+use tenantry::manifest::Builtins;
+
 use super::{addresses, document, lines, load_with};
 use tenantry::manifest::Loaded;
 
 fn only(text: &str, tenant: &str) -> Loaded {
-    load_with(&[("all.yaml", text)], Some(&|t| t == tenant), &|_, _| false)
+    load_with(&[("all.yaml", text)], Some(&|t| t == tenant), Builtins::NONE)
 }
 
 fn organization(name: &str, extra: &str) -> String {
@@ -72,7 +74,7 @@ fn what_looks_like_a_head_and_is_none_is_not_believed() {
 fn a_wanted_tenant_loads_as_in_a_full_run() {
     let text = organization("acme", "  notes: |\n    kind: User\n    ---x\n  users:\n  - name: a\n    email: a@acme.example\n")
         + &organization("beta", "");
-    let (scoped, full) = (only(&text, "acme"), load_with(&[("all.yaml", &text)], None, &|_, _| false));
+    let (scoped, full) = (only(&text, "acme"), load_with(&[("all.yaml", &text)], None, Builtins::NONE));
     let name = tenantry::model::Name::new("acme").unwrap();
     assert_eq!(scoped.desired.tenants.get(&name), full.desired.tenants.get(&name));
 }

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde_json::Value as Json;
 use tenantry::diff::Purpose;
 use tenantry::engine::offline;
-use tenantry::manifest::{Settings, SourceText, lower_sources};
+use tenantry::manifest::{Builtins, Settings, SourceText, lower_sources};
 use tenantry::model::ledger::Attestation;
 use tenantry::model::live::{Collection, Completeness, KeyHolder, LiveTenant};
 use tenantry::model::rule::Conduct;
@@ -100,7 +100,7 @@ pub(crate) fn desired(portal: &str, side: Side) -> Desired {
     for part in side.manifests.split("\n---\n").filter(|part| !part.trim().is_empty()) {
         write!(text, "---\n{head}{}\n", part.trim_start()).unwrap();
     }
-    let loaded = lower_sources(vec![SourceText::new("fleet.yaml", text)], Settings { only: None, builtins: &|_, _| true });
+    let loaded = lower_sources(vec![SourceText::new("fleet.yaml", text)], Settings { only: None, builtins: Builtins::Unknown });
     let errors: Vec<_> = loaded.diagnostics.iter().filter(|d| d.is_error()).collect();
     assert!(errors.is_empty(), "{errors:#?}");
     loaded.desired

@@ -1,10 +1,12 @@
 //! What is.
 
 use insta::assert_snapshot;
+use tenantry::model::ledger::Attestation;
 use tenantry::model::{
-    Collection, Desired, Fields, Kind, LedgerRow, LedgerState, LiveObject, LiveTenant, Mark, ObjectState, Origin, Resource, Tenant, Value,
+    Collection, Completeness, Desired, Fields, Kind, LedgerRow, LedgerState, LiveObject, LiveTenant, Mark, ObjectState, Origin, Resource,
+    Tenant, Value,
 };
-use tenantry::report::show::{self, TenantState};
+use tenantry::report::show::{self, ByHand, TenantState};
 use tenantry::report::{style::Style, text};
 
 use super::world::*;
@@ -101,4 +103,103 @@ fn the_json_can_be_read_back() {
 fn an_unknown_tenant_has_nothing() {
     let state = TenantState::new(&name("embedded"), &name("nobody"), None, None, None);
     assert!(state.text(&WIDE).contains("nothing is declared, live or recorded"));
+}
+
+/// A tenant of a portal that no program reads: alice was recorded, bob is asked for, carol was seen not to be there, and dave is nobody's.
+fn by_hand(now: &str) -> TenantState {
+    let mut desired = Desired::default();
+    let source = desired.sources.add("customers/acme.yaml");
+    let user = |name: &str, line| {
+        let mut fields = Fields::new();
+        for (path, value) in [("email", format!("{name}@acme.example")), ("firstName", name.to_uppercase())] {
+            fields.set(Kind::User.def().field_named(path).unwrap().0, Value::text(value));
+        }
+        let address = address(&format!("acme/user/{name}"));
+        Resource { address, fields, marks: Box::default(), source, mark: Mark { line, column: 3 }, meta: None }
+    };
+    let resources = vec![user("alice", 14), user("bob", 17), user("carol", 20)];
+    desired.tenants.insert(name("acme"), Tenant { resources });
+    let mut live = LiveTenant::default();
+    for kind in [Kind::Organization, Kind::User, Kind::Group] {
+        let unreadable = Collection { completeness: Completeness::Unreadable, objects: Vec::new() };
+        live.collections.insert(kind, unreadable);
+    }
+    let mut ledger = LedgerState::default();
+    let attest = |at: &str, present: bool, fields: serde_json::Value| Attestation {
+        address: address(at),
+        present,
+        fields,
+        id: None,
+        by: "sam".to_owned(),
+        at: "2026-02-26T08:00:00Z".parse().unwrap(),
+        until: "2026-03-28T08:00:00Z".parse().unwrap(),
+    };
+    let alice = serde_json::json!({"email": "alice@acme.example", "firstName": "Alicia"});
+    for record in [
+        attest("acme/user/alice", true, alice),
+        attest("acme/user/carol", false, serde_json::json!({})),
+        attest("acme/user/dave", true, serde_json::json!({"email": "dave@acme.example"})),
+    ] {
+        ledger.attestations.insert(record.address.clone(), record);
+    }
+    let row = LedgerRow {
+        address: address("acme/user/alice"),
+        id: None,
+        key: "alice@acme.example".into(),
+        owner: "us".into(),
+        origin: Origin::Created,
+        released: false,
+        protected: false,
+        applied: Vec::new(),
+        secrets: Vec::new(),
+    };
+    ledger.rows.insert(row.address.clone(), row);
+    let titles = [("licences".to_owned(), "Licences".to_owned())].into();
+    let by_hand = ByHand::new(&ledger, Some(&live), &titles, 30, now.parse().unwrap());
+    TenantState::new(&name("grid"), &name("acme"), Some(&desired), Some(&live), Some(&ledger)).with(by_hand)
+}
+
+#[test]
+fn what_technicians_recorded_stands_beside_its_resource_and_what_nobody_can_read_is_said_once() {
+    assert_snapshot!(by_hand("2026-03-01T12:00:00Z").text(&WIDE), @r"
+    acme (portal grid)
+      user/alice  alice@acme.example  declared at customers/acme.yaml:14  recorded by sam on 2026-02-26, believed until 2026-03-28               ours, created
+      user/bob    bob@acme.example    declared at customers/acme.yaml:17  nobody recorded it yet                                                 not ours
+      user/carol  carol@acme.example  declared at customers/acme.yaml:20  recorded as not there by sam on 2026-02-26, believed until 2026-03-28  not ours
+      No program can read the organizations, groups, users of this portal: what technicians recorded of them is shown
+      Nobody has looked yet: Licences; `tenantry runbook observe` records what the screens show
+      Recorded by hand
+        user/dave  recorded by sam on 2026-02-26, believed until 2026-03-28
+    ");
+    let verbose = by_hand("2026-03-01T12:00:00Z").text(&Style { verbose: true, ..WIDE });
+    assert!(verbose.contains("\n      email: alice@acme.example\n      firstName: ALICE (recorded: Alicia)\n  user/bob"), "{verbose}");
+}
+
+#[test]
+fn a_record_that_is_too_old_is_shown_as_no_longer_believed() {
+    let shown = by_hand("2026-04-01T12:00:00Z").text(&WIDE);
+    assert!(shown.contains("recorded by sam on 2026-02-26, no longer believed since 2026-03-28"), "{shown}");
+}
+
+#[test]
+fn what_was_not_read_is_not_said_to_be_gone() {
+    let mut ledger = LedgerState::default();
+    let record = by_hand("2026-03-01T12:00:00Z").by_hand;
+    let row = LedgerRow {
+        address: address("acme/user/alice"),
+        id: Some("7".into()),
+        key: "alice@acme.example".into(),
+        owner: "us".into(),
+        origin: Origin::Created,
+        released: false,
+        protected: false,
+        applied: Vec::new(),
+        secrets: Vec::new(),
+    };
+    ledger.rows.insert(row.address.clone(), row);
+    let unread = TenantState::new(&name("grid"), &name("acme"), None, None, Some(&ledger));
+    assert!(unread.text(&WIDE).contains("not declared  not read  ours, created"), "{}", unread.text(&WIDE));
+    // What was recorded of it is known all the same.
+    let shown = unread.with(record).text(&WIDE);
+    assert!(shown.contains("not declared  recorded by sam on 2026-02-26"), "{shown}");
 }

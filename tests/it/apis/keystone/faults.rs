@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tenantry::manifest::{Settings, SourceText, lower_sources};
+use tenantry::manifest::{Builtins, Settings, SourceText, lower_sources};
 use tenantry::model::Desired;
 use tenantry::portal::rest::Rest;
 use tenantry::portal::rest::transport::{Network, Patience};
@@ -41,7 +41,7 @@ fn declared(world: &World, name: &str) -> Desired {
         world.proxy.url
     );
     let source = SourceText::new("fleet.yaml", format!("{portal}---\n{}", SMALL.replace("NAME", name)));
-    let loaded = lower_sources(vec![source], Settings { only: None, builtins: &|_, _| false });
+    let loaded = lower_sources(vec![source], Settings { only: None, builtins: Builtins::NONE });
     let errors: Vec<_> = loaded.diagnostics.iter().filter(|d| d.is_error()).collect();
     assert!(errors.is_empty(), "{errors:#?}");
     loaded.desired
