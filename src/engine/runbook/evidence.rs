@@ -58,9 +58,9 @@ fn mismatch(item: &WorkItem, wanted: &EvidenceWanted, value: &str) -> Option<Str
     }
     let WorkItem { reference, address, .. } = item;
     Some(format!(
-        "you brought back `{value}` as {}, and {reference} is for customer {}, where it is `{expected}` ({address}): another customer may have \
-         been picked; if so undo it there, and confirm what is right",
-        wanted.name, address.tenant
+        "{} must be `{expected}`, and you brought back `{value}` ({reference} is about {address}): another customer may have been picked; \
+         if so, undo there what you did, do it for `{expected}`, and confirm with what that shows; if it is a slip of the pen, confirm again",
+        wanted.name
     ))
 }
 

@@ -304,7 +304,7 @@ fn an_order_and_an_item_are_shown_in_every_format() {
       Portal: board
       Technician: ann
       Due: 2026-03-09
-      Given out: TIME
+      Given out: 2026-03-02 09:30 UTC
       Ticket: T-7
       Plan: sha256:1
       Items: 1
@@ -315,8 +315,8 @@ fn an_order_and_an_item_are_shown_in_every_format() {
        Bring back number: The number beside the name (the portal's id)
        Bring back customer: The name at the top of the page; it must be "ACME Tools"
        $ tenantry runbook confirm 0a0a0a0a --evidence "number=…" --evidence "customer=…"
-       $ tenantry runbook fail 0a0a0a0a --why …
-       $ tenantry runbook skip 0a0a0a0a --why …
+       $ tenantry runbook fail 0a0a0a0a --why "…"
+       $ tenantry runbook skip 0a0a0a0a --why "…"
     exit 0
     "##);
     for (format, begins) in [("text", "Work order board-1"), ("markdown", "# "), ("html", "<!DOCTYPE html>"), ("json", "{")] {
@@ -390,7 +390,7 @@ fn another_customer_is_refused_and_nothing_is_recorded() {
     let desk = Desk::ordered();
     insta::assert_snapshot!(desk.said(&["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence", "customer=Beta AG"]), @r##"
     error: 0a0a0a0a was not recorded
-      you brought back `Beta AG` as customer, and 0a0a0a0a is for customer acme, where it is `ACME Tools` (acme/organization/acme): another customer may have been picked; if so undo it there, and confirm what is right
+      customer must be `ACME Tools`, and you brought back `Beta AG` (0a0a0a0a is about acme/organization/acme): another customer may have been picked; if so, undo there what you did, do it for `ACME Tools`, and confirm with what that shows; if it is a slip of the pen, confirm again
     exit 5
     "##);
     assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);

@@ -46,13 +46,14 @@ fn order(items: Vec<&WorkItem>) -> Order<'_> {
     Order {
         order: "wo-1",
         portal: "paper",
-        title: "The Paper Portal",
+        title: Some("The Paper Portal"),
         assignee: Some("tess@msp.example"),
         due: Some("2026-03-05".parse().unwrap()),
         given: "2026-03-01T12:00:00Z".parse().unwrap(),
         plan: "sha256:abc",
         ticket: Some("MSP-7"),
         items,
+        places: "-f 'my customers' --portals portals",
     }
 }
 
@@ -105,7 +106,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - Portal: `paper`
     - Technician: `tess@msp.example`
     - Due: `2026-03-05`
-    - Given out: `2026-03-01T12:00:00Z`
+    - Given out: `2026-03-01 12:00 UTC`
     - Ticket: `MSP-7`
     - Plan: `sha256:abc`
     - Items: `2`
@@ -146,14 +147,14 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     When it is done, or cannot be done, or is not to be done:
 
     ```sh
-    tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…"
-    tenantry runbook fail a1b2c3d4 --why …
-    tenantry runbook skip a1b2c3d4 --why …
+    tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…" -f 'my customers' --portals portals
+    tenantry runbook fail a1b2c3d4 --why "…" -f 'my customers' --portals portals
+    tenantry runbook skip a1b2c3d4 --why "…" -f 'my customers' --portals portals
     ```
 
     ## 2. `0badc0de` Do acme/user/al (customer `acme`)
 
-    **Could not be done**: `tess` said at 2026-03-02T08:00:00Z: domain taken
+    **Could not be done**: `tess` said at 2026-03-02 08:00 UTC: domain taken
 
     - [ ] Open **Manage › Place 4**.
     - [ ] Press **Invite**. *(manual)*
@@ -163,9 +164,9 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     When it is done, or cannot be done, or is not to be done:
 
     ```sh
-    tenantry runbook confirm 0badc0de
-    tenantry runbook fail 0badc0de --why …
-    tenantry runbook skip 0badc0de --why …
+    tenantry runbook confirm 0badc0de -f 'my customers' --portals portals
+    tenantry runbook fail 0badc0de --why "…" -f 'my customers' --portals portals
+    tenantry runbook skip 0badc0de --why "…" -f 'my customers' --portals portals
     ```
     "#);
 }
@@ -178,7 +179,7 @@ fn the_terminal_shows_the_same_sentences() {
       Portal: paper
       Technician: tess@msp.example
       Due: 2026-03-05
-      Given out: 2026-03-01T12:00:00Z
+      Given out: 2026-03-01 12:00 UTC
       Ticket: MSP-7
       Plan: sha256:abc
       Items: 2
@@ -206,18 +207,18 @@ fn the_terminal_shows_the_same_sentences() {
        Bring back organization: What the screen shows; it must be "Acme GmbH"
        Bring back number: What the screen shows (the portal's id)
        Bring back count: What the screen shows (may be left out)
-       $ tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…"
-       $ tenantry runbook fail a1b2c3d4 --why …
-       $ tenantry runbook skip a1b2c3d4 --why …
+       $ tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…" -f 'my customers' --portals portals
+       $ tenantry runbook fail a1b2c3d4 --why "…" -f 'my customers' --portals portals
+       $ tenantry runbook skip a1b2c3d4 --why "…" -f 'my customers' --portals portals
 
     2. 0badc0de  Do acme/user/al  (customer acme)
-       Could not be done: tess said at 2026-03-02T08:00:00Z: domain taken
+       Could not be done: tess said at 2026-03-02 08:00 UTC: domain taken
        [ ] Open Manage › Place 4.
        [ ] Press [Invite].  (manual)
        Once this is confirmed, tenantry does the rest.
-       $ tenantry runbook confirm 0badc0de
-       $ tenantry runbook fail 0badc0de --why …
-       $ tenantry runbook skip 0badc0de --why …
+       $ tenantry runbook confirm 0badc0de -f 'my customers' --portals portals
+       $ tenantry runbook fail 0badc0de --why "…" -f 'my customers' --portals portals
+       $ tenantry runbook skip 0badc0de --why "…" -f 'my customers' --portals portals
     "#);
 }
 
@@ -309,10 +310,29 @@ fn hostile() -> WorkItem {
 }
 
 #[test]
+fn what_is_done_is_no_alarm_and_times_are_for_people() {
+    let mut item = item("a1b2c3d4", "acme/user/al", IntentAction::Create, 0, Vec::new());
+    let at = "2026-03-02T08:00:07.123456789Z".parse().unwrap();
+    item.state = WorkState::Confirmed { by: "tess".to_owned(), at, evidence: BTreeMap::new() };
+    let order = Order { title: None, ..order(vec![&item]) };
+    let page = html(&order);
+    assert!(page.contains(r#"<p class="done">Done: tess, 2026-03-02 08:00 UTC"#), "{page}");
+    let says = [markdown(&order), text(&order), page];
+    assert!(says.iter().all(|page| !page.contains(".123") && page.contains("2026-03-01 12:00 UTC")));
+    assert!(says.iter().all(|page| page.contains("portal paper")), "without a profile its name is said to be that");
+}
+
+#[test]
 fn nothing_that_people_wrote_is_markup() {
     let item = hostile();
-    let order =
-        Order { order: HOSTILE, portal: HOSTILE, title: HOSTILE, assignee: Some(HOSTILE), ticket: Some(HOSTILE), ..order(vec![&item]) };
+    let order = Order {
+        order: HOSTILE,
+        portal: HOSTILE,
+        title: Some(HOSTILE),
+        assignee: Some(HOSTILE),
+        ticket: Some(HOSTILE),
+        ..order(vec![&item])
+    };
     let page = html(&order);
     assert_eq!(page.matches("<script").count(), 1, "the page's own alone");
     assert!(!page.contains("\" onload") && page.contains("&quot; onload"), "an attribute stays one");
