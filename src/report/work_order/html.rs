@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::escape::visible;
 use super::sentence::{Line, Part, lines};
-use super::{ENDS, Order, beside, commands, facts, moment, of_portal};
+use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 const CSS: &str = "\
@@ -56,6 +56,7 @@ pub fn html(order: &Order<'_>) -> String {
             body {
                 h1 { (heading) }
                 dl { @for (name, value) in facts(order) { dt { (name) } dd { code { (visible(&value)) } } } }
+                p.dim { (SOURCES) }
                 @for (at, item) in order.items.iter().enumerate() { (section(item, at + 1, order.places)) }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -66,10 +67,11 @@ pub fn html(order: &Order<'_>) -> String {
 
 fn section(item: &WorkItem, number: usize, places: &str) -> Markup {
     let commands = commands(item, places);
+    let (whose, name) = of_tenant(item);
     html! {
         section id=(format!("item-{}", item.reference)) {
             h2 { (number) ". " code { (item.reference) } " " (visible(&item.instructions.title)) }
-            p.dim { "customer " code { (item.address.tenant) } ", " code { (item.address) } }
+            p.dim { (whose) @if let Some(name) = name { code { (name) } } ", " code { (item.address) } }
             @if let Some(last) = item.replaces.last() { p { "This replaces " code { (last) } ", which nobody is to follow any more." } }
             (state(&item.state))
             ol { @for (at, line) in lines(&item.instructions).iter().enumerate() { (step(line, &format!("{}/{}", item.reference, at + 1))) } }

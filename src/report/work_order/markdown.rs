@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::super::escape::{longest_run, markdown_prose, visible};
 use super::sentence::{Line, Part, lines};
-use super::{ENDS, Order, beside, commands, facts, moment, of_portal};
+use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 /// The order as a page.
@@ -17,6 +17,7 @@ pub fn markdown(order: &Order<'_>) -> String {
         // Writing to a string cannot fail, here and below.
         let _ = writeln!(out, "- {name}: {}", code(&value));
     }
+    let _ = writeln!(out, "\n{SOURCES}");
     for (at, item) in order.items.iter().enumerate() {
         let _ = write!(out, "\n{}", item_text(item, at + 1, order.places));
     }
@@ -30,7 +31,9 @@ pub fn item(item: &WorkItem, number: usize) -> String {
 
 fn item_text(item: &WorkItem, number: usize, places: &str) -> String {
     let title = markdown_prose(&item.instructions.title);
-    let mut out = format!("## {number}. {} {title} (customer {})\n\n", code(&item.reference), code(item.address.tenant.as_str()));
+    let (whose, name) = of_tenant(item);
+    let name = name.map(code).unwrap_or_default();
+    let mut out = format!("## {number}. {} {title} ({whose}{name})\n\n", code(&item.reference));
     if let Some(last) = item.replaces.last() {
         let _ = writeln!(out, "This replaces {}, which nobody is to follow any more.\n", code(last));
     }

@@ -63,7 +63,17 @@ fn commands(item: &WorkItem, places: &str) -> Vec<String> {
 }
 
 /// What stands before the command lines.
-const ENDS: &str = "When it is done, or cannot be done, or is not to be done:";
+const ENDS: &str = "When it is done, or cannot be done, or is not to be done (what was read off, or why, goes in place of each …):";
+
+/// What the remarks beside the steps mean.
+const SOURCES: &str = "Beside each step stands who says so: the portal's manual, other documentation of the vendor's, or nobody \
+                       (inferred: it follows from what they say; not in the manual: how it is done is left to you).";
+
+/// In whom the item is: nobody calls the MSP's own tenant a customer.
+fn of_tenant(item: &WorkItem) -> (&'static str, Option<&str>) {
+    let tenant = &item.address.tenant;
+    if tenant.is_msp() { ("the MSP's own", None) } else { ("customer ", Some(tenant.as_str())) }
+}
 
 /// What is said beside a piece of evidence.
 fn beside(evidence: &EvidenceWanted) -> &'static str {

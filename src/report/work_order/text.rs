@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::escape::visible;
 use super::sentence::{Line, Part, lines};
-use super::{Order, beside, commands, facts, moment, of_portal};
+use super::{Order, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 /// The order as text.
@@ -21,8 +21,9 @@ pub fn text(order: &Order<'_>) -> String {
 }
 
 fn item_text(out: &mut String, item: &WorkItem, number: usize, places: &str) {
-    let tenant = &item.address.tenant;
-    let _ = writeln!(out, "\n{number}. {}  {}  (customer {tenant})", item.reference, visible(&item.instructions.title));
+    let (whose, name) = of_tenant(item);
+    let title = visible(&item.instructions.title);
+    let _ = writeln!(out, "\n{number}. {}  {title}  ({whose}{})", item.reference, name.unwrap_or_default());
     if let Some(last) = item.replaces.last() {
         let _ = writeln!(out, "   It replaces {last}, which nobody is to follow any more.");
     }

@@ -111,6 +111,8 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - Plan: `sha256:abc`
     - Items: `2`
 
+    Beside each step stands who says so: the portal's manual, other documentation of the vendor's, or nobody (inferred: it follows from what they say; not in the manual: how it is done is left to you).
+
     ## 1. `a1b2c3d4` Create organization Acme GmbH (customer `acme`)
 
     This replaces `11111111`, which nobody is to follow any more.
@@ -136,7 +138,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - [ ] In the row that shows `Acme GmbH` press **Invite**. *(manual)*
     - [ ] Open the row that shows `Acme GmbH`. *(manual)*
     - [ ] Open the address `https://x.example/?a=1&b=2`. *(manual)*
-    - [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is `a*b*`. **(not in the manual)**
+    - [ ] See to it, in whatever way the portal offers, that this is so: notes of organization Acme GmbH is `a*b*`. **(not in the manual)**
 
     Bring back:
 
@@ -144,7 +146,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - `number`: What the screen shows (the portal's id)
     - `count`: What the screen shows (may be left out)
 
-    When it is done, or cannot be done, or is not to be done:
+    When it is done, or cannot be done, or is not to be done (what was read off, or why, goes in place of each …):
 
     ```sh
     tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…" -f 'my customers' --portals portals
@@ -161,7 +163,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
 
     Once this is confirmed, tenantry does the rest.
 
-    When it is done, or cannot be done, or is not to be done:
+    When it is done, or cannot be done, or is not to be done (what was read off, or why, goes in place of each …):
 
     ```sh
     tenantry runbook confirm 0badc0de -f 'my customers' --portals portals
@@ -203,7 +205,7 @@ fn the_terminal_shows_the_same_sentences() {
        [ ] In the row that shows "Acme GmbH" press [Invite].  (manual)
        [ ] Open the row that shows "Acme GmbH".  (manual)
        [ ] Open the address "https://x.example/?a=1&b=2".  (manual)
-       [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is "a*b*".  (not in the manual)
+       [ ] See to it, in whatever way the portal offers, that this is so: notes of organization Acme GmbH is "a*b*".  (not in the manual)
        Bring back organization: What the screen shows; it must be "Acme GmbH"
        Bring back number: What the screen shows (the portal's id)
        Bring back count: What the screen shows (may be left out)

@@ -111,7 +111,7 @@ async fn two_customers_of_wiv_are_what_their_manifests_say() {
     // No page tells how an integration of the MSP's own is made: the order has all that goes into it.
     let items = office.follow_all(&mut ann).await;
     let made = items.iter().find(|item| item.title.contains("Create slack integration")).unwrap();
-    let told: Vec<_> = made.lines.iter().filter(|l| l.says.starts_with("Reach this")).flat_map(|l| l.values.clone()).collect();
+    let told: Vec<_> = made.lines.iter().filter(|l| l.says.starts_with("See to it, ")).flat_map(|l| l.values.clone()).collect();
     for value in ["slack", "Northwind alerts", "costs", "env TENANT_SECRET_SLACK"] {
         assert!(told.iter().any(|t| t == value), "{value} is not in {told:#?}");
     }

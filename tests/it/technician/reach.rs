@@ -6,7 +6,7 @@ use super::follow::{Technician, no};
 use super::paper::Line;
 use crate::servers::browser::{NotOnScreen, quoted};
 
-const BEGINS: &str = "Reach this, in whatever way the portal offers: ";
+const BEGINS: &str = "See to it, in whatever way the portal offers, that this is so: ";
 
 /// What a line wants of which thing.
 struct Wish<'l> {

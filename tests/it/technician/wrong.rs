@@ -19,7 +19,8 @@ async fn whoever_picks_the_customer_of_a_similar_name_is_stopped() {
     let refused = office.confirm(bob, &brought).said().replace(&bob.reference, "REF");
     insta::assert_snapshot!(refused, @r"
     error: REF was not recorded
-      organization must be `Contoso`, and you brought back `Contoso North` (REF is about contoso/user/bob): another customer may have been picked; if so, undo there what you did, do it for `Contoso`, and confirm with what that shows; if it is a slip of the pen, confirm again
+      organization must be `Contoso`, and you brought back `Contoso North`
+      another customer may have been picked for REF (contoso/user/bob): if so, undo there what you did, do it where it belongs, and confirm with what that shows; after a slip of the pen confirm again
     ");
     assert!(office.run(&["runbook", "list"]).exits(0).out.contains(&bob.reference), "it still waits");
 }
@@ -37,7 +38,11 @@ async fn whoever_shares_with_the_customer_of_a_similar_name_is_stopped() {
     let brought = ann.follow(share).await.unwrap();
     assert_eq!(brought["sharedWith"], "Contoso North");
     let refused = office.confirm(share, &brought).exits(5).said().replace(&share.reference, "REF");
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(refused, @r"
+    error: REF was not recorded
+      sharedWith must be `Contoso`, and you brought back `Contoso North`
+      another customer may have been picked for REF (msp/integration/alerts): if so, undo there what you did, do it where it belongs, and confirm with what that shows; after a slip of the pen confirm again
+    ");
     assert!(office.run(&["runbook", "list"]).exits(0).out.contains(&share.reference), "it still waits");
 }
 
