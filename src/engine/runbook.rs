@@ -273,10 +273,14 @@ fn decided(item: &WorkItem) -> Refusal {
         WorkState::Confirmed { by, at, evidence } => {
             let brought: Vec<_> = evidence.iter().map(|(name, value)| format!("{name} `{value}`")).collect();
             let with = if brought.is_empty() { String::new() } else { format!(" with {}", brought.join(", ")) };
-            format!("{reference} ({address}) was confirmed by {by} at {at:.0}{with}; talk to them, and declare what is right")
+            format!(
+                "{reference} ({address}) was confirmed by {by} at {at:.0}{with}; if that is not so, talk to {by}, and put it right in the portal or in the manifest"
+            )
         }
         WorkState::Skipped { by, at, why } => {
-            format!("{reference} ({address}) was skipped by {by} at {at:.0}: {why}; the next apply gives it out anew, then confirm that")
+            format!(
+                "{reference} ({address}) was skipped by {by} at {at:.0}: {why}; if it is still declared the next apply gives it out anew: confirm that; if you have done it all the same, undo it, or record it with `tenantry runbook observe`"
+            )
         }
         WorkState::Failed { by, at, why } => format!("{by} said at {at:.0} that {reference} ({address}) could not be done: {why}"),
         WorkState::Open => format!("{reference} ({address}) is open"),
@@ -294,6 +298,6 @@ fn replaced(item: &WorkItem, reference: &str) -> Refusal {
     let then = former.map(|f| entered(&f.instructions)).unwrap_or_default();
     lines.extend(then.iter().filter(|line| !now.contains(line)).map(|line| format!("- {line}")));
     lines.extend(now.iter().filter(|line| !then.contains(line)).map(|line| format!("+ {line}")));
-    lines.push(format!("put right in the portal what you entered otherwise, and confirm {new}"));
+    lines.push(format!("put right in the portal what you entered otherwise, and say of {new} what became of it"));
     Refusal { why: Why::Replaced, lines }
 }

@@ -17,8 +17,13 @@ pub fn check(item: &WorkItem, given: &Evidence) -> Result<Evidence, Refusal> {
     let wanted = &item.instructions.evidence;
     let given: Evidence =
         given.iter().map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).filter(|(_, v)| !v.is_empty()).collect();
-    let wrong: Vec<_> = wanted.iter().filter_map(|w| mismatch(item, w, given.get(&w.name)?)).collect();
+    let mut wrong: Vec<_> = wanted.iter().filter_map(|w| mismatch(w, given.get(&w.name)?)).collect();
     if !wrong.is_empty() {
+        wrong.push(format!(
+            "another customer may have been picked for {} ({}): if so, undo there what you did, do it where it belongs, and confirm with what \
+             that shows; after a slip of the pen confirm again",
+            item.reference, item.address
+        ));
         return Err(Refusal { why: Why::Mismatch, lines: wrong });
     }
     let missing = wanted.iter().filter(|w| !w.optional && !given.contains_key(&w.name));
@@ -51,17 +56,10 @@ pub(super) fn entered(instructions: &Instructions) -> Vec<String> {
 }
 
 /// Another value than this customer's.
-fn mismatch(item: &WorkItem, wanted: &EvidenceWanted, value: &str) -> Option<String> {
+fn mismatch(wanted: &EvidenceWanted, value: &str) -> Option<String> {
     let expected = wanted.expect.as_deref()?.trim();
-    if expected.to_lowercase() == value.to_lowercase() {
-        return None;
-    }
-    let WorkItem { reference, address, .. } = item;
-    Some(format!(
-        "you brought back `{value}` as {}, and {reference} is for customer {}, where it is `{expected}` ({address}): another customer may have \
-         been picked; if so undo it there, and confirm what is right",
-        wanted.name, address.tenant
-    ))
+    (expected.to_lowercase() != value.to_lowercase())
+        .then(|| format!("{} must be `{expected}`, and you brought back `{value}`", wanted.name))
 }
 
 fn asks_for(wanted: &[EvidenceWanted]) -> String {

@@ -12,6 +12,7 @@ use super::steps::Run;
 use crate::model::work_order::{Act, EvidenceWanted, Instructions, Screen, Step as Done};
 use crate::portal::profile::http::compiled::{PersonAct, PersonStep, Step, StepAct};
 use crate::portal::profile::template::Template;
+use crate::portal::runbook::{customer, declared};
 use crate::portal::{Call, CallError, Work};
 
 /// Names in what was learnt.
@@ -50,7 +51,14 @@ impl Run<'_> {
                 id: wanted.id,
             });
         }
-        let screens = vec![Screen { menu: Vec::new(), steps }];
+        evidence.extend(customer(self.call, &evidence));
+        // Where no page says how, the person needs all that is declared: what to enter, and where each secret is kept.
+        let reached = steps.iter().any(|step| matches!(step.act, Act::Reach { .. }))
+            && !steps.iter().any(|step| matches!(step.act, Act::Visit { .. } | Act::Press { .. }));
+        let mut screens = vec![Screen { menu: Vec::new(), steps }];
+        if reached {
+            screens.push(Screen { menu: Vec::new(), steps: declared(self.call)? });
+        }
         let instructions = Instructions { title: text(&person.title)?, menu_place: 0, screens, evidence };
         let (left, answered) = self.left();
         let mut learnt = BTreeMap::from([

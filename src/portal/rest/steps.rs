@@ -24,7 +24,7 @@ use crate::portal::{Call, CallError};
 /// See the module.
 pub(super) struct Run<'a> {
     portal: &'a Portal,
-    call: &'a Call,
+    pub(super) call: &'a Call,
     tenant_id: Option<&'a str>,
     pub(super) values: Values,
     placeholders: Placeholders,

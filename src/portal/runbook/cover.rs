@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::values::{called, item, secret, typed};
 use crate::model::kind::Sense;
 use crate::model::work_order::{Act, Step};
-use crate::model::{Address, FieldId, Fields, IntentAction, Value};
+use crate::model::{Address, FieldId, FieldType, Fields, IntentAction, Value};
 use crate::portal::Around;
 
 /// What steps did with the fields of one object.
@@ -139,7 +139,9 @@ impl Object<'_> {
         // What the MSP says to itself, and what tenantry itself waits for, is no setting of the portal.
         let own = |sense: &Sense| sense.is_own() || matches!(sense, Sense::DeferUntil | Sense::ResendWhenExpired);
         let fields = self.address.kind.def().fields().filter(|(_, def)| !own(&def.sense)).map(|(field, _)| field);
-        fields.filter(|field| self.sets(*field) && !covered.fields.contains(field)).collect()
+        // What a creation gained item by item is all there is of it.
+        let gained = |field: &FieldId| self.action == IntentAction::Create && covered.gained.contains(field);
+        fields.filter(|field| self.sets(*field) && !covered.fields.contains(field) && !gained(field)).collect()
     }
 
     fn field(&self, field: FieldId, covered: &Covered, of: Option<&str>, texts: &mut Vec<String>) {
@@ -154,7 +156,7 @@ impl Object<'_> {
         }
         let now = self.named.get(field).filter(|v| !v.is_empty() || matches!(v, Value::Bool(_)));
         let had = self.before.get(field);
-        if let (Some(Value::Map(now)), true) = (now, self.entry_covered(field, covered) || def.ty.is_secret()) {
+        if let (Some(Value::Map(now)), FieldType::Map(_)) = (now, &def.ty) {
             for (key, value) in now.iter().filter(|(key, _)| !covered.entries.contains(&(field, key.to_string()))) {
                 let old = had.and_then(|had| entry(had, key)).map(|v| shown(&v.to_json()));
                 match value {
@@ -175,10 +177,6 @@ impl Object<'_> {
             Some(value) => texts.push(format!("{of} is {}{}", quoted(&typed(def, value, self.around)), was(old))),
             None => texts.push(format!("{of} is empty{}", was(old))),
         }
-    }
-
-    fn entry_covered(&self, field: FieldId, covered: &Covered) -> bool {
-        covered.entries.iter().any(|(f, _)| *f == field)
     }
 }
 

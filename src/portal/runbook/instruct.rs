@@ -3,17 +3,15 @@
 //! Comes in: a profile and a call with what is around it. Goes out: [`Instructions`], the same for the same call, or why there are none: an
 //! expression of the profile that has no value, for half an instruction is worse than none.
 
-use std::collections::BTreeSet;
-
 use super::cover::{Covered, Object};
+use super::evidence::evidence;
 use super::screens::{Part, visit};
-use super::values::{item, organization};
+use super::values::organization;
 use crate::model::rule::Subject;
-use crate::model::work_order::{Act, EvidenceWanted, Instructions, Screen, Step};
-use crate::model::{FieldId, FieldType, Fields, IntentAction, Kind, Readability, Value};
+use crate::model::work_order::{Act, Instructions, Screen, Step};
+use crate::model::{Fields, IntentAction, Kind, Readability};
 use crate::portal::profile::cel::{CallScope, EvalError, SubjectScope};
 use crate::portal::profile::document::Action;
-use crate::portal::profile::technician::{CompiledEvidence, CompiledScreens};
 use crate::portal::{Around, Call, CallContext, CallError, Profile};
 
 /// See the module.
@@ -22,7 +20,7 @@ use crate::portal::{Around, Call, CallContext, CallError, Profile};
 /// When an expression of the profile has no value for this call, or the call came without what is around it.
 pub fn instructions(profile: &Profile, call: &Call) -> Result<Instructions, CallError> {
     let Some(context) = &call.context else {
-        return Err(CallError::Refused("the call came without what is around it, which instructions need".to_owned()));
+        return Err(CallError::Refused(BARE.to_owned()));
     };
     let refused =
         |error: EvalError| CallError::Refused(format!("no instructions can be written: {error}; correct profile {}", profile.name));
@@ -50,12 +48,12 @@ pub fn instructions(profile: &Profile, call: &Call) -> Result<Instructions, Call
         Some(title) => title.render(&own.scope).map_err(refused)?,
         None => title(&own.object, where_(call, known.as_deref())),
     };
-    let mut evidence = evidence(screens, call, own, known.as_deref()).map_err(refused)?;
-    evidence.extend(gained(profile, own));
+    let evidence = evidence(profile, call, own, known.as_deref()).map_err(refused)?;
     Ok(Instructions { title, menu_place, screens: visited, evidence })
 }
 
-/// What the screens of a creation leave out and those of a change have: it is set there, once the object exists.
+/// What the screens of a creation leave out and those of a change have: it is set there, once the object exists. Expressions see a change of
+/// what was made: `action` is `update`, and `oldSelf` has what the creation set.
 fn settings(profile: &Profile, call: &Call, parts: &mut [Part<'_>]) -> Result<Vec<Screen>, EvalError> {
     let screens = profile.screens(call.address.kind, Action::Update).filter(|_| call.action == IntentAction::Create);
     let (Some(screens), Some(own)) = (screens, parts.first_mut()) else { return Ok(Vec::new()) };
@@ -63,55 +61,31 @@ fn settings(profile: &Profile, call: &Call, parts: &mut [Part<'_>]) -> Result<Ve
     let mut made = own.object.named.clone();
     left.iter().for_each(|field| drop(made.remove(*field)));
     let object = Object { action: IntentAction::Update, before: &made, changed: &left, ..own.object };
-    let mut then = [Part { object, scope: CallScope { item: None, ..own.scope }, covered: Covered::default() }];
+    let subject = Subject { action: IntentAction::Update, before: Some(&made), ..*own.scope.subject.subject };
+    let scope = CallScope { subject: SubjectScope { subject: &subject }, item: None, ..own.scope };
+    let mut then = [Part { object, scope, covered: Covered::default() }];
     let visited = visit(&screens.screens, profile.menu(), &mut then)?;
     let [Part { covered, .. }] = then;
     own.covered.absorb(covered);
     Ok(visited)
 }
 
-/// Where screens are visited item by item, the items are brought back: whoever picked another customer sees it there.
-fn gained(profile: &Profile, own: &Part<'_>) -> Vec<EvidenceWanted> {
-    let (kind, def) = (own.object.address.kind, own.object.address.kind.def());
-    let visited = |field: &FieldId| item_by_item(profile, kind).contains(field) && !own.object.gains(*field).is_empty();
-    let wanted = def.fields().map(|(field, _)| field).filter(visited).map(|field| {
-        let all = own.object.named.get(field).and_then(Value::as_list).unwrap_or_default();
-        let mut names: Vec<_> = all.iter().map(|one| item(def.field(field), one, own.object.around)).collect();
-        names.sort_by_cached_key(|name| name.to_lowercase());
-        EvidenceWanted {
-            name: def.field(field).path.to_owned(),
-            ask: ask_for_all(kind, field),
-            expect: Some(names.join(", ")),
-            optional: false,
-            id: false,
-        }
+/// All that is declared of a call's objects, as what is to be reached: for a person who is asked for something that no screen is known of.
+///
+/// # Errors
+/// When the call came without what is around it.
+pub fn declared(call: &Call) -> Result<Vec<Step>, CallError> {
+    let Some(context) = &call.context else { return Err(CallError::Refused(BARE.to_owned())) };
+    let known = organization(call, &context.around, &context.named, &context.named_before);
+    let steps = std::iter::once(call).chain(&call.carries).enumerate().flat_map(|(at, one)| {
+        let of = if at == 0 { where_(call, known.as_deref()) } else { known.as_deref() };
+        object(one, context).uncovered(&Covered::default(), at > 0, of)
     });
-    wanted.collect()
+    Ok(steps.collect())
 }
 
-/// The fields of a kind for whose items screens are visited one by one.
-pub fn item_by_item(profile: &Profile, kind: Kind) -> BTreeSet<FieldId> {
-    let screens = [Action::Create, Action::Update].into_iter().filter_map(|action| profile.screens(kind, action));
-    screens.flat_map(|s| &s.screens).filter_map(|screen| screen.each).collect()
-}
-
-/// How a technician is asked for all items of such a field.
-pub fn ask_for_all(kind: Kind, field: FieldId) -> String {
-    let def = kind.def();
-    let what = match def.field(field).ty {
-        FieldType::Organizations => "Every customer",
-        _ => def.field(field).path,
-    };
-    format!("{what} that the {} is now shown with, in alphabetical order, with commas between", def.noun)
-}
-
-/// How a technician is asked for the name of something new, where the profile does not ask for anything.
-pub fn ask_for_name(kind: Kind) -> String {
-    format!("The name that the portal shows for the new {}", kind.def().noun)
-}
-
-/// The same for the customer that it is in.
-pub const ASK_FOR_CUSTOMER: &str = "The customer's name, as the screen shows it";
+/// Why a call alone is not enough.
+const BARE: &str = "the call came without what is around it, which instructions need";
 
 /// What people call the place where it is done; an organization is in no other.
 fn where_<'a>(call: &Call, known: Option<&'a str>) -> Option<&'a str> {
@@ -146,17 +120,21 @@ fn subject<'a>(call: &'a Call, context: &'a CallContext) -> Subject<'a> {
 fn part<'a>(call: &'a Call, subject: &'a Subject<'a>, context: &'a CallContext, organization: Option<&'a str>) -> Part<'a> {
     let (name, id) = (call.address.name.as_str(), call.object.as_deref());
     Part {
-        object: Object {
-            address: &call.address,
-            action: call.action,
-            key: &call.key,
-            named: named(call),
-            before: before(call),
-            changed: &call.changed,
-            around: &context.around,
-        },
+        object: object(call, context),
         scope: CallScope { subject: SubjectScope { subject }, name, key: &call.key, id, organization, item: None },
         covered: Covered::default(),
+    }
+}
+
+fn object<'a>(call: &'a Call, context: &'a CallContext) -> Object<'a> {
+    Object {
+        address: &call.address,
+        action: call.action,
+        key: &call.key,
+        named: named(call),
+        before: before(call),
+        changed: &call.changed,
+        around: &context.around,
     }
 }
 
@@ -209,36 +187,4 @@ fn title(object: &Object<'_>, of: Option<&str>) -> String {
         IntentAction::Delete => format!("Delete {what}{place}"),
         IntentAction::Resend => format!("Send the invitation of {what} again{place}"),
     }
-}
-
-/// What the profile asks for. Where it asks for nothing, a creation asks for the name that the portal shows and for the customer's, so that a
-/// customer that was picked wrongly is seen.
-fn evidence(screens: Option<&CompiledScreens>, call: &Call, own: &Part<'_>, known: Option<&str>) -> Result<Vec<EvidenceWanted>, EvalError> {
-    let asked = screens.map_or(&[][..], |s| &s.evidence);
-    if !asked.is_empty() || call.action != IntentAction::Create {
-        return asked.iter().map(|wanted| of_profile(wanted, own)).collect();
-    }
-    let one = |name: &str, ask: String, expect: Option<&str>| EvidenceWanted {
-        name: name.to_owned(),
-        ask,
-        expect: expect.map(str::to_owned),
-        optional: false,
-        id: false,
-    };
-    let mut wanted = Vec::new();
-    if call.address.kind == Kind::Organization {
-        wanted.push(one("organization", ask_for_name(Kind::Organization), known));
-        return Ok(wanted);
-    }
-    wanted.push(one("name", ask_for_name(call.address.kind), None));
-    if let Some(known) = known.filter(|_| !call.address.tenant.is_msp()) {
-        wanted.push(one("organization", ASK_FOR_CUSTOMER.to_owned(), Some(known)));
-    }
-    Ok(wanted)
-}
-
-fn of_profile(wanted: &CompiledEvidence, own: &Part<'_>) -> Result<EvidenceWanted, EvalError> {
-    let CompiledEvidence { name, ask, expect, optional, id } = wanted;
-    let expect = expect.as_ref().map(|e| e.render(&own.scope)).transpose()?;
-    Ok(EvidenceWanted { name: name.clone(), ask: ask.clone(), expect, optional: *optional, id: *id })
 }

@@ -5,6 +5,7 @@
 //! it never opens a secret: instructions name where one is kept.
 
 mod cover;
+mod evidence;
 mod instruct;
 mod screens;
 mod values;
@@ -19,7 +20,8 @@ use crate::model::live::KeyHolder;
 use crate::model::rule::Conduct;
 use crate::model::{Capabilities, Collection, Completeness, Kind, LiveTenant};
 
-pub use instruct::{ASK_FOR_CUSTOMER, ask_for_all, ask_for_name, instructions, item_by_item};
+pub use evidence::{ASK_FOR_CUSTOMER, ASK_FOR_CUSTOMER_BEFORE, ask_for_all, ask_for_name, customer, item_by_item};
+pub use instruct::{declared, instructions};
 
 /// The driver.
 #[derive(Debug, Clone, Copy, Default)]

@@ -22,7 +22,7 @@ pub struct WorkOrderDocument {
     pub order: String,
     /// The portal's name.
     pub portal: String,
-    /// The portal in a few words.
+    /// The portal in a few words; its name, where no profile of it is at hand.
     pub title: String,
     /// Who is to do it.
     pub assignee: Option<String>,
@@ -63,12 +63,12 @@ pub struct ItemDocument {
 
 /// The order as a document.
 pub fn document(order: &Order<'_>) -> WorkOrderDocument {
-    let Order { order, portal, title, assignee, due, given, plan, ticket, items } = order;
+    let Order { order, portal, title, assignee, due, given, plan, ticket, items, places: _ } = order;
     WorkOrderDocument {
         format_version: FORMAT.to_owned(),
         order: (*order).to_owned(),
         portal: (*portal).to_owned(),
-        title: (*title).to_owned(),
+        title: title.unwrap_or(portal).to_owned(),
         assignee: assignee.map(str::to_owned),
         due: *due,
         given: *given,

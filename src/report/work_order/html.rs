@@ -2,11 +2,12 @@
 //! nothing and runs nothing but its own few lines, which its content security policy names by their hash. Ticks survive a reload: the browser
 //! keeps them by the item's reference. Everything that people wrote is escaped.
 
+use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::escape::visible;
 use super::sentence::{Line, Part, lines};
-use super::{ENDS, Order, beside, commands, facts};
+use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 const CSS: &str = "\
@@ -22,8 +23,8 @@ button{font:inherit;font-size:12px;margin-left:.3rem;cursor:pointer}\
 dl{display:grid;grid-template-columns:max-content auto;gap:.1rem 1rem}\
 dd{margin:0}\
 .lines{display:block;white-space:pre-wrap}\
-.dim{opacity:.7;font-size:13px}.alarm{color:#cf222e;font-weight:600;font-size:13px}\
-@media(prefers-color-scheme:dark){.alarm{color:#f85149}}\
+.dim{opacity:.7;font-size:13px}.alarm{color:#cf222e;font-weight:600;font-size:13px}.done{color:#1a7f37;font-weight:600;font-size:13px}\
+@media(prefers-color-scheme:dark){.alarm{color:#f85149}.done{color:#3fb950}}\
 @media print{button{display:none}section{break-inside:avoid}body{max-width:none;margin:0}}";
 
 /// Keeps ticks and copies values. Its hash in [`POLICY`] is that of this very text (a test keeps that true).
@@ -40,7 +41,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 /// The order as a page.
 pub fn html(order: &Order<'_>) -> String {
-    let heading = format!("Work order {}: {}", visible(order.order), visible(order.title));
+    let heading = format!("Work order {}: {}", visible(order.order), visible(&of_portal(order)));
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -55,7 +56,8 @@ pub fn html(order: &Order<'_>) -> String {
             body {
                 h1 { (heading) }
                 dl { @for (name, value) in facts(order) { dt { (name) } dd { code { (visible(&value)) } } } }
-                @for (at, item) in order.items.iter().enumerate() { (section(item, at + 1)) }
+                p.dim { (SOURCES) }
+                @for (at, item) in order.items.iter().enumerate() { (section(item, at + 1, order.places)) }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -63,12 +65,13 @@ pub fn html(order: &Order<'_>) -> String {
     page.into_string()
 }
 
-fn section(item: &WorkItem, number: usize) -> Markup {
-    let commands = commands(item);
+fn section(item: &WorkItem, number: usize, places: &str) -> Markup {
+    let commands = commands(item, places);
+    let (whose, name) = of_tenant(item);
     html! {
         section id=(format!("item-{}", item.reference)) {
             h2 { (number) ". " code { (item.reference) } " " (visible(&item.instructions.title)) }
-            p.dim { "customer " code { (item.address.tenant) } ", " code { (item.address) } }
+            p.dim { (whose) @if let Some(name) = name { code { (name) } } ", " code { (item.address) } }
             @if let Some(last) = item.replaces.last() { p { "This replaces " code { (last) } ", which nobody is to follow any more." } }
             (state(&item.state))
             ol { @for (at, line) in lines(&item.instructions).iter().enumerate() { (step(line, &format!("{}/{}", item.reference, at + 1))) } }
@@ -83,14 +86,14 @@ fn section(item: &WorkItem, number: usize) -> Markup {
 }
 
 fn state(state: &WorkState) -> Markup {
-    let said = |what: &str, by: &str, at: &jiff::Timestamp, why: &str| {
-        html! { p.alarm { (what) ": " (visible(by)) ", " (at) @if !why.is_empty() { ": " (visible(why)) } } }
+    let said = |class: &str, what: &str, by: &str, at: &Timestamp, why: &str| {
+        html! { p class=(class) { (what) ": " (visible(by)) ", " (moment(at)) @if !why.is_empty() { ": " (visible(why)) } } }
     };
     match state {
         WorkState::Open => html! {},
-        WorkState::Confirmed { by, at, .. } => said("Done", by, at, ""),
-        WorkState::Failed { by, at, why } => said("Could not be done", by, at, why),
-        WorkState::Skipped { by, at, why } => said("Not done", by, at, why),
+        WorkState::Confirmed { by, at, .. } => said("done", "Done", by, at, ""),
+        WorkState::Failed { by, at, why } => said("alarm", "Could not be done", by, at, why),
+        WorkState::Skipped { by, at, why } => said("alarm", "Not done", by, at, why),
     }
 }
 

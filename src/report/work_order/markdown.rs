@@ -7,26 +7,33 @@ use std::fmt::Write as _;
 
 use super::super::escape::{longest_run, markdown_prose, visible};
 use super::sentence::{Line, Part, lines};
-use super::{ENDS, Order, beside, commands, facts};
+use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 /// The order as a page.
 pub fn markdown(order: &Order<'_>) -> String {
-    let mut out = format!("# Work order {}: {}\n\n", code(order.order), markdown_prose(order.title));
+    let mut out = format!("# Work order {}: {}\n\n", code(order.order), markdown_prose(&of_portal(order)));
     for (name, value) in facts(order) {
         // Writing to a string cannot fail, here and below.
         let _ = writeln!(out, "- {name}: {}", code(&value));
     }
+    let _ = writeln!(out, "\n{SOURCES}");
     for (at, item) in order.items.iter().enumerate() {
-        let _ = write!(out, "\n{}", self::item(item, at + 1));
+        let _ = write!(out, "\n{}", item_text(item, at + 1, order.places));
     }
     out
 }
 
-/// One item, numbered.
+/// One item, numbered; its command lines look for things where they are looked for by default.
 pub fn item(item: &WorkItem, number: usize) -> String {
+    item_text(item, number, "")
+}
+
+fn item_text(item: &WorkItem, number: usize, places: &str) -> String {
     let title = markdown_prose(&item.instructions.title);
-    let mut out = format!("## {number}. {} {title} (customer {})\n\n", code(&item.reference), code(item.address.tenant.as_str()));
+    let (whose, name) = of_tenant(item);
+    let name = name.map(code).unwrap_or_default();
+    let mut out = format!("## {number}. {} {title} ({whose}{name})\n\n", code(&item.reference));
     if let Some(last) = item.replaces.last() {
         let _ = writeln!(out, "This replaces {}, which nobody is to follow any more.\n", code(last));
     }
@@ -50,7 +57,7 @@ pub fn item(item: &WorkItem, number: usize) -> String {
     if item.calls_follow {
         out.push_str("\nOnce this is confirmed, tenantry does the rest.\n");
     }
-    let commands = commands(item);
+    let commands = commands(item, places);
     if !commands.is_empty() {
         let _ = write!(out, "\n{ENDS}\n\n```sh\n{}\n```\n", commands.join("\n"));
     }
@@ -60,9 +67,9 @@ pub fn item(item: &WorkItem, number: usize) -> String {
 fn state(state: &WorkState) -> Option<String> {
     Some(match state {
         WorkState::Open => return None,
-        WorkState::Confirmed { by, at, .. } => format!("**Done**: {} confirmed it at {at}.", code(by)),
-        WorkState::Failed { by, at, why } => format!("**Could not be done**: {} said at {at}: {}", code(by), markdown_prose(why)),
-        WorkState::Skipped { by, at, why } => format!("**Not done**: {} said at {at}: {}", code(by), markdown_prose(why)),
+        WorkState::Confirmed { by, at, .. } => format!("**Done**: {} confirmed it at {}.", code(by), moment(at)),
+        WorkState::Failed { by, at, why } => format!("**Could not be done**: {} said at {}: {}", code(by), moment(at), markdown_prose(why)),
+        WorkState::Skipped { by, at, why } => format!("**Not done**: {} said at {}: {}", code(by), moment(at), markdown_prose(why)),
     })
 }
 

@@ -28,8 +28,8 @@ pub struct Order<'a> {
     pub order: &'a str,
     /// The portal's name.
     pub portal: &'a str,
-    /// The portal in a few words, as its profile says.
-    pub title: &'a str,
+    /// The portal in a few words, as its profile says; `None`: no profile of it is at hand.
+    pub title: Option<&'a str>,
     /// Who is to do it.
     pub assignee: Option<&'a str>,
     /// Until when.
@@ -42,24 +42,38 @@ pub struct Order<'a> {
     pub ticket: Option<&'a str>,
     /// In the order in which they are done: see [`order_items`].
     pub items: Vec<&'a WorkItem>,
+    /// What the command lines that it prints end with, so that they find the same ledger and manifests when they are pasted: flags, quoted for
+    /// a shell.
+    pub places: &'a str,
 }
 
 /// The command lines with which a technician says what became of an item: done, impossible, not done. None for one that is closed.
-fn commands(item: &WorkItem) -> Vec<String> {
-    let reference = visible(&item.reference);
+fn commands(item: &WorkItem, places: &str) -> Vec<String> {
+    let (reference, places) = (visible(&item.reference), visible(places));
+    let places = if places.is_empty() { String::new() } else { format!(" {places}") };
     if !item.state.keeps_intent() {
         return Vec::new();
     }
     let evidence = item.instructions.evidence.iter().filter(|e| !e.optional).map(|e| format!(" --evidence \"{}=…\"", visible(&e.name)));
     vec![
-        format!("tenantry runbook confirm {reference}{}", evidence.collect::<String>()),
-        format!("tenantry runbook fail {reference} --why …"),
-        format!("tenantry runbook skip {reference} --why …"),
+        format!("tenantry runbook confirm {reference}{}{places}", evidence.collect::<String>()),
+        format!("tenantry runbook fail {reference} --why \"…\"{places}"),
+        format!("tenantry runbook skip {reference} --why \"…\"{places}"),
     ]
 }
 
 /// What stands before the command lines.
-const ENDS: &str = "When it is done, or cannot be done, or is not to be done:";
+const ENDS: &str = "When it is done, or cannot be done, or is not to be done (what was read off, or why, goes in place of each …):";
+
+/// What the remarks beside the steps mean.
+const SOURCES: &str = "Beside each step stands who says so: the portal's manual, other documentation of the vendor's, or nobody \
+                       (inferred: it follows from what they say; not in the manual: how it is done is left to you).";
+
+/// In whom the item is: nobody calls the MSP's own tenant a customer.
+fn of_tenant(item: &WorkItem) -> (&'static str, Option<&str>) {
+    let tenant = &item.address.tenant;
+    if tenant.is_msp() { ("the MSP's own", None) } else { ("customer ", Some(tenant.as_str())) }
+}
 
 /// What is said beside a piece of evidence.
 fn beside(evidence: &EvidenceWanted) -> &'static str {
@@ -71,13 +85,23 @@ fn beside(evidence: &EvidenceWanted) -> &'static str {
     }
 }
 
+/// What the order is of, in the heading: what people call the portal, else its name.
+fn of_portal(order: &Order<'_>) -> String {
+    order.title.map_or_else(|| format!("portal {}", order.portal), str::to_owned)
+}
+
+/// A time as people read it: to the minute.
+fn moment(at: &Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 /// `due 2026-03-05`, `given out …`: what is known of the order, by name.
 fn facts(order: &Order<'_>) -> Vec<(&'static str, String)> {
-    let Order { order: _, portal, title: _, assignee, due, given, plan, ticket, items } = order;
+    let Order { order: _, portal, title: _, assignee, due, given, plan, ticket, items, places: _ } = order;
     let mut facts = vec![("Portal", (*portal).to_owned())];
     facts.extend(assignee.map(|a| ("Technician", a.to_owned())));
     facts.extend(due.map(|d| ("Due", d.to_string())));
-    facts.push(("Given out", given.to_string()));
+    facts.push(("Given out", moment(given)));
     facts.extend(ticket.map(|t| ("Ticket", t.to_owned())));
     facts.push(("Plan", (*plan).to_owned()));
     facts.push(("Items", items.len().to_string()));

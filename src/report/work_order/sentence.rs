@@ -13,7 +13,7 @@
 //! | In **Password** type the secret from `env X`. | types a secret |
 //! | Open the address `https://…`. | visits |
 //! | Look, and stop if it is not so: … | checks |
-//! | Reach this, in whatever way the portal offers: … | what no page documents |
+//! | See to it, in whatever way the portal offers, that this is so: … | what no page documents |
 
 use crate::model::work_order::{Act, Instructions, Provenance, Screen, Step};
 
@@ -89,7 +89,7 @@ fn parts(step: &Step) -> Vec<Part<'_>> {
         }
         Act::Visit { url } => vec![Words("Open the address "), Value(url), Words(".")],
         Act::Look { text } => told("Look, and stop if it is not so: ", text),
-        Act::Reach { text } => told("Reach this, in whatever way the portal offers: ", text),
+        Act::Reach { text } => told("See to it, in whatever way the portal offers, that this is so: ", text),
     }
 }
 

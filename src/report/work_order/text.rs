@@ -4,25 +4,26 @@ use std::fmt::Write as _;
 
 use super::super::escape::visible;
 use super::sentence::{Line, Part, lines};
-use super::{Order, beside, commands, facts};
+use super::{Order, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 /// The order as text.
 pub fn text(order: &Order<'_>) -> String {
-    let mut out = format!("Work order {}: {}\n", visible(order.order), visible(order.title));
+    let mut out = format!("Work order {}: {}\n", visible(order.order), visible(&of_portal(order)));
     for (name, value) in facts(order) {
         // Writing to a string cannot fail, here and below.
         let _ = writeln!(out, "  {name}: {}", visible(&value));
     }
     for (at, item) in order.items.iter().enumerate() {
-        item_text(&mut out, item, at + 1);
+        item_text(&mut out, item, at + 1, order.places);
     }
     out
 }
 
-fn item_text(out: &mut String, item: &WorkItem, number: usize) {
-    let tenant = &item.address.tenant;
-    let _ = writeln!(out, "\n{number}. {}  {}  (customer {tenant})", item.reference, visible(&item.instructions.title));
+fn item_text(out: &mut String, item: &WorkItem, number: usize, places: &str) {
+    let (whose, name) = of_tenant(item);
+    let title = visible(&item.instructions.title);
+    let _ = writeln!(out, "\n{number}. {}  {title}  ({whose}{})", item.reference, name.unwrap_or_default());
     if let Some(last) = item.replaces.last() {
         let _ = writeln!(out, "   It replaces {last}, which nobody is to follow any more.");
     }
@@ -40,7 +41,7 @@ fn item_text(out: &mut String, item: &WorkItem, number: usize) {
     if item.calls_follow {
         out.push_str("   Once this is confirmed, tenantry does the rest.\n");
     }
-    for command in commands(item) {
+    for command in commands(item, places) {
         let _ = writeln!(out, "   $ {command}");
     }
 }
@@ -48,9 +49,9 @@ fn item_text(out: &mut String, item: &WorkItem, number: usize) {
 fn said(state: &WorkState) -> Option<String> {
     Some(match state {
         WorkState::Open => return None,
-        WorkState::Confirmed { by, at, .. } => format!("Done: {} confirmed it at {at}.", visible(by)),
-        WorkState::Failed { by, at, why } => format!("Could not be done: {} said at {at}: {}", visible(by), visible(why)),
-        WorkState::Skipped { by, at, why } => format!("Not done: {} said at {at}: {}", visible(by), visible(why)),
+        WorkState::Confirmed { by, at, .. } => format!("Done: {} confirmed it at {}.", visible(by), moment(at)),
+        WorkState::Failed { by, at, why } => format!("Could not be done: {} said at {}: {}", visible(by), moment(at), visible(why)),
+        WorkState::Skipped { by, at, why } => format!("Not done: {} said at {}: {}", visible(by), moment(at), visible(why)),
     })
 }
 

@@ -304,7 +304,7 @@ fn an_order_and_an_item_are_shown_in_every_format() {
       Portal: board
       Technician: ann
       Due: 2026-03-09
-      Given out: TIME
+      Given out: 2026-03-02 09:30 UTC
       Ticket: T-7
       Plan: sha256:1
       Items: 1
@@ -315,8 +315,8 @@ fn an_order_and_an_item_are_shown_in_every_format() {
        Bring back number: The number beside the name (the portal's id)
        Bring back customer: The name at the top of the page; it must be "ACME Tools"
        $ tenantry runbook confirm 0a0a0a0a --evidence "number=…" --evidence "customer=…"
-       $ tenantry runbook fail 0a0a0a0a --why …
-       $ tenantry runbook skip 0a0a0a0a --why …
+       $ tenantry runbook fail 0a0a0a0a --why "…"
+       $ tenantry runbook skip 0a0a0a0a --why "…"
     exit 0
     "##);
     for (format, begins) in [("text", "Work order board-1"), ("markdown", "# "), ("html", "<!DOCTYPE html>"), ("json", "{")] {
@@ -390,7 +390,8 @@ fn another_customer_is_refused_and_nothing_is_recorded() {
     let desk = Desk::ordered();
     insta::assert_snapshot!(desk.said(&["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence", "customer=Beta AG"]), @r##"
     error: 0a0a0a0a was not recorded
-      you brought back `Beta AG` as customer, and 0a0a0a0a is for customer acme, where it is `ACME Tools` (acme/organization/acme): another customer may have been picked; if so undo it there, and confirm what is right
+      customer must be `ACME Tools`, and you brought back `Beta AG`
+      another customer may have been picked for 0a0a0a0a (acme/organization/acme): if so, undo there what you did, do it where it belongs, and confirm with what that shows; after a slip of the pen confirm again
     exit 5
     "##);
     assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);
@@ -413,7 +414,7 @@ fn an_earlier_text_is_refused_with_what_holds_now() {
       - DisplayName: ACME
       - Notes: x
       + DisplayName: ACME Tools
-      put right in the portal what you entered otherwise, and confirm 0a0a0a0a
+      put right in the portal what you entered otherwise, and say of 0a0a0a0a what became of it
     exit 5
     "##);
     assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);
@@ -458,7 +459,7 @@ fn the_same_evidence_again_changes_nothing() {
     let desk = Desk::confirmed();
     let before = desk.tenantry(&["ledger", "audit", "-o", "json"]).out;
     let again = desk.run(&["confirm", "0a0a0a0a", "--evidence", "customer=ACME Tools", "--evidence", "number=17"]).exits(0);
-    assert!(again.err.contains("as it was already"), "{}", again.err);
+    assert!(again.err.contains("Nothing was recorded: "), "{}", again.err);
     assert_eq!(desk.tenantry(&["ledger", "audit", "-o", "json"]).out, before);
     let late = desk.run(&["fail", "0a0a0a0a", "--why", "no"]).exits(5);
     assert!(late.err.contains("was confirmed by"), "{}", late.err);
@@ -514,4 +515,67 @@ fn a_deletion_that_was_done_leaves_a_tombstone() {
     let alice = address("acme/user/alice");
     assert!(!state.rows.contains_key(&alice) && !state.attestations[&alice].present);
     assert_eq!(state.tombstones.iter().map(|t| &t.address).collect::<Vec<_>>(), [&alice]);
+}
+
+/// What an order prints for an item, with evidence put in, in a shell of its own.
+fn pasted(folder: &std::path::Path, line: &str) -> Ran {
+    let path = std::path::Path::new(program::PROGRAM).parent().unwrap();
+    let path = format!("{}:{}", path.display(), std::env::var("PATH").unwrap());
+    Ran::of(program::command("sh").args(["-c", line]).current_dir(folder).env("PATH", path).output().unwrap())
+}
+
+#[test]
+fn the_command_lines_of_an_order_work_where_they_are_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in
+        [("it's here/portals/main.yaml", PORTAL), ("it's here/portals/own/board.profile", PROFILE), ("all our customers/acme.yaml", ACME)]
+    {
+        let file = folder.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    let places = ["-f", "all our customers", "--portals", "it's here/portals", "--state-dir", "kept"];
+    let run = |args: &[&str]| program::run_with(folder.path(), &[args, &places].concat(), &[]);
+    run(&["apply", "--auto-approve"]).exits(6);
+    let json: serde_json::Value = serde_json::from_str(&run(&["runbook", "list", "-o", "json"]).exits(0).out).unwrap();
+    let order = json["orders"][0]["order"].as_str().unwrap();
+    let shown = run(&["runbook", "show", order]).exits(0).out;
+    let lines: Vec<_> = shown.lines().filter_map(|l| l.trim().strip_prefix("$ ")).collect();
+    assert!(lines[0].ends_with(r"-f 'all our customers' --portals 'it'\''s here/portals' --state-dir kept"), "{lines:#?}");
+    assert!(pasted(folder.path(), &lines[0].replace('…', "ACME Tools")).exits(0).err.contains("Confirmed: "));
+    assert!(pasted(folder.path(), &lines[4].replace('…', "the button is grey")).exits(0).err.contains("the button is grey"));
+    assert!(pasted(folder.path(), &lines[5].replace('…', "they've left")).exits(0).err.contains("they've left"));
+    // What a variable says holds for what is pasted, too.
+    let shown = program::run_with(folder.path(), &[&["runbook", "show", order], &places[..4]].concat(), &[("TENANTRY_STATE_DIR", "kept")]);
+    assert!(!shown.exits(0).out.contains("--state-dir"));
+}
+
+#[test]
+fn a_password_of_the_ledger_is_in_no_order() {
+    let shell = Desk::ordered().shell;
+    let ran = program::run_with(shell.path(), &["runbook", "show", "0a0a0a0a", "--ledger", "postgres://ann:hunter2@127.0.0.1:1/x"], &[]);
+    assert!(!ran.said().contains("hunter2"), "{}", ran.said());
+}
+
+#[test]
+fn an_order_is_called_what_the_portal_is_called_whatever_is_wrong_beside_it() {
+    let desk = Desk::ordered();
+    desk.shell.write("customers/broken.yaml", "kind: [\n");
+    assert!(desk.run(&["show", "board-1"]).exits(0).out.starts_with("Work order board-1: The Board\n"));
+    std::fs::remove_dir_all(desk.shell.path().join("portals")).unwrap();
+    let shown = desk.run(&["show", "board-1"]).exits(0);
+    assert!(shown.out.starts_with("Work order board-1: portal board\n"), "{}", shown.out);
+    assert!(shown.err.contains("What people call portal board is not known here"), "{}", shown.err);
+}
+
+#[test]
+fn an_answer_makes_no_ledger_and_whoever_comes_second_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = program::run_with(folder.path(), &["runbook", "confirm", "0a0a0a0a", "--state-dir", "elsewhere"], &[]).exits(1);
+    assert!(ran.err.contains("there is no ledger at elsewhere/ledger.db"), "{}", ran.err);
+    assert!(!folder.path().join("elsewhere").exists());
+    let desk = Desk::confirmed();
+    let again = desk.run(&["confirm", "0b0b0b0b", "--evidence", "customer=acme tools", "--by", "bob"]).exits(0).err;
+    assert!(again.contains("Nothing was recorded: 0b0b0b0b") && again.contains("was confirmed already, by "), "{again}");
+    assert!(!again.contains("by bob"), "{again}");
 }

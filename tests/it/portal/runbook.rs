@@ -209,17 +209,42 @@ fn a_creation_follows_the_screens_and_says_what_they_leave_open() {
       fill Administrator = al@acme.example (al)  (Manual)
       press Create  (Manual)
     @ 
-      reach notes of organization “Acme GmbH” is “two
-    lines”  (-)
-      reach licences of organization “Acme GmbH” is “pro: 3”  (-)
+      reach licences.pro of organization “Acme GmbH” is “3”  (-)
       reach secrets.backup of organization “Acme GmbH” is the secret from “file /run/backup”  (-)
     @ 
       reach primary of domain “acme.example” in “Acme GmbH” is “true”  (-)
     @ 
       reach administrator of user “al@acme.example” in “Acme GmbH” is “true”  (-)
+    @ Manage › Customers
+      row Acme GmbH Edit  (Manual)
+    @ 
+      fill Notes = two
+    lines  (Manual)
+      press Save  (Manual)
     ? id: The number in the address bar = None (id)
     ? organization: The name = Some("Acme GmbH")
     "#);
+}
+
+#[test]
+fn what_only_the_screens_of_a_change_set_is_set_there_once_it_exists() {
+    let text = PROFILE.replace("[{row: \"${organization}\", entry: Edit}]", "[{row: \"${oldSelf.displayName}\", entry: Edit}]");
+    assert_ne!(text, PROFILE);
+    let profile = Profile::parse(&text, "paper.yaml").unwrap();
+    let call = create("acme/organization/acme", json!({"displayName": "Acme GmbH", "notes": "ring twice"}));
+    let said = lines(&instructions(&profile, &call).unwrap());
+    let (made, then) = said.split_once("press Create").unwrap();
+    assert!(made.contains("fill Name = Acme GmbH") && !made.contains("ring twice"), "{said}");
+    assert!(then.contains("row Acme GmbH Edit") && then.contains("fill Notes = ring twice"), "{said}");
+    assert!(!then.contains("fill Name") && !said.contains("reach"), "{said}");
+}
+
+#[test]
+fn what_a_creation_sets_item_by_item_is_not_visited_twice() {
+    let profile = tenantry::portal::load_profile("idemeum", None).unwrap();
+    let desk = create("msp/delegation/desk", json!({"technicians": ["tess"], "role": "Administrator", "customers": ["beta"]}));
+    let said = lines(&instructions(&profile, &desk).unwrap());
+    assert_eq!(said.matches("row Beta AG Access delegation").count(), 1, "{said}");
 }
 
 #[test]
@@ -255,7 +280,7 @@ fn what_a_row_is_found_by_needs_no_other_words() {
 fn an_update_visits_only_what_changed() {
     let was = json!({"displayName": "Acme", "notes": "old", "defaultDashboard": "Overview", "contact": {"phone": "1"}});
     let name_and_notes = json!({"displayName": "Acme GmbH", "notes": "", "defaultDashboard": "Overview", "contact": {"phone": "1"}});
-    insta::assert_snapshot!(made(&update("acme/organization/acme", name_and_notes, was.clone())), @r"
+    insta::assert_snapshot!(made(&update("acme/organization/acme", name_and_notes, was.clone())), @r#"
     Edit Acme [1]
     @ Manage › Customers
       row Acme Edit  (Manual)
@@ -263,10 +288,11 @@ fn an_update_visits_only_what_changed() {
       fill Name = Acme GmbH  (Manual)
       fill Notes =   (Manual)
       press Save  (Manual)
-    ");
+    ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme")
+    "#);
     let phone_and_dashboard =
         json!({"displayName": "Acme", "notes": "old", "defaultDashboard": "", "contact": {"phone": "2"}, "relationship": "managed"});
-    insta::assert_snapshot!(made(&update("acme/organization/acme", phone_and_dashboard, was.clone())), @r"
+    insta::assert_snapshot!(made(&update("acme/organization/acme", phone_and_dashboard, was.clone())), @r#"
     Edit Acme [0]
     @ Home
       press Phone  (Inferred)
@@ -275,14 +301,16 @@ fn an_update_visits_only_what_changed() {
     @ 
       reach relationship of organization “Acme” is “managed”  (-)
       reach defaultDashboard of organization “Acme” is empty (before: “Overview”)  (-)
-    ");
+    ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme")
+    "#);
     let undocumented =
         json!({"displayName": "Acme", "notes": "old", "defaultDashboard": "Overview", "contact": {"phone": "1", "company": "Acme Ltd"}});
-    insta::assert_snapshot!(made(&update("acme/organization/acme", undocumented, was)), @r"
+    insta::assert_snapshot!(made(&update("acme/organization/acme", undocumented, was)), @r#"
     Edit Acme [4]
     @ 
       reach contact.company of organization “Acme” is “Acme Ltd”  (-)
-    ");
+    ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme")
+    "#);
 }
 
 #[test]
@@ -302,11 +330,12 @@ fn a_list_is_visited_item_by_item_and_what_it_loses_is_said() {
       reach “Acme GmbH” is not in sharedWith of integration “aws” in “Acme GmbH” any more  (-)
     ? sharedWith: Every customer that the integration is now shown with, in alphabetical order, with commas between = Some("Beta AG, Gamma SE, new")
     "#);
-    insta::assert_snapshot!(made(&update("msp/integration/aws", shared(&["beta"]), shared(&["acme", "beta"]))), @r"
+    insta::assert_snapshot!(made(&update("msp/integration/aws", shared(&["beta"]), shared(&["acme", "beta"]))), @r#"
     Change integration aws in Acme GmbH [4]
     @ 
       reach sharedWith of integration “aws” in “Acme GmbH” is “Beta AG” (before: “Acme GmbH, Beta AG”)  (-)
-    ");
+    ? sharedWith: Every customer that the integration is now shown with, in alphabetical order, with commas between = Some("Beta AG")
+    "#);
 }
 
 #[test]
@@ -323,13 +352,16 @@ fn an_action_without_screens_says_what_is_to_be_reached() {
     Delete user al@acme.example in Acme GmbH [4]
     @ 
       reach user “al@acme.example” in “Acme GmbH” does not exist any more  (-)
+    ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme GmbH")
     Send the invitation of user al@acme.example again in Acme GmbH [4]
     @ 
       reach the invitation of user “al@acme.example” in “Acme GmbH” has been sent again  (-)
+    ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme GmbH")
     Change user al@acme.example in Acme GmbH [4]
     @ 
       reach roles of user “al@acme.example” in “Acme GmbH” is “builtin, Support team” (before: “Support team”)  (-)
       reach suspended of user “al@acme.example” in “Acme GmbH” is “true”  (-)
+    ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme GmbH")
     Create role Operations in Acme GmbH [4]
     @ 
       look there is no role “Operations” in “Acme GmbH” yet  (-)
@@ -346,17 +378,34 @@ fn an_action_without_screens_says_what_is_to_be_reached() {
 fn a_deletion_finds_the_row_by_what_was_there() {
     let before = fields(Kind::Organization, json!({"displayName": "Gone Ltd"}));
     let gone = around(call(IntentAction::Delete, "gone/organization/gone", json!({})), Vec::new(), before);
-    insta::assert_snapshot!(made(&gone), @r"
+    insta::assert_snapshot!(made(&gone), @r#"
     Delete organization Gone Ltd [1]
     @ Manage › Customers
       row Gone Ltd Delete  (Manual)
       fill Type the name = Gone Ltd  (Manual)
       press Delete  (Manual)
-    ");
+    ? organization: The customer's name, as the screen showed it before you changed anything = Some("Gone Ltd")
+    "#);
     let unknown = around(call(IntentAction::Delete, "gone/organization/gone", json!({})), Vec::new(), Fields::new());
     let why = refused(&unknown);
     assert!(why.contains("`row` in the screens of `delete` of Organization (line 55 of the profile) has no value"), "{why}");
     assert!(why.ends_with("correct profile paper"), "{why}");
+}
+
+#[test]
+fn a_profile_says_itself_what_shows_that_it_is_the_right_customer() {
+    let asks = |evidence: &str| {
+        let text =
+            PROFILE.replace("      delete:\n        screens:", &format!("      delete:\n        evidence: [{evidence}]\n        screens:"));
+        assert_ne!(text, PROFILE);
+        let before = fields(Kind::Organization, json!({"displayName": "Gone Ltd"}));
+        let gone = around(call(IntentAction::Delete, "gone/organization/gone", json!({})), Vec::new(), before);
+        let made = instructions(&Profile::parse(&text, "paper.yaml").unwrap(), &gone).unwrap();
+        made.evidence.into_iter().map(|e| format!("{}={}", e.name, e.expect.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(asks("{name: row, ask: The row, expect: \"“${organization}”\"}"), ["row=“Gone Ltd”"]);
+    assert_eq!(asks("{name: organization, ask: Its number}"), ["organization=", "customer=Gone Ltd"], "which nobody could check");
+    assert_eq!(asks("{name: row, ask: The row, expect: \"${organization}\", optional: true}"), ["row=Gone Ltd", "organization=Gone Ltd"]);
 }
 
 #[test]
@@ -554,6 +603,9 @@ fn every_shipped_profile_has_words_for_all_that_a_technician_does() {
                 let made = instructions(&profile, &call).unwrap_or_else(|e| panic!("{portal}: {action:?} {address}: {e}"));
                 assert!(made.screens.iter().any(|s| !s.steps.is_empty()), "{portal}: {action:?} {address} has nothing to do");
                 assert_eq!(made, instructions(&profile, &call).unwrap());
+                let checked =
+                    made.evidence.iter().any(|e| !e.optional && e.expect.as_ref().is_some_and(|e| e.to_lowercase().contains("acme")));
+                assert!(checked || call.address.tenant.is_msp(), "{portal}: {action:?} {address}: another customer goes unseen");
                 seen += 1;
             }
         }

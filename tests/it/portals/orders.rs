@@ -104,13 +104,14 @@ async fn order(portal: &str, side: Side, purpose: Purpose) -> String {
     let order = Order {
         order: "1",
         portal,
-        title: &profile.title,
+        title: Some(&profile.title),
         assignee: None,
         due: None,
         given: Timestamp::UNIX_EPOCH,
         plan: "",
         ticket: None,
         items: order_items(items.iter().collect()),
+        places: "",
     };
     let whole = text(&order);
     let (_, of_items) = whole.split_once("\n\n").unwrap();

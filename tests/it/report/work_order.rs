@@ -46,13 +46,14 @@ fn order(items: Vec<&WorkItem>) -> Order<'_> {
     Order {
         order: "wo-1",
         portal: "paper",
-        title: "The Paper Portal",
+        title: Some("The Paper Portal"),
         assignee: Some("tess@msp.example"),
         due: Some("2026-03-05".parse().unwrap()),
         given: "2026-03-01T12:00:00Z".parse().unwrap(),
         plan: "sha256:abc",
         ticket: Some("MSP-7"),
         items,
+        places: "-f 'my customers' --portals portals",
     }
 }
 
@@ -105,10 +106,12 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - Portal: `paper`
     - Technician: `tess@msp.example`
     - Due: `2026-03-05`
-    - Given out: `2026-03-01T12:00:00Z`
+    - Given out: `2026-03-01 12:00 UTC`
     - Ticket: `MSP-7`
     - Plan: `sha256:abc`
     - Items: `2`
+
+    Beside each step stands who says so: the portal's manual, other documentation of the vendor's, or nobody (inferred: it follows from what they say; not in the manual: how it is done is left to you).
 
     ## 1. `a1b2c3d4` Create organization Acme GmbH (customer `acme`)
 
@@ -135,7 +138,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - [ ] In the row that shows `Acme GmbH` press **Invite**. *(manual)*
     - [ ] Open the row that shows `Acme GmbH`. *(manual)*
     - [ ] Open the address `https://x.example/?a=1&b=2`. *(manual)*
-    - [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is `a*b*`. **(not in the manual)**
+    - [ ] See to it, in whatever way the portal offers, that this is so: notes of organization Acme GmbH is `a*b*`. **(not in the manual)**
 
     Bring back:
 
@@ -143,29 +146,29 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - `number`: What the screen shows (the portal's id)
     - `count`: What the screen shows (may be left out)
 
-    When it is done, or cannot be done, or is not to be done:
+    When it is done, or cannot be done, or is not to be done (what was read off, or why, goes in place of each …):
 
     ```sh
-    tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…"
-    tenantry runbook fail a1b2c3d4 --why …
-    tenantry runbook skip a1b2c3d4 --why …
+    tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…" -f 'my customers' --portals portals
+    tenantry runbook fail a1b2c3d4 --why "…" -f 'my customers' --portals portals
+    tenantry runbook skip a1b2c3d4 --why "…" -f 'my customers' --portals portals
     ```
 
     ## 2. `0badc0de` Do acme/user/al (customer `acme`)
 
-    **Could not be done**: `tess` said at 2026-03-02T08:00:00Z: domain taken
+    **Could not be done**: `tess` said at 2026-03-02 08:00 UTC: domain taken
 
     - [ ] Open **Manage › Place 4**.
     - [ ] Press **Invite**. *(manual)*
 
     Once this is confirmed, tenantry does the rest.
 
-    When it is done, or cannot be done, or is not to be done:
+    When it is done, or cannot be done, or is not to be done (what was read off, or why, goes in place of each …):
 
     ```sh
-    tenantry runbook confirm 0badc0de
-    tenantry runbook fail 0badc0de --why …
-    tenantry runbook skip 0badc0de --why …
+    tenantry runbook confirm 0badc0de -f 'my customers' --portals portals
+    tenantry runbook fail 0badc0de --why "…" -f 'my customers' --portals portals
+    tenantry runbook skip 0badc0de --why "…" -f 'my customers' --portals portals
     ```
     "#);
 }
@@ -178,7 +181,7 @@ fn the_terminal_shows_the_same_sentences() {
       Portal: paper
       Technician: tess@msp.example
       Due: 2026-03-05
-      Given out: 2026-03-01T12:00:00Z
+      Given out: 2026-03-01 12:00 UTC
       Ticket: MSP-7
       Plan: sha256:abc
       Items: 2
@@ -202,22 +205,22 @@ fn the_terminal_shows_the_same_sentences() {
        [ ] In the row that shows "Acme GmbH" press [Invite].  (manual)
        [ ] Open the row that shows "Acme GmbH".  (manual)
        [ ] Open the address "https://x.example/?a=1&b=2".  (manual)
-       [ ] Reach this, in whatever way the portal offers: notes of organization Acme GmbH is "a*b*".  (not in the manual)
+       [ ] See to it, in whatever way the portal offers, that this is so: notes of organization Acme GmbH is "a*b*".  (not in the manual)
        Bring back organization: What the screen shows; it must be "Acme GmbH"
        Bring back number: What the screen shows (the portal's id)
        Bring back count: What the screen shows (may be left out)
-       $ tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…"
-       $ tenantry runbook fail a1b2c3d4 --why …
-       $ tenantry runbook skip a1b2c3d4 --why …
+       $ tenantry runbook confirm a1b2c3d4 --evidence "organization=…" --evidence "number=…" -f 'my customers' --portals portals
+       $ tenantry runbook fail a1b2c3d4 --why "…" -f 'my customers' --portals portals
+       $ tenantry runbook skip a1b2c3d4 --why "…" -f 'my customers' --portals portals
 
     2. 0badc0de  Do acme/user/al  (customer acme)
-       Could not be done: tess said at 2026-03-02T08:00:00Z: domain taken
+       Could not be done: tess said at 2026-03-02 08:00 UTC: domain taken
        [ ] Open Manage › Place 4.
        [ ] Press [Invite].  (manual)
        Once this is confirmed, tenantry does the rest.
-       $ tenantry runbook confirm 0badc0de
-       $ tenantry runbook fail 0badc0de --why …
-       $ tenantry runbook skip 0badc0de --why …
+       $ tenantry runbook confirm 0badc0de -f 'my customers' --portals portals
+       $ tenantry runbook fail 0badc0de --why "…" -f 'my customers' --portals portals
+       $ tenantry runbook skip 0badc0de --why "…" -f 'my customers' --portals portals
     "#);
 }
 
@@ -309,10 +312,29 @@ fn hostile() -> WorkItem {
 }
 
 #[test]
+fn what_is_done_is_no_alarm_and_times_are_for_people() {
+    let mut item = item("a1b2c3d4", "acme/user/al", IntentAction::Create, 0, Vec::new());
+    let at = "2026-03-02T08:00:07.123456789Z".parse().unwrap();
+    item.state = WorkState::Confirmed { by: "tess".to_owned(), at, evidence: BTreeMap::new() };
+    let order = Order { title: None, ..order(vec![&item]) };
+    let page = html(&order);
+    assert!(page.contains(r#"<p class="done">Done: tess, 2026-03-02 08:00 UTC"#), "{page}");
+    let says = [markdown(&order), text(&order), page];
+    assert!(says.iter().all(|page| !page.contains(".123") && page.contains("2026-03-01 12:00 UTC")));
+    assert!(says.iter().all(|page| page.contains("portal paper")), "without a profile its name is said to be that");
+}
+
+#[test]
 fn nothing_that_people_wrote_is_markup() {
     let item = hostile();
-    let order =
-        Order { order: HOSTILE, portal: HOSTILE, title: HOSTILE, assignee: Some(HOSTILE), ticket: Some(HOSTILE), ..order(vec![&item]) };
+    let order = Order {
+        order: HOSTILE,
+        portal: HOSTILE,
+        title: Some(HOSTILE),
+        assignee: Some(HOSTILE),
+        ticket: Some(HOSTILE),
+        ..order(vec![&item])
+    };
     let page = html(&order);
     assert_eq!(page.matches("<script").count(), 1, "the page's own alone");
     assert!(!page.contains("\" onload") && page.contains("&quot; onload"), "an attribute stays one");

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use tenantry::portal::runbook::ASK_FOR_CUSTOMER_BEFORE;
+
 use super::paper::{Item, Line};
 use super::reach;
 use crate::servers::browser::{Browser, NotOnScreen, quoted};
@@ -72,11 +74,15 @@ impl Technician {
             "Press *" => self.press("", label()).await,
             "Open the row that shows {}" => {
                 let row = self.browser.row(self.picked(value())).await?;
-                self.browser.click(&format!("{row}//a")).await
+                self.browser.click(&format!("{row}//a")).await?;
+                self.opened().await;
+                Ok(())
             }
             "In the row that shows {} press *" => {
                 let row = self.browser.row(self.picked(value())).await?;
-                self.press(&row, label()).await
+                self.press(&row, label()).await?;
+                self.opened().await;
+                Ok(())
             }
             "In * type {}" | "In * type this, line by line" => self.browser.fill(label(), value()).await,
             "Empty *" => self.browser.fill(label(), "").await,
@@ -95,7 +101,7 @@ impl Technician {
     }
 
     /// What is picked where the order names a customer.
-    fn picked<'v>(&self, value: &'v str) -> &'v str {
+    pub(super) fn picked<'v>(&self, value: &'v str) -> &'v str {
         self.mistakes.filter(|(right, _)| *right == value).map_or(value, |(_, wrong)| wrong)
     }
 
@@ -116,10 +122,22 @@ impl Technician {
         if let Some(refusal) = said.first() {
             return no(format!("the portal says: {refusal}"));
         }
+        self.look_around().await;
+        Ok(())
+    }
+
+    /// Reads what the screen shows to read off.
+    async fn look_around(&mut self) {
         let asks = self.browser.texts("//*[@id='evidence']//dt").await;
         let values = self.browser.texts("//*[@id='evidence']//dd").await;
         self.read.extend(asks.into_iter().zip(values));
-        Ok(())
+    }
+
+    /// Something was opened: whose it is stands at the top of the screen, and nothing is changed yet.
+    pub(super) async fn opened(&mut self) {
+        if let Some(customer) = self.browser.texts("//*[@id='customer']").await.pop() {
+            self.read.entry(ASK_FOR_CUSTOMER_BEFORE.to_owned()).or_insert(customer);
+        }
     }
 
     /// Looks whether something is so.

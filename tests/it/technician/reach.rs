@@ -1,10 +1,12 @@
 //! What no page documents: the work order says what is to be so, and the sandbox offers one page for all of that, which says the same of itself.
 
+use std::collections::BTreeMap;
+
 use super::follow::{Technician, no};
 use super::paper::Line;
 use crate::servers::browser::{NotOnScreen, quoted};
 
-const BEGINS: &str = "Reach this, in whatever way the portal offers: ";
+const BEGINS: &str = "See to it, in whatever way the portal offers, that this is so: ";
 
 /// What a line wants of which thing.
 struct Wish<'l> {
@@ -58,7 +60,8 @@ pub(super) async fn reach(technician: &mut Technician, lines: &[Line]) -> Result
         select(technician, of.unwrap_or(name)).await?;
         technician.browser.press("", &format!("New {noun}")).await?;
     } else {
-        find(technician, name, *of).await?;
+        // Whoever mixes up two customers goes to the wrong one.
+        find(technician, name, of.map(|of| technician.picked(of))).await?;
         technician.browser.press("", "Settings that no page documents").await?;
     }
     if !technician.browser.text().await.contains("No page of the manual documents this") {
@@ -70,11 +73,18 @@ pub(super) async fn reach(technician: &mut Technician, lines: &[Line]) -> Result
     {
         technician.browser.fill("name", name).await?;
     }
+    let mut entries: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for wish in &wishes {
         match wish.what {
             What::Exists => {}
             What::Gone => return technician.press("", "Delete").await,
-            What::Is { path, value } => technician.browser.fill(path, value).await?,
+            // A field with several entries is one field here: they are typed together.
+            What::Is { path, value } => match path.split_once('.') {
+                Some((field, key)) if technician.browser.count(&format!("//label[.={}]", quoted(path))).await == 0 => {
+                    entries.entry(field).or_default().push(format!("{key}: {value}"));
+                }
+                _ => technician.browser.fill(path, value).await?,
+            },
             What::Empty { path } => technician.browser.fill(path, "").await?,
             What::Secret { path, reference } => {
                 let (path, key) = path.split_once('.').unwrap_or((path, ""));
@@ -82,6 +92,9 @@ pub(super) async fn reach(technician: &mut Technician, lines: &[Line]) -> Result
                 technician.browser.fill(path, &typed).await?;
             }
         }
+    }
+    for (field, typed) in entries {
+        technician.browser.fill(field, &typed.join(", ")).await?;
     }
     technician.press("", "Save").await
 }
@@ -101,10 +114,14 @@ pub(super) async fn customer(technician: &mut Technician, name: &str) -> Result<
         technician.browser.press("", &place).await?;
         let row = format!("//tr[td[1][normalize-space(.)={}]]", quoted(name));
         if technician.browser.count(&row).await > 0 {
-            return technician.browser.click(&format!("{row}//a")).await;
+            technician.browser.click(&format!("{row}//a")).await?;
+            technician.opened().await;
+            return Ok(());
         }
     }
-    select(technician, name).await
+    select(technician, name).await?;
+    technician.opened().await;
+    Ok(())
 }
 
 /// The page of something.
@@ -117,5 +134,7 @@ async fn find(technician: &mut Technician, name: &str, of: Option<&str>) -> Resu
     if technician.browser.count(&listed).await == 0 {
         return no(format!("`{name}` is not shown in {}", of.unwrap_or_default()));
     }
-    technician.browser.click(&listed).await
+    technician.browser.click(&listed).await?;
+    technician.opened().await;
+    Ok(())
 }

@@ -91,7 +91,7 @@ fn steady(text: &str) -> String {
             text = text.replace(id, &format!("{name}{:08}", at + 1));
         }
     }
-    for (pattern, time) in [(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "2030-01-07T09:00:00Z"), (r"Due: `\d{4}-\d\d-\d\d`", "Due: `2030-01-14`")] {
+    for (pattern, time) in [(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2030-01-07 09:00 UTC"), (r"Due: `\d{4}-\d\d-\d\d`", "Due: `2030-01-14`")] {
         text = Regex::new(pattern).expect("a pattern").replace_all(&text, time).into_owned();
     }
     text
@@ -154,8 +154,8 @@ fn an_example_and_its_portals_page_point_at_one_another() {
 #[test]
 fn ids_and_times_are_made_steady() {
     let text =
-        "# `wo-1a2b3c4d`\n- Due: `2026-01-02`\n- Given out: `2026-01-02T03:04:05.678Z`\n## `5e6f7a8b` x\nconfirm 5e6f7a8b\n## `aaaaaaaa`\n";
+        "# `wo-1a2b3c4d`\n- Due: `2026-01-02`\n- Given out: `2026-01-02 03:04 UTC`\n## `5e6f7a8b` x\nconfirm 5e6f7a8b\n## `aaaaaaaa`\n";
     let steady_text =
-        "# `wo-00000001`\n- Due: `2030-01-14`\n- Given out: `2030-01-07T09:00:00Z`\n## `00000001` x\nconfirm 00000001\n## `00000002`\n";
+        "# `wo-00000001`\n- Due: `2030-01-14`\n- Given out: `2030-01-07 09:00 UTC`\n## `00000001` x\nconfirm 00000001\n## `00000002`\n";
     assert_eq!(steady(text), steady_text);
 }

@@ -1,5 +1,7 @@
 //! `runbook list` and `runbook show`: what waits for technicians, and what became of it. Only reads.
 
+use std::path::Path;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
@@ -9,9 +11,9 @@ use crate::cli::args::{Data, ItemState, ListArgs, OrderFormat, Places, Select, S
 use crate::cli::commands::plan;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::{output, session};
+use crate::cli::{output, session, settings};
 use crate::engine::Scope;
-use crate::ledger::{LedgerRead, WorkWanted};
+use crate::ledger::{LedgerLocation, LedgerRead, WorkWanted};
 use crate::model::{PortalName, WorkItem, WorkState};
 use crate::report::escape::visible;
 use crate::report::style::{Style, Tone, table};
@@ -71,15 +73,19 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
             item.reference
         ));
     }
-    // The ledger names portals; only a profile says what they are called by people.
-    let declared = session::declared(places, &Scope::default()).ok();
-    let title = |portal: &PortalName| declared.as_ref().and_then(|d| d.profiles.get(portal)).map(|p| p.title.to_string());
     let Some(order) = orders(&chosen).into_iter().next() else {
         return Err(Failure::new(Exit::Error, format!("no work order and no item is called {}", args.what))
             .help("`tenantry runbook list --state all` shows them"));
     };
-    let title = chosen.first().and_then(|(portal, _)| title(portal));
-    let order = Order { title: title.as_deref().unwrap_or(order.portal), ..order };
+    let title = chosen.first().and_then(|(portal, _)| title(places, portal));
+    if title.is_none() {
+        face.output.note(&format!(
+            "What people call portal {} is not known here: -f PATH and --portals DIR say where its document is.",
+            order.portal
+        ));
+    }
+    let flags = flags(places);
+    let order = Order { title: title.as_deref(), places: &flags, ..order };
     let page = match args.output {
         OrderFormat::Text => work_order::text(&order),
         OrderFormat::Markdown => work_order::markdown(&order),
@@ -96,6 +102,39 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
     Ok(Exit::Success)
 }
 
+/// What people call a portal. The ledger has its name alone; its profile says this, whatever is wrong with the manifests beside it.
+fn title(places: &Places, portal: &PortalName) -> Option<String> {
+    let loaded = session::read(places, &Scope::default(), session::stdin(places).ok()?.as_deref(), &|_, _| true);
+    let spec = loaded.desired.portals.into_iter().find(|spec| spec.name == *portal)?;
+    let profiles = session::profiles(&[spec], places).ok()?;
+    profiles.get(portal).map(|profile| profile.title.to_string())
+}
+
+/// Where things are, as this command line says it, for the command lines that an order prints. What a variable says is not repeated: it holds
+/// for them, too.
+fn flags(places: &Places) -> String {
+    let Places { file, portals, state_dir, ledger } = places;
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    // Standard input is read by now.
+    let files = file.iter().filter(|f| f.as_path() != Path::new("-")).map(|f| ("-f", "TENANTRY_FILE", path(f)));
+    let dirs = [("--portals", "TENANTRY_PORTALS", portals), ("--state-dir", "TENANTRY_STATE_DIR", state_dir)];
+    let dirs = dirs.into_iter().filter_map(|(flag, variable, given)| Some((flag, variable, path(given.as_deref()?))));
+    let ledger = ledger.iter().map(|given| ("--ledger", "TENANTRY_LEDGER", given.clone()));
+    let given = files.chain(dirs).chain(ledger).filter(|(_, variable, value)| settings::variable(variable).as_ref() != Some(value));
+    let words = given.map(|(flag, _, value)| match value.parse::<LedgerLocation>() {
+        // An order is read by many, and a password is for none of them.
+        Ok(location) if flag == "--ledger" && location.to_string() != value => format!("{flag} …"),
+        _ => format!("{flag} {}", quoted(&value)),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// The orders of these items, those given out last first.
 pub(super) fn orders(all: &[(PortalName, WorkItem)]) -> Vec<Order<'_>> {
     let mut orders: Vec<Order<'_>> = Vec::new();
@@ -105,13 +144,14 @@ pub(super) fn orders(all: &[(PortalName, WorkItem)]) -> Vec<Order<'_>> {
             None => orders.push(Order {
                 order: &item.order,
                 portal: portal.as_str(),
-                title: portal.as_str(),
+                title: None,
                 assignee: item.assignee.as_deref(),
                 due: item.due,
                 given: item.given,
                 plan: &item.plan,
                 ticket: item.ticket.as_deref(),
                 items: vec![item],
+                places: "",
             }),
         }
     }

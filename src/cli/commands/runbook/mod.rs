@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{ask, session};
 use crate::engine::Scope;
 use crate::engine::runbook::{self, Answer, Evidence, Refusal, Why};
-use crate::ledger::{Holder, Ledger, LedgerError, LedgerRead, LockId, WorkWanted};
+use crate::ledger::{Holder, Ledger, LedgerError, LedgerLocation, LedgerRead, LockId, WorkWanted};
 use crate::model::{PortalName, TenantName, WorkItem, WorkState};
 use crate::report::work_order::order_items;
 use tell::Teller;
@@ -29,20 +29,39 @@ const LEASE: Duration = Duration::from_secs(60);
 pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exit, Failure> {
     let location = session::location(face, &command.places)?;
     match &command.action {
-        RunbookAction::List(args) => list::list(face, location.open_read_only().await?.as_ref(), args).await,
+        RunbookAction::List(args) => {
+            if let Err(nothing) = there(&location) {
+                face.output.note(&format!("{}.", nothing.message));
+            }
+            list::list(face, location.open_read_only().await?.as_ref(), args).await
+        }
         RunbookAction::Show(args) => list::show(face, location.open_read_only().await?.as_ref(), &command.places, args).await,
         RunbookAction::Confirm(args) => {
             let missing = !face.interactive && args.items.is_empty() && args.answers.is_none();
             if missing {
                 return Err(nobody_there("name the items, or give --answers FILE"));
             }
-            let ledger = location.open().await?;
+            let ledger = there(&location)?.open().await?;
             let answers = asked_for(face, ledger.as_ref(), args).await?;
             Teller::new(face, &command.places, &args.talk, args.note.clone())?.tell(ledger.as_ref(), answers).await
         }
         RunbookAction::Fail(args) => because(face, &command.places, args, Answer::Failed).await,
         RunbookAction::Skip(args) => because(face, &command.places, args, Answer::Skipped).await,
         RunbookAction::Observe(args) => observe::run(face, &command.places, &location, args).await,
+    }
+}
+
+/// A ledger that is there: nothing waits in one that would be made for the answer.
+fn there(location: &LedgerLocation) -> Result<&LedgerLocation, Failure> {
+    match location {
+        LedgerLocation::Sqlite(file) if !file.exists() => Err(Failure::new(
+            Exit::Error,
+            format!("there is no ledger at {}", file.display()),
+        )
+        .help(
+            "say where the apply that gave the work order out keeps it: -f, --state-dir or --ledger, as the order's own command lines do",
+        )),
+        _ => Ok(location),
     }
 }
 
@@ -55,7 +74,7 @@ async fn because(face: &Face<'_>, places: &Places, args: &WhyArgs, answer: impl 
         None if face.interactive => ask::line(face, "Why?").unwrap_or_default(),
         None => return Err(nobody_there("give --why TEXT")),
     };
-    let ledger = session::location(face, places)?.open().await?;
+    let ledger = there(&session::location(face, places)?)?.open().await?;
     let given = vec![(args.item.clone(), Ok(answer(why)))];
     Teller::new(face, places, &args.talk, None)?.tell(ledger.as_ref(), given).await
 }

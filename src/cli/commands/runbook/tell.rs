@@ -109,18 +109,26 @@ impl<'a> Teller<'a> {
     fn say(&self, told: &Told) {
         let Told { portal, item, recorded } = told;
         let about = format!("{} ({} in portal {portal})", item.reference, item.address);
-        let already = if *recorded { "" } else { ", as it was already" };
         let (word, text) = match &item.state {
+            // Whoever comes second is not to think that this is theirs.
+            WorkState::Confirmed { by, at, .. } if !recorded => {
+                ("confirmed", format!("Nothing was recorded: {about} was confirmed already, by {by} at {at:.0}, with the same evidence."))
+            }
+            WorkState::Failed { by, at, why } if !recorded => {
+                ("failed", format!("Nothing was recorded: {about} could not be done already, as {by} said at {at:.0}: {why}."))
+            }
+            WorkState::Skipped { by, at, why } if !recorded => {
+                let next = "The next apply gives it out anew if it is needed";
+                ("skipped", format!("Nothing was recorded: {about} was skipped already, by {by} at {at:.0}: {why}. {next}."))
+            }
             WorkState::Confirmed { by, at, .. } if item.calls_follow => {
                 let next = "the calls that follow it are made by the next `tenantry apply`";
-                ("confirmed", format!("Confirmed: {about} by {by} at {at:.0}{already}; {next}."))
+                ("confirmed", format!("Confirmed: {about} by {by} at {at:.0}; {next}."))
             }
-            WorkState::Confirmed { by, at, .. } => ("confirmed", format!("Confirmed: {about} by {by} at {at:.0}{already}.")),
-            WorkState::Failed { why, .. } => {
-                ("failed", format!("Could not be done: {about}{already}: {why}. The plan says so until it changes."))
-            }
+            WorkState::Confirmed { by, at, .. } => ("confirmed", format!("Confirmed: {about} by {by} at {at:.0}.")),
+            WorkState::Failed { why, .. } => ("failed", format!("Could not be done: {about}: {why}. The plan says so until it changes.")),
             WorkState::Skipped { why, .. } => {
-                ("skipped", format!("Skipped: {about}{already}: {why}. The next apply gives it out anew if it is needed."))
+                ("skipped", format!("Skipped: {about}: {why}. The next apply gives it out anew if it is needed."))
             }
             WorkState::Open => ("open", format!("Open: {about}.")),
         };

@@ -73,6 +73,40 @@ async fn a_person_is_asked_in_the_middle_and_the_call_goes_on_with_the_answer() 
 }
 
 #[tokio::test]
+async fn where_no_page_says_how_a_person_is_told_all_that_is_declared() {
+    let server = server().await;
+    let api = API.replace("{visit: \"${steps.url}\"}, ", "").replace("ask: The role's ARN}", "ask: Its id, id: true}");
+    let (alone, _) = api.split_once("        - {path: /integrations").unwrap();
+    let mut call = integration(None);
+    let declared = create(
+        "acme/integration/aws",
+        json!({"type": "aws", "displayName": "Bills", "settings": {"account": "12", "kind": "payer"},
+        "secrets": {"token": {"env": "TENANT_SECRET_TOKEN"}}}),
+    );
+    let organizations = BTreeMap::from([(call.address.tenant.clone(), Box::from("Acme GmbH"))]);
+    let context = call.context.as_mut().unwrap();
+    context.named = declared.desired.clone();
+    context.around = Arc::new(Around { tenant: None, organizations: Arc::new(organizations), account: Account::default() });
+    call.desired = declared.desired;
+    let Ok(Done::Pending { work: Some(work), .. }) = perform(&writer(&server.url, alone), call).await else { panic!("a person is asked") };
+    let steps = work.instructions.screens.iter().flat_map(|s| &s.steps);
+    let reached: Vec<_> = steps.filter_map(|s| if let Act::Reach { text } = &s.act { Some(text.as_str()) } else { None }).collect();
+    assert_eq!(
+        reached,
+        [
+            "the stack of 42 is there",
+            "type of integration “Bills” in “Acme GmbH” is “aws”",
+            "displayName of integration “Bills” in “Acme GmbH” is “Bills”",
+            "settings.account of integration “Bills” in “Acme GmbH” is “12”",
+            "settings.kind of integration “Bills” in “Acme GmbH” is “payer”",
+            "secrets.token of integration “Bills” in “Acme GmbH” is the secret from “env TENANT_SECRET_TOKEN”",
+        ]
+    );
+    let asked: Vec<_> = work.instructions.evidence.iter().map(|e| (e.name.as_str(), e.expect.as_deref())).collect();
+    assert_eq!(asked, [("role", None), ("organization", Some("Acme GmbH"))], "the customer is named where nothing else shows it");
+}
+
+#[tokio::test]
 async fn nothing_follows_an_ask_that_is_the_last_step() {
     let server = server().await;
     let api = API.replace("evidence: [{name: role, ask: The role's ARN}]", "evidence: [{name: role, ask: Its id, id: true}]");

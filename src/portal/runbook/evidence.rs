@@ -1,0 +1,113 @@
+//! What a technician brings back for one call.
+//!
+//! Comes in: what the profile asks for, and the call. Goes out: that, and what shows that the right customer was picked: every item in a
+//! customer's tenant asks for the customer's name as the screen shows it, unless the profile asks for something that names the customer. Where
+//! customers themselves are the values, all of them are brought back.
+
+use std::collections::BTreeSet;
+
+use super::screens::Part;
+use super::values::{item, organization};
+use crate::model::work_order::EvidenceWanted;
+use crate::model::{FieldId, FieldType, IntentAction, Kind, Value};
+use crate::portal::profile::cel::EvalError;
+use crate::portal::profile::document::Action;
+use crate::portal::profile::technician::CompiledEvidence;
+use crate::portal::{Call, Profile};
+
+/// How a technician is asked for the customer that something new is in.
+pub const ASK_FOR_CUSTOMER: &str = "The customer's name, as the screen shows it";
+
+/// The same where something was there before: a customer that is renamed, or deleted, is told by what it was.
+pub const ASK_FOR_CUSTOMER_BEFORE: &str = "The customer's name, as the screen showed it before you changed anything";
+
+/// How a technician is asked for the name of something new, where the profile does not ask for anything.
+pub fn ask_for_name(kind: Kind) -> String {
+    format!("The name that the portal shows for the new {}", kind.def().noun)
+}
+
+/// How a technician is asked for all items of such a field.
+pub fn ask_for_all(kind: Kind, field: FieldId) -> String {
+    let def = kind.def();
+    let what = match def.field(field).ty {
+        FieldType::Organizations => "Every customer",
+        _ => def.field(field).path,
+    };
+    format!("{what} that the {} is now shown with, in alphabetical order, with commas between", def.noun)
+}
+
+/// The fields of a kind whose items are brought back: customers, and whatever screens are visited for one by one.
+pub fn item_by_item(profile: &Profile, kind: Kind) -> BTreeSet<FieldId> {
+    let screens = [Action::Create, Action::Update].into_iter().filter_map(|action| profile.screens(kind, action));
+    let visited = screens.flat_map(|s| &s.screens).filter_map(|screen| screen.each);
+    let customers = kind.def().fields().filter(|(_, def)| matches!(def.ty, FieldType::Organizations)).map(|(field, _)| field);
+    visited.chain(customers).collect()
+}
+
+/// All that is to be brought back. `known`: what people call the customer, as the portal shows it before the call is done.
+pub(super) fn evidence(profile: &Profile, call: &Call, own: &Part<'_>, known: Option<&str>) -> Result<Vec<EvidenceWanted>, EvalError> {
+    let screens = profile.screens(call.address.kind, call.action.into());
+    let asked = screens.map_or(&[][..], |s| &s.evidence);
+    let mut wanted = asked.iter().map(|one| of_profile(one, own)).collect::<Result<Vec<_>, _>>()?;
+    let (kind, new) = (call.address.kind, call.action == IntentAction::Create);
+    if asked.is_empty() && new && kind != Kind::Organization {
+        wanted.push(required("name", ask_for_name(kind), None));
+    }
+    if !call.address.tenant.is_msp() && !wanted.iter().any(|one| names_customer(one, call, own, known)) {
+        let ask = match (new, kind) {
+            (true, Kind::Organization) => ask_for_name(kind),
+            (true, _) => ASK_FOR_CUSTOMER.to_owned(),
+            (false, _) => ASK_FOR_CUSTOMER_BEFORE.to_owned(),
+        };
+        wanted.push(required(free_name(&wanted), ask, known.map(str::to_owned)));
+    }
+    wanted.extend(all_items(profile, own));
+    Ok(wanted)
+}
+
+/// The customer's name, for a call that asks a person in the middle and asks for nothing that another customer's screen would show otherwise;
+/// `None`: it is asked for such a thing, or it is about the MSP's own tenant.
+pub fn customer(call: &Call, wanted: &[EvidenceWanted]) -> Option<EvidenceWanted> {
+    let checked = wanted.iter().any(|one| one.expect.is_some() && !one.optional);
+    let context = call.context.as_deref().filter(|_| !checked && !call.address.tenant.is_msp())?;
+    let known = organization(call, &context.around, &context.named, &context.named_before);
+    Some(required(free_name(wanted), ASK_FOR_CUSTOMER.to_owned(), known))
+}
+
+/// A name that no other evidence has.
+fn free_name(wanted: &[EvidenceWanted]) -> &'static str {
+    ["organization", "customer"].into_iter().find(|name| !wanted.iter().any(|one| one.name == *name)).unwrap_or("tenant")
+}
+
+fn required(name: &str, ask: String, expect: Option<String>) -> EvidenceWanted {
+    EvidenceWanted { name: name.to_owned(), ask, expect, optional: false, id: false }
+}
+
+/// Whether another customer's screen would show something else.
+fn names_customer(wanted: &EvidenceWanted, call: &Call, own: &Part<'_>, known: Option<&str>) -> bool {
+    let Some(expect) = wanted.expect.as_deref().filter(|_| !wanted.optional).map(str::to_lowercase) else { return false };
+    let organization = call.address.kind == Kind::Organization;
+    let called = organization.then(|| own.object.called());
+    let names = [known, called.as_deref(), Some(call.address.tenant.as_str())];
+    names.into_iter().flatten().any(|name| expect.contains(&name.to_lowercase()))
+}
+
+/// Every item of a field whose items are customers, or are set one by one: whoever picked another one sees it there.
+fn all_items(profile: &Profile, own: &Part<'_>) -> Vec<EvidenceWanted> {
+    let (kind, def) = (own.object.address.kind, own.object.address.kind.def());
+    let fields = item_by_item(profile, kind).into_iter().filter(|field| own.object.sets(*field));
+    let wanted = fields.filter_map(|field| {
+        let all = own.object.named.get(field).and_then(Value::as_list).unwrap_or_default();
+        let mut names: Vec<_> = all.iter().map(|one| item(def.field(field), one, own.object.around)).collect();
+        names.sort_by_cached_key(|name| name.to_lowercase());
+        // Of nothing there is nothing to read off.
+        (!names.is_empty()).then(|| required(def.field(field).path, ask_for_all(kind, field), Some(names.join(", "))))
+    });
+    wanted.collect()
+}
+
+fn of_profile(wanted: &CompiledEvidence, own: &Part<'_>) -> Result<EvidenceWanted, EvalError> {
+    let CompiledEvidence { name, ask, expect, optional, id } = wanted;
+    let expect = expect.as_ref().map(|e| e.render(&own.scope)).transpose()?;
+    Ok(EvidenceWanted { name: name.clone(), ask: ask.clone(), expect, optional: *optional, id: *id })
+}
