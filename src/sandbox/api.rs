@@ -30,6 +30,9 @@ use super::{Caller, World, wiv};
 pub(super) use problem::Problem;
 pub use requests::Requests;
 
+/// Where the API begins: its routes below say it, and whoever starts a sandbox is told it.
+pub(super) const BASE: &str = "/api/v1";
+
 /// The profile that has a documented API of its own here.
 const WIV: &str = "wiv";
 

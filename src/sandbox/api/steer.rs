@@ -1,8 +1,8 @@
 //! What steers a sandbox, with the operator's token alone: faults, counts of requests, the audit trail, tokens of tenants,
-//! invitations that are accepted. The outbox stands with the screens.
+//! invitations that are accepted, what somebody outside does. The outbox stands with the screens.
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use super::Api;
 use super::problem::Problem;
 use super::shape;
+use crate::model::Fields;
+use crate::portal::profile::plays::Event;
+use crate::sandbox::Happened;
 use crate::sandbox::faults::Plan;
 
 type Answered = Result<Response, Problem>;
@@ -23,6 +26,8 @@ pub(super) fn routes(api: Api) -> Router {
         .route("/sandbox/audit", get(audit))
         .route("/sandbox/tokens", get(tokens))
         .route("/sandbox/accept", post(accept))
+        .route("/sandbox/events", get(events))
+        .route("/sandbox/events/{name}", post(happens))
         .with_state(api)
 }
 
@@ -76,4 +81,21 @@ async fn accept(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Answ
     };
     api.world.accept(&operator, &user).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn events(State(api): State<Api>, headers: HeaderMap) -> Answered {
+    api.operator(&headers)?;
+    let fields = |e: &Event<'_>| e.told.iter().map(|id| e.kind.def().field(*id).path).collect::<Vec<_>>();
+    let line = |e: &Event<'_>| json!({ "name": e.name, "title": e.title, "fields": fields(e) });
+    Ok(Json(json!({ "events": api.world.events().iter().map(line).collect::<Vec<_>>() })).into_response())
+}
+
+/// Somebody outside does something: `{"email": …}`, the fields that `GET /sandbox/events` names.
+async fn happens(State(api): State<Api>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
+    let operator = api.operator(&headers)?;
+    let kind = api.world.events().into_iter().find(|e| e.name == name).map(|e| e.kind);
+    let kind = kind.ok_or_else(|| Problem::not_found(format!("{} has no event `{name}`", api.world.profile().title)))?;
+    let who = Fields::from_json(kind.def(), &Value::Object(shape::object(&body)?)).map_err(|errors| Problem::malformed(errors.join("; ")))?;
+    let Happened { tenant, made } = api.world.happens(&operator, &name, who).await?;
+    Ok(Json(json!({ "tenant": tenant, "made": made.iter().map(shape::shown_with_kind).collect::<Vec<_>>() })).into_response())
 }

@@ -93,10 +93,12 @@ pub(super) async fn outbox(session: Session) -> Response {
                     tr {
                         td { (mail.at) } td { (mail.recipient) } td { (mail.subject) }
                         td {
-                            form.inline method="post" action="/screens/outbox" {
-                                input type="hidden" name="proof" value=(session.form_proof());
-                                input type="hidden" name="user" value=(mail.user);
-                                button { "accepts the invitation" }
+                            @if mail.invites() {
+                                form.inline method="post" action="/screens/outbox" {
+                                    input type="hidden" name="proof" value=(session.form_proof());
+                                    input type="hidden" name="user" value=(mail.user);
+                                    button { "accepts the invitation" }
+                                }
                             }
                         }
                     }
