@@ -14,7 +14,8 @@ use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectStat
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
-    let TenantDiff { deltas, drift, unmanaged, retained, mut waiting, held, unfinished: _, ordered: _, awaiting_acceptance: _, settled } = diff;
+    let TenantDiff { deltas, drift, unmanaged, retained, mut waiting, held, unfinished: _, ordered: _, awaiting_acceptance: _, settled } =
+        diff;
     let aside = unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && held.is_empty() && settled.is_empty();
     if deltas.is_empty() && drift.is_empty() && aside {
         return None;

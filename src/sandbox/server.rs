@@ -41,7 +41,7 @@ pub enum ServerError {
     #[error("a sandbox listens on this machine alone, and {0} can be reached from others: use 127.0.0.1 or [::1]")]
     NotLoopback(SocketAddr),
     /// The address cannot be used.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}; give another address with --listen, or leave it out and take a port that is free")]
     Listen {
         /// The address.
         address: SocketAddr,

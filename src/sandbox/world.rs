@@ -148,6 +148,10 @@ impl World {
             return Err(Refusal::Forbidden("invitations are accepted from the outbox, which is the operator's alone".to_owned()));
         }
         let _turn = self.turn.lock().await;
+        let known = self.store.every(Kind::User).await.map_err(|e| storage(&e))?.iter().any(|(_, o)| *o.id == *user);
+        if !known {
+            return Err(Refusal::NotFound(format!("there is no user {user}")));
+        }
         let user = user.to_owned();
         self.beside(move |d| d.accept_invitation(&user).map_err(|e| Refusal::Invalid(e.0))).await
     }

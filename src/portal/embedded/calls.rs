@@ -105,13 +105,7 @@ pub(super) fn record(
     Ok(())
 }
 
-fn create(
-    db: &Connection,
-    capability: &KindCapability,
-    call: &Call,
-    instead: Option<&str>,
-    now: Timestamp,
-) -> Result<Stored, Failed> {
+fn create(db: &Connection, capability: &KindCapability, call: &Call, instead: Option<&str>, now: Timestamp) -> Result<Stored, Failed> {
     let def = call.address.kind.def();
     // Whoever plays a portal names ids beforehand, so that what is made together can refer to each other.
     let id = call.object.as_deref().map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);

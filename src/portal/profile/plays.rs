@@ -181,7 +181,8 @@ impl Profile {
                     if text.is_empty() {
                         continue;
                     }
-                    let wrong = || EvalError(format!("{}: `{text}` does not fit {} of a {}", play.id, kind.def().field(*id).path, kind.def().noun));
+                    let wrong =
+                        || EvalError(format!("{}: `{text}` does not fit {} of a {}", play.id, kind.def().field(*id).path, kind.def().noun));
                     fields.set(*id, typed(&kind.def().field(*id).ty, &text).ok_or_else(wrong)?);
                 }
                 let address = kind.def().key_field().and_then(|id| fields.get(id)).and_then(Value::as_text);
@@ -276,7 +277,9 @@ fn object(section: &MadeSection, named: &[Kind], document: &Document, problems: 
         let named = kind.def().field_named(path).filter(|(_, f)| !f.ty.is_secret());
         match named.and_then(|(id, field)| Some((id, typed(&field.ty, &text.value)?))) {
             Some((id, value)) => shows.set(id, value),
-            None => problems.add(codes::PROFILE_NAME, text.referenced, format!("{kind} has no field `{path}` that could show `{}`", text.value)),
+            None => {
+                problems.add(codes::PROFILE_NAME, text.referenced, format!("{kind} has no field `{path}` that could show `{}`", text.value))
+            }
         }
     }
     Some(Object { kind, fields, shows, portals_own: section.portals_own })
