@@ -5,7 +5,7 @@ use super::lacking::Lacking;
 use super::shared_keys::SharedKeys;
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::model::portal_spec::Unsupported;
-use crate::model::rule::{Conduct, Subject, Verdict};
+use crate::model::rule::{Conduct, Subject, Verdict, Violation};
 use crate::model::{Address, Capabilities, Desired, IntentAction, PortalSpec, Resource, Tenant, TenantName};
 
 /// Checks everything that is declared for a portal, as if it were about to be made.
@@ -18,7 +18,7 @@ pub fn check(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities
             let taken = shared.other(resource).map(|other| taken(desired, portal, resource, other));
             taken.into_iter().chain(of_resource(desired, portal, conduct, (name, tenant), resource))
         })
-        .chain(unsupported(desired, portal, capabilities))
+        .chain(unsupported(desired, portal, capabilities, conduct))
         .collect()
 }
 
@@ -30,14 +30,9 @@ fn taken(desired: &Desired, portal: &PortalSpec, resource: &Resource, other: &Ad
     Diagnostic::error(codes::run::KEY_DECLARED_TWICE, summary).about(&resource.address).at(Some(place(desired, resource)))
 }
 
-fn of_resource(
-    desired: &Desired,
-    portal: &PortalSpec,
-    conduct: &dyn Conduct,
-    (name, tenant): (&TenantName, &Tenant),
-    resource: &Resource,
-) -> Vec<Diagnostic> {
-    let subject = Subject {
+/// The rules that a resource breaks, as if it were about to be made.
+fn violations(portal: &PortalSpec, conduct: &dyn Conduct, (name, tenant): (&TenantName, &Tenant), resource: &Resource) -> Vec<Violation> {
+    conduct.violations(&Subject {
         tenant: name,
         kind: resource.address.kind,
         action: IntentAction::Create,
@@ -47,8 +42,17 @@ fn of_resource(
         desired: Some(tenant),
         live: None,
         account: &portal.account,
-    };
-    let broken = conduct.violations(&subject).into_iter().map(|v| {
+    })
+}
+
+fn of_resource(
+    desired: &Desired,
+    portal: &PortalSpec,
+    conduct: &dyn Conduct,
+    of: (&TenantName, &Tenant),
+    resource: &Resource,
+) -> Vec<Diagnostic> {
+    let broken = violations(portal, conduct, of, resource).into_iter().map(|v| {
         let summary = format!("portal {}: {}: {}", portal.name, v.rule, v.message);
         match v.verdict {
             Verdict::Refuses => Diagnostic::error(codes::run::RULE_REFUSES, summary),
@@ -58,11 +62,16 @@ fn of_resource(
     broken.map(|d| d.about(&resource.address).at(Some(place(desired, resource)))).collect()
 }
 
-/// What the portal lacks, as its document wants it reported.
-fn unsupported(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities) -> Vec<Diagnostic> {
+/// What the portal lacks, as its document wants it reported. Of what is left out anyway nothing is missed.
+fn unsupported(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities, conduct: &dyn Conduct) -> Vec<Diagnostic> {
     let mut lacking = Lacking::default();
     let served = desired.tenants.iter().filter(|(name, _)| portal.serves(name));
-    for resource in served.flat_map(|(_, tenant)| &tenant.resources) {
+    let lacks = |r: &Resource| capabilities.kind(r.address.kind).is_none_or(|can| r.fields.iter().any(|(id, _)| can.lacks(r.def(), id)));
+    let left_out = |v: &Violation| v.verdict == Verdict::LeavesOut;
+    for (name, tenant, resource) in served.flat_map(|(name, tenant)| tenant.resources.iter().map(move |r| (name, tenant, r))) {
+        if lacks(resource) && violations(portal, conduct, (name, tenant), resource).iter().any(left_out) {
+            continue;
+        }
         let mut add = |field| lacking.add(&portal.name, &resource.address, field, || Some(place(desired, resource)));
         match capabilities.kind(resource.address.kind) {
             None => add(None),

@@ -334,6 +334,15 @@ spec: {technicians: [kim], role: admin, customers: {names: []}}
 ",
 );
 
+#[test]
+fn plx_8_of_a_grant_that_is_left_out_nothing_is_missed() {
+    let with_groups = DESK.manifests.replace("technicians: [kim]", "technicians: [kim], groups: [night]");
+    let group = "---\nkind: Group\nmetadata: {name: night}\nspec: {organization: msp}\n";
+    let said = validated(&profile("pilixo"), &desired("pilixo", side(DESK.account, (with_groups + group).leak())));
+    let of_the_grant: Vec<_> = said.iter().filter(|line| line.contains("desk")).collect();
+    assert!(matches!(of_the_grant.as_slice(), [one] if one.contains(" warning portal pilixo: PLX-8: ")), "{said:#?}");
+}
+
 #[tokio::test]
 async fn plx_8_an_inherited_grant_is_left_out_while_its_technician_is_still_to_be_confirmed() {
     let folder = tempfile::tempdir().unwrap();
