@@ -250,17 +250,19 @@ fn conduct(document: &Document, kinds: &BTreeMap<Kind, KindCapability>, problems
         conducts.rules.extend(rule(section, &named, &mut compiled, problems));
     }
     for section in &document.effects {
-        let EffectSection { kinds: named, actions, when, effects, to } = &section.value;
+        let EffectSection { kinds: named, actions, when, effects, to, mail } = &section.value;
         let named = kinds_of(named, kinds, section.referenced, problems);
         for at in pairs(&named, actions, section.referenced, problems) {
             conducts.index.entry(at).or_default().effects.push(conducts.effects.len());
         }
         let when = when.as_ref().and_then(|w| compiled.take(w, &named, problems));
-        if let Some(to) = to.as_ref().filter(|_| !effects.contains(&Effect::Email)) {
-            problems.add(codes::PROFILE_CONTRADICTION, to.referenced, "`to` is whom an e-mail goes to, and `effects` has no `email`");
+        for (given, what) in [(to, "`to` is whom an e-mail goes to"), (mail, "`mail` is what an e-mail is")] {
+            if let Some(given) = given.as_ref().filter(|_| !effects.contains(&Effect::Email)) {
+                problems.add(codes::PROFILE_CONTRADICTION, given.referenced, format!("{what}, and `effects` has no `email`"));
+            }
         }
         let to = to.as_ref().and_then(|to| compiled.take(to, &named, problems));
-        conducts.effects.push(EffectRule { when, effects: effects.clone(), to });
+        conducts.effects.push(EffectRule { when, effects: effects.clone(), to, mail: mail.as_ref().map(|m| m.value.as_str().into()) });
     }
     conducts
 }

@@ -182,6 +182,9 @@ pub struct EffectSection {
     /// CEL: the address that its e-mail goes to; default whom the natural key of what changes names.
     #[schemars(with = "Option<String>")]
     pub to: Option<Spanned<String>>,
+    /// What its e-mail is, for people, such as `login credentials`; default an invitation, or whatever the portal sends.
+    #[schemars(with = "Option<String>")]
+    pub mail: Option<Spanned<String>>,
 }
 
 /// Whether a kind's objects can be listed.
