@@ -121,6 +121,8 @@ async fn a_list_that_keystone_cuts_short_is_never_taken_for_whole() {
 #[tokio::test]
 async fn a_token_that_is_not_believed_any_more_is_renewed() {
     let world = World::new().await;
+    // One request after the other, so that the next ones are known.
+    world.portal("  budget: {parallelism: 1}\n");
     world.write("m/globex.yaml", GLOBEX);
     // Some way into the work.
     world.proxy.at(21, Fault::Forgotten);
