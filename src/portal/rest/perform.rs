@@ -1,7 +1,8 @@
 //! Performs calls: the steps that the profile gives for a kind and an action, one after another.
 //!
 //! Comes in: approved calls. Goes out: what became of each. A failure says exactly as much as is known: that nothing happened, that it may be
-//! tried again, or that nobody knows. Once a step had an effect that cannot be repeated, the last is all that is left to say.
+//! tried again, or that nobody knows. Once a step had an effect that cannot be repeated, later ones are sent again where that is safe, and what is left
+//! to say then is that nobody knows.
 
 use async_trait::async_trait;
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::object::text_of;
 use super::scope::{Placeholders, Values, of_call, of_update, scope};
-use super::transport::{Answer, Content as Sent, Request, Response, SendError};
+use super::transport::{Again, Answer, Content as Sent, Request, Response, SendError};
 use super::{Portal, request};
 use crate::model::kind::Placement;
 use crate::model::{FieldId, IntentAction, TenantName, Value};
@@ -212,6 +212,9 @@ impl<'a> Run<'a> {
         }
         if step.ask.method == Method::Get {
             asked = asked.only_reads();
+        } else if self.effect == Effect::Once {
+            // The call cannot begin anew any more: what may be done again is done again here.
+            asked = asked.again(if repeatable && !step.etag { Again::Always } else { Again::Unheard });
         }
         Ok(Some((self.acting(asked, step.inside)?, repeatable)))
     }

@@ -14,6 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{output, session, settings};
 use crate::engine::Scope;
 use crate::ledger::{LedgerLocation, LedgerRead, WorkWanted};
+use crate::manifest::Builtins;
 use crate::model::{PortalName, WorkItem, WorkState};
 use crate::report::escape::visible;
 use crate::report::style::{Style, Tone, table};
@@ -104,7 +105,7 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
 
 /// What people call a portal. The ledger has its name alone; its profile says this, whatever is wrong with the manifests beside it.
 fn title(places: &Places, portal: &PortalName) -> Option<String> {
-    let loaded = session::read(places, &Scope::default(), session::stdin(places).ok()?.as_deref(), &|_, _| true);
+    let loaded = session::read(places, &Scope::default(), session::stdin(places).ok()?.as_deref(), Builtins::Unknown);
     let spec = loaded.desired.portals.into_iter().find(|spec| spec.name == *portal)?;
     let profiles = session::profiles(&[spec], places).ok()?;
     profiles.get(portal).map(|profile| profile.title.to_string())

@@ -9,7 +9,7 @@ use tenantry::portal::{Call, CallError, Done};
 
 use super::super::kit::{CallExt, call, create, field, fields, perform};
 use super::server::{Answer, Asked, Server, ok, status};
-use super::writer;
+use super::{patient, writer};
 
 const API: &str = r#"
 http:
@@ -232,6 +232,35 @@ async fn after_a_first_step_nobody_says_that_nothing_happened() {
     let answer = perform(&writer(&server.url, API), acting(user)).await;
     let expected = "a part of it is done, and then: the portal answers with 400: no such role";
     assert_eq!(answer, Err(CallError::Uncertain(expected.to_owned())));
+}
+
+/// Performs a call whose second request is answered so: whether it is done, and the writes that were sent.
+async fn sent_again(busy: Answer, call: Call) -> (bool, Vec<String>) {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let server = server(move |asked| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        1 => busy.clone(),
+        _ if asked.line == "POST /users" => ok(json!({"user": {"id": "u1"}})),
+        _ => status(204, Json::Null),
+    })
+    .await;
+    let done = perform(&patient(&server.url, API, 3), acting(call)).await;
+    (done.is_ok(), server.asked().into_iter().map(|asked| asked.line).filter(|line| !line.starts_with("GET ")).collect())
+}
+
+#[tokio::test]
+async fn after_a_first_step_what_may_be_done_again_is_done_again() {
+    let user = || create("acme/user/a", json!({"email": "a@acme.example", "roles": ["r1"]}));
+    let expected = ["POST /users", "PUT /users/u1/roles/r1", "PUT /users/u1/roles/r1"];
+    for busy in [500, 503, 429] {
+        let (done, sent) = sent_again(status(busy, Json::Null), user()).await;
+        assert!(done && sent == expected, "{busy}: {sent:?}");
+    }
+    // To take a role away is not said to be repeatable here: what had no effect is sent again, and nothing else.
+    let loses = || changing("acme/user/a", json!({"roles": ["r1", "r2"]}), json!({"roles": []}));
+    let (done, sent) = sent_again(status(500, Json::Null), loses()).await;
+    assert!(!done && sent.len() == 2, "nobody knows what became of it: {sent:?}");
+    let (done, sent) = sent_again(status(429, Json::Null), loses()).await;
+    assert!(done && sent.len() == 3 && sent[1] == sent[2], "{sent:?}");
 }
 
 #[tokio::test]
