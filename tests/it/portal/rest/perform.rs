@@ -23,6 +23,7 @@ kinds:
     create: call
     update: call
     delete: call
+    fields: {displayName: full, contact.phone: full, notes: full, licences: immutable, "*": unsupported}
     http:
       create:
         - {path: /orgs, body: {name: "${self.displayName}", phone: "${self.contact.phone}", licences: "${self.licences}", tags: ["made by ${owner}", "${self.notes}"]}, id: location}
@@ -39,6 +40,7 @@ kinds:
     create: call
     update: call
     delete: call
+    fields: {email: immutable, firstName: immutable, roles: full, "*": unsupported}
     http:
       get: {path: "/users/${id}", item: response.body.user}
       item: {id: item.id, key: item.mail, fields: {email: item.mail}}
@@ -53,6 +55,7 @@ kinds:
   Integration:
     read: unreadable
     create: call
+    fields: {type: full, secrets: full, "*": unsupported}
     http:
       create: [{path: /integrations, headers: {X-Kind: "${self.type}"}, body: {key: "${secrets.token}", other: "${secrets.absent}"}, id: response.body.id}]
 "#;
