@@ -3,6 +3,8 @@
 //! Comes in: approved calls. Goes out: what became of each. A failure says exactly as much as is known: that nothing happened, that it may be
 //! tried again, or that nobody knows. Once a step had an effect that cannot be repeated, the last is all that is left to say.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::Portal;
@@ -34,6 +36,10 @@ impl Observe for Writer {
 
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
         self.0.read(tenants).await
+    }
+
+    fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
+        self.0.for_one_plan()
     }
 
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {

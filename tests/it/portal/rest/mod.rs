@@ -4,6 +4,7 @@ mod carried;
 mod coverage;
 mod lists;
 mod nested;
+mod one_plan;
 mod perform;
 mod person;
 mod profile;
