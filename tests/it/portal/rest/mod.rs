@@ -2,6 +2,7 @@
 
 mod carried;
 mod coverage;
+mod hostile;
 mod lists;
 mod nested;
 mod one_plan;

@@ -11,7 +11,7 @@ use super::super::kit::{CallExt, call, create, field, fields, perform};
 use super::server::{Answer, Asked, Server, ok, status};
 use super::writer;
 
-const API: &str = r#"
+pub(super) const API: &str = r#"
 http:
   inside: {header: X-Acting-In}
   errors:
@@ -69,7 +69,7 @@ fn acting(mut call: Call) -> Call {
     call
 }
 
-fn changing(address: &str, before: Json, after: Json) -> Call {
+pub(super) fn changing(address: &str, before: Json, after: Json) -> Call {
     let mut changed = call(IntentAction::Update, address, after).object("id-1");
     changed.before = fields(changed.address.kind, before);
     acting(changed)
