@@ -13,7 +13,7 @@ fn every_profile_that_is_shipped_or_tested_keeps_what_it_promises() {
     let tested = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/profiles")).unwrap();
     let tested = tested.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "yaml"));
     let tested = tested.map(|path| (path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
-    let shipped = shipped().into_iter().map(|name| (name.to_owned(), shipped_text(name).unwrap().to_owned()));
+    let shipped = shipped().map(|name| (name.to_owned(), shipped_text(name).unwrap().to_owned()));
     let mut told = Vec::new();
     for (name, text) in tested.chain(shipped) {
         for d in Profile::parse(&text, &name).err().into_iter().flatten() {
