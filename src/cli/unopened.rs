@@ -44,6 +44,10 @@ impl Observe for Unopened {
         self.observe.read(tenants).await
     }
 
+    fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
+        self.observe.for_one_plan()
+    }
+
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
         self.observe.tenants().await
     }

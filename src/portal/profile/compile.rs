@@ -23,6 +23,9 @@ const MAX_RULES: usize = 500;
 /// Largest batch: what one transaction or request can carry before a retry of it costs more than it saves.
 const MAX_BATCH: usize = 10_000;
 
+/// Under `fields` of a kind: all that have no entry of their own.
+pub(super) const REMAINING: &str = "*";
+
 const API_VERSION: &str = "tenantry.dev/v1alpha1";
 
 /// See the module.
@@ -97,6 +100,11 @@ impl Problems<'_> {
         self.found.push(Diagnostic::error(code, summary).at(range));
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     fn range(&self, at: Location) -> Option<Range> {
         let line = u32::try_from(at.line()).ok().filter(|l| *l > 0)?;
         let text = self.lines.get(line as usize - 1).map(|l| l.chars().take(200).collect());
@@ -134,12 +142,18 @@ pub(super) fn reconciled(name: &str, at: Location, problems: &mut Problems<'_>) 
 
 fn capability(kind: Kind, section: &KindSection, problems: &mut Problems<'_>) -> KindCapability {
     let mut fields = BTreeMap::new();
-    for (path, support) in &section.fields {
+    for (path, support) in section.fields.iter().filter(|(path, _)| *path != REMAINING) {
         match kind.def().field_named(path) {
             Some((id, _)) => {
                 fields.insert(id, support.value.into());
             }
             None => problems.add(codes::PROFILE_NAME, support.referenced, format!("{kind} has no field `{path}`")),
+        }
+    }
+    if let Some(remaining) = section.fields.get(REMAINING) {
+        // The natural key is what an object is found by: no portal is without it.
+        for (id, _) in kind.def().fields().filter(|(id, _)| kind.def().key_field() != Some(*id)) {
+            fields.entry(id).or_insert(remaining.value.into());
         }
     }
     for (action, driver) in &section.drivers {

@@ -119,7 +119,7 @@ pub struct KindSection {
     /// Natural keys that the portal has by itself, and that may be referred to without being declared.
     #[serde(default)]
     pub builtin: Vec<String>,
-    /// Fields that are not `full`, by dotted path.
+    /// Fields that are not `full`, by dotted path; `*` stands for all that have no entry of their own, but the natural key.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Support>")]
     pub fields: BTreeMap<String, Spanned<Support>>,

@@ -188,10 +188,10 @@ impl<'a> Run<'a> {
                 Err(SendError::Gone(_)) if gone_is_done => return Ok(None),
                 Err(error) => return Err(self.failed(error, true, false)),
             };
-            version = before.header("etag").map(str::to_owned);
+            version = before.header("etag").filter(|etag| request::is_version(etag)).map(str::to_owned);
             self.values.insert("current", before.body().clone());
             if step.etag && version.is_none() {
-                return Err(self.gave_up("the profile wants `If-Match`, and the portal gives no ETag".to_owned()));
+                return Err(self.gave_up("the profile wants `If-Match`, and the portal gives no ETag that names one version".to_owned()));
             }
         }
         let mut asked = request::request(&step.ask, &scope(&self.values)).map_err(|e| self.broken("a call", &e))?;

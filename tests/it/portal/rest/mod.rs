@@ -1,8 +1,11 @@
 //! The `rest` driver, against servers of made-up APIs that a profile describes.
 
 mod carried;
+mod coverage;
+mod hostile;
 mod lists;
 mod nested;
+mod one_plan;
 mod perform;
 mod person;
 mod profile;
@@ -24,7 +27,7 @@ const HEAD: &str = "apiVersion: tenantry.dev/v1alpha1\nkind: Profile\nname: made
 
 fn compiled(text: &str) -> Arc<Profile> {
     let profile = Profile::parse(&format!("{HEAD}{text}"), "made-up.yaml");
-    Arc::new(profile.unwrap_or_else(|wrong| panic!("{wrong:#?}")))
+    Arc::new(profile.unwrap_or_else(|wrong| panic!("{:?}", wrong.iter().map(|d| &d.summary).collect::<Vec<_>>())))
 }
 
 fn opened<T>(url: &str, text: &str, attempts: u32, open: impl Fn(&Rest, &OpenContext<'_>) -> T) -> T {

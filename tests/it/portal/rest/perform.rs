@@ -11,7 +11,7 @@ use super::super::kit::{CallExt, call, create, field, fields, perform};
 use super::server::{Answer, Asked, Server, ok, status};
 use super::{patient, writer};
 
-const API: &str = r#"
+pub(super) const API: &str = r#"
 http:
   inside: {header: X-Acting-In}
   errors:
@@ -23,6 +23,7 @@ kinds:
     create: call
     update: call
     delete: call
+    fields: {displayName: full, contact.phone: full, notes: full, licences: immutable, "*": unsupported}
     http:
       create:
         - {path: /orgs, body: {name: "${self.displayName}", phone: "${self.contact.phone}", licences: "${self.licences}", tags: ["made by ${owner}", "${self.notes}"]}, id: location}
@@ -39,6 +40,7 @@ kinds:
     create: call
     update: call
     delete: call
+    fields: {email: immutable, firstName: immutable, roles: full, "*": unsupported}
     http:
       get: {path: "/users/${id}", item: response.body.user}
       item: {id: item.id, key: item.mail, fields: {email: item.mail}}
@@ -53,6 +55,7 @@ kinds:
   Integration:
     read: unreadable
     create: call
+    fields: {type: full, secrets: full, "*": unsupported}
     http:
       create: [{path: /integrations, headers: {X-Kind: "${self.type}"}, body: {key: "${secrets.token}", other: "${secrets.absent}"}, id: response.body.id}]
 "#;
@@ -66,7 +69,7 @@ fn acting(mut call: Call) -> Call {
     call
 }
 
-fn changing(address: &str, before: Json, after: Json) -> Call {
+pub(super) fn changing(address: &str, before: Json, after: Json) -> Call {
     let mut changed = call(IntentAction::Update, address, after).object("id-1");
     changed.before = fields(changed.address.kind, before);
     acting(changed)
