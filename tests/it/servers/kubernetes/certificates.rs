@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 const USERS: &[(&str, &str, &str)] =
     &[("admin", super::access::ADMIN, "system:masters"), ("controllers", "system:kube-controller-manager", "system:masters")];
 
-/// Writes `authority.crt`, a certificate and a key for the server and for each user, and `tokens.key`.
+/// Writes `authority.crt`, a certificate and a key for the server and for each user, and the pair of `tokens.key` and `tokens.pub`.
 pub(super) fn make(folder: &Path) {
     let key = KeyPair::generate().unwrap();
     let mut authority = named("test-authority", None);
@@ -24,7 +24,9 @@ pub(super) fn make(folder: &Path) {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         sign(folder, file, &params, &issuer);
     }
-    std::fs::write(folder.join("tokens.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let tokens = KeyPair::generate().unwrap();
+    std::fs::write(folder.join("tokens.key"), tokens.serialize_pem()).unwrap();
+    std::fs::write(folder.join("tokens.pub"), tokens.public_key_pem()).unwrap();
 }
 
 fn named(name: &str, group: Option<&str>) -> CertificateParams {

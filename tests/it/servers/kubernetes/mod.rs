@@ -115,7 +115,7 @@ impl Cluster {
             file("tls-cert-file", "server.crt"),
             file("tls-private-key-file", "server.key"),
             file("client-ca-file", "authority.crt"),
-            file("service-account-key-file", "tokens.key"),
+            file("service-account-key-file", "tokens.pub"),
             file("service-account-signing-key-file", "tokens.key"),
             file("audit-policy-file", "audit-policy"),
             file("audit-log-path", "audit.log"),
