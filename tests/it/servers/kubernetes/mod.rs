@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::process::{free_port, place, ready, watched};
 
+pub(crate) use self::access::{ADMIN, client};
 #[allow(unused_imports)] // What tests of the operator are written with.
 pub(crate) use self::audit::{Mark, Request};
 

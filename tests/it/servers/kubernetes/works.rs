@@ -9,8 +9,7 @@ use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use serde_json::json;
 
-use super::Cluster;
-use super::access::{ADMIN, client};
+use super::{ADMIN, Cluster, client};
 
 fn config_map(name: &str, owner: Option<&ConfigMap>) -> ConfigMap {
     let owners = owner.map(|owner| {
