@@ -1,7 +1,7 @@
 //! Tells the tests which servers this machine has, so that a test that cannot run is shown as ignored, with the reason, and never as passed.
 #![allow(clippy::print_stdout)] // How a build script speaks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -39,6 +39,27 @@ fn installed_servers() {
         }
     }
     println!("cargo::rustc-env=TEST_SERVERS={}", folder.display());
+    kubernetes(&folder.join("kubernetes"));
+}
+
+/// A control plane of Kubernetes: where `KUBEBUILDER_ASSETS` says, as the field has it, or the one that was installed. The controller manager is a
+/// condition of its own, because the field's downloads leave it out.
+fn kubernetes(installed: &Path) {
+    println!("cargo::rerun-if-env-changed=KUBEBUILDER_ASSETS");
+    let folder = std::env::var_os("KUBEBUILDER_ASSETS").filter(|v| !v.is_empty()).map_or_else(|| installed.to_owned(), PathBuf::from);
+    let has = |program: &str| folder.join(program).is_file();
+    if installed.join("stamp").is_file() {
+        println!("cargo::rerun-if-changed={}", installed.join("stamp").display());
+    }
+    println!("cargo::rustc-check-cfg=cfg(have_kubernetes)");
+    println!("cargo::rustc-check-cfg=cfg(have_kubernetes_controllers)");
+    if has("etcd") && has("kube-apiserver") {
+        println!("cargo::rustc-cfg=have_kubernetes");
+        if has("kube-controller-manager") {
+            println!("cargo::rustc-cfg=have_kubernetes_controllers");
+        }
+    }
+    println!("cargo::rustc-env=TEST_KUBERNETES_PROGRAMS={}", folder.display());
 }
 
 /// A browser without a window, and what drives it: for the tests that follow a work order as a technician would.

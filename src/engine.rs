@@ -39,6 +39,14 @@ pub struct Served {
     pub observe: Arc<dyn Observe>,
 }
 
+impl Served {
+    /// The same for one plan.
+    fn for_one_plan(&self) -> Self {
+        let observe = self.observe.for_one_plan().unwrap_or_else(|| Arc::clone(&self.observe));
+        Self { spec: self.spec.clone(), observe }
+    }
+}
+
 /// Everything that a plan is made from. None of it can write.
 pub struct View<'a> {
     /// What is declared.

@@ -27,7 +27,14 @@ fn leadership() -> (PortalName, TenantName) {
 
 /// Leads whenever it can, until it is told to stop and `quiet` says that nothing is under way any more; then it lets go at once, so that the
 /// next one need not wait. `told` hears when leadership is won (true) and lost.
-pub async fn lead(ledger: Arc<dyn Ledger>, holder: Holder, fence: Fence, stop: Arc<Stop>, quiet: impl Future<Output = ()>, told: &(dyn Fn(bool) + Sync)) {
+pub async fn lead(
+    ledger: Arc<dyn Ledger>,
+    holder: Holder,
+    fence: Fence,
+    stop: Arc<Stop>,
+    quiet: impl Future<Output = ()>,
+    told: &(dyn Fn(bool) + Sync),
+) {
     tokio::pin!(quiet);
     loop {
         let asked = (Instant::now(), Timestamp::now());

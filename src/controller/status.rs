@@ -119,7 +119,8 @@ pub struct ResourceStatus {
 pub fn of(visit: &Visit, declared: &Tenant) -> Vec<ResourceStatus> {
     let at_fault = Concerned::of(visit);
     let drifted = drifted(visit.plan.as_ref());
-    let status = |address: &Address| ResourceStatus { address: address.clone(), conditions: conditions(visit, address, &at_fault, &drifted) };
+    let status =
+        |address: &Address| ResourceStatus { address: address.clone(), conditions: conditions(visit, address, &at_fault, &drifted) };
     declared.resources.iter().map(|r| status(&r.address)).collect()
 }
 
@@ -156,7 +157,12 @@ impl<'a> Concerned<'a> {
             }
         }
         let whole = match &visit.end {
-            End::Suspended | End::Invalid { .. } | End::DependencyNotReady { .. } | End::Portal(_) | End::Contended { .. } | End::Stopped { .. } => true,
+            End::Suspended
+            | End::Invalid { .. }
+            | End::DependencyNotReady { .. }
+            | End::Portal(_)
+            | End::Contended { .. }
+            | End::Stopped { .. } => true,
             End::InStep | End::Applied | End::Applying | End::AwaitingApproval { .. } | End::AwaitingTechnician => false,
             End::DriftReported | End::Refused { .. } | End::Failed { .. } => false,
         };
@@ -170,11 +176,8 @@ fn drifted(plan: Option<&TenantPlan>) -> BTreeSet<&Address> {
 
 fn conditions(visit: &Visit, address: &Address, concerned: &Concerned<'_>, drifted: &BTreeSet<&Address>) -> Vec<Condition> {
     let own = concerned.single.get(address);
-    let (ready, reconciling, stalled, synced) = if concerned.whole || own.is_some() {
-        concerned_by(visit, own.map(String::as_str))
-    } else {
-        in_step()
-    };
+    let (ready, reconciling, stalled, synced) =
+        if concerned.whole || own.is_some() { concerned_by(visit, own.map(String::as_str)) } else { in_step() };
     let mut all: Vec<_> = [Some(ready), reconciling, stalled, Some(synced)].into_iter().flatten().collect();
     all.push(drift(visit, drifted.contains(address)));
     all.extend(plan_pending(visit, own.is_some()));
@@ -265,7 +268,12 @@ fn refused(codes: &[String]) -> &'static str {
 fn drift(visit: &Visit, drifted: bool) -> Condition {
     let read = !matches!(
         visit.end,
-        End::Portal(_) | End::Suspended | End::Invalid { .. } | End::DependencyNotReady { .. } | End::Stopped { .. } | End::Contended { .. }
+        End::Portal(_)
+            | End::Suspended
+            | End::Invalid { .. }
+            | End::DependencyNotReady { .. }
+            | End::Stopped { .. }
+            | End::Contended { .. }
     );
     match (read, drifted, &visit.end) {
         (false, ..) => condition(ConditionType::Drifted, Holds::Unknown, "DriftDetectionFailed", "live could not be compared"),

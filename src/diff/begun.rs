@@ -88,7 +88,8 @@ pub(super) fn window(input: &Input<'_>) -> SignedDuration {
 /// something that only the intent tells of.
 pub(super) fn settle(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDiff) {
     let taken_up = |i: &Intent| out.deltas.iter().any(|d| d.resumes.as_ref() == Some(&i.id) || blocked_on(d, i));
-    let waits = |i: &Intent| out.waiting.iter().any(|w| w.address == i.address);
+    let waiting = || out.waiting.iter().chain(out.held.iter().map(|held| &held.waits));
+    let waits = |i: &Intent| waiting().any(|w| w.address == i.address);
     let lives = |i: &Intent| i.action == IntentAction::Create && !made(input, identity, i).is_empty();
     let shown = |i: &Intent| !within_window(input, i.at) && input.live.is_complete(i.address.kind);
     let answered = |i: &&Intent| !taken_up(i) && !waits(i) && shown(i) && !lives(i);

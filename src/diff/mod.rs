@@ -89,6 +89,8 @@ pub struct TenantDiff {
     pub retained: Vec<Retained>,
     /// What waits; by address.
     pub waiting: Vec<Waiting>,
+    /// What would be done if what it needs were finished: each is in no list above until then.
+    pub held: Vec<Held>,
     /// Those of `waiting` that do not exist until then.
     pub unfinished: BTreeSet<Address>,
     /// Those of `unfinished` that a technician was asked to make: what technicians do as well need not wait for them.
@@ -97,6 +99,15 @@ pub struct TenantDiff {
     pub awaiting_acceptance: u64,
     /// Intents of earlier runs whose outcome this reading shows or that nobody asks for any more, and which no delta takes up: to be settled.
     pub settled: Vec<(Address, Box<str>)>,
+}
+
+/// A difference that waits for another resource. It is kept whole: a portal's rule may say that nobody is to do it at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What would be done.
+    pub delta: Delta,
+    /// What it waits for.
+    pub waits: Waiting,
 }
 
 /// One difference.
@@ -169,6 +180,7 @@ pub fn tenant(input: &Input<'_>) -> TenantDiff {
     out.drift.sort_by(|a, b| a.address.cmp(&b.address));
     out.retained.sort_by(|a, b| a.address.cmp(&b.address));
     out.waiting.sort_by(|a, b| a.address.cmp(&b.address));
+    out.held.sort_by(|a, b| a.delta.address.cmp(&b.delta.address));
     out
 }
 

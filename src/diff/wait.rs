@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Delta, Input, TenantDiff, Waiting};
+use super::{Action, Delta, Held, Input, TenantDiff, Waiting};
 use crate::model::kind::Placement;
 use crate::model::{Address, Fields, Kind, KindCapability, Name, Performer, Value};
 
@@ -23,7 +23,7 @@ pub(super) fn for_what_is_unfinished(input: &Input<'_>, out: &mut TenantDiff) {
                 if delta.actions.contains(&Action::Create) {
                     out.unfinished.insert(delta.address.clone());
                 }
-                out.waiting.push(waits(&delta.address, &needed));
+                out.held.push(Held { waits: waits(&delta.address, &needed), delta });
             }
             None => out.deltas.push(delta),
         }

@@ -9,7 +9,7 @@ use super::narrow;
 use super::shared_keys::SharedKeys;
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::model::portal_spec::Unsupported;
-use crate::model::rule::{Conduct, Subject, Verdict};
+use crate::model::rule::{Conduct, Subject, Verdict, Violation};
 use crate::model::{Address, Capabilities, Desired, IntentAction, Mark, PortalSpec, Resource, Tenant, TenantName};
 
 /// Checks everything that is declared for a portal, as if it were about to be made.
@@ -23,7 +23,10 @@ pub fn check(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities
         for resource in &tenant.resources {
             found.extend(shared.other(resource).map(|other| taken(desired, portal, resource, other)));
             found.extend(of_resource(desired, portal, conduct, (name, tenant), resource));
-            lacks(desired, portal, capabilities, resource, &mut lacking);
+            // Of what is left out anyway nothing is missed.
+            if !violations(portal, conduct, (name, tenant), resource).iter().any(|v| v.verdict == Verdict::LeavesOut) {
+                lacks(desired, portal, capabilities, resource, &mut lacking);
+            }
         }
         for missing in narrowed.iter().flat_map(|n| &n.missing) {
             let at = || declared.get(missing.address.kind, &missing.address.name).map(|r| place_of(desired, r, r.mark_of(missing.field)));
@@ -65,14 +68,9 @@ fn taken(desired: &Desired, portal: &PortalSpec, resource: &Resource, other: &Ad
     Diagnostic::error(codes::run::KEY_DECLARED_TWICE, summary).about(&resource.address).at(Some(place(desired, resource)))
 }
 
-fn of_resource(
-    desired: &Desired,
-    portal: &PortalSpec,
-    conduct: &dyn Conduct,
-    (name, tenant): (&TenantName, &Tenant),
-    resource: &Resource,
-) -> Vec<Diagnostic> {
-    let subject = Subject {
+/// The rules that a resource breaks, as if it were about to be made.
+fn violations(portal: &PortalSpec, conduct: &dyn Conduct, (name, tenant): (&TenantName, &Tenant), resource: &Resource) -> Vec<Violation> {
+    conduct.violations(&Subject {
         tenant: name,
         kind: resource.address.kind,
         action: IntentAction::Create,
@@ -82,8 +80,17 @@ fn of_resource(
         desired: Some(tenant),
         live: None,
         account: &portal.account,
-    };
-    let broken = conduct.violations(&subject).into_iter().map(|v| {
+    })
+}
+
+fn of_resource(
+    desired: &Desired,
+    portal: &PortalSpec,
+    conduct: &dyn Conduct,
+    of: (&TenantName, &Tenant),
+    resource: &Resource,
+) -> Vec<Diagnostic> {
+    let broken = violations(portal, conduct, of, resource).into_iter().map(|v| {
         let summary = format!("portal {}: {}: {}", portal.name, v.rule, v.message);
         match v.verdict {
             Verdict::Refuses => Diagnostic::error(codes::run::RULE_REFUSES, summary),

@@ -44,6 +44,7 @@ impl From<crate::ledger::LedgerError> for Failure {
 
 /// Plans the tenants of one portal, unordered and unlinked.
 pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<TenantName>) -> Result<OfPortal, Failure> {
+    let served = &served.for_one_plan();
     let mut out = OfPortal { units: Vec::new(), awaiting_acceptance: 0 };
     let declared = Declared::new(view, served, tenants);
     let listed = if view.scope.is_whole() || refers_to_tenants(&declared, tenants) {

@@ -7,15 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reach::Reach;
 use super::{Action, Change, Consequences, Facts, Finding, LeftOut, Observed, Source, Unit};
 pub(crate) use crate::diff::intents;
-use crate::diff::{Delta, Input, TenantDiff, performer};
+use crate::diff::{Delta, Held, Input, TenantDiff, performer};
 use crate::model::kind::{Bearing, Sense};
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
 use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Observation, Performer, Resource, Sources, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
-    let TenantDiff { deltas, drift, unmanaged, retained, waiting, unfinished: _, ordered: _, awaiting_acceptance: _, settled } = diff;
-    if deltas.is_empty() && drift.is_empty() && unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && settled.is_empty() {
+    let TenantDiff { deltas, drift, unmanaged, retained, mut waiting, held, unfinished: _, ordered: _, awaiting_acceptance: _, settled } =
+        diff;
+    let aside = unmanaged.is_empty() && retained.is_empty() && waiting.is_empty() && held.is_empty() && settled.is_empty();
+    if deltas.is_empty() && drift.is_empty() && aside {
         return None;
     }
     let (mut changes, mut left_out) = (Vec::new(), Vec::new());
@@ -25,6 +27,14 @@ pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources:
             Err(left) => left_out.push(left),
         }
     }
+    // What the portal brings about by itself waits for nothing, and is said at once.
+    for Held { delta, waits } in held {
+        match change(input, delta, conduct, sources) {
+            Ok(_) => waiting.push(waits),
+            Err(left) => left_out.push(left),
+        }
+    }
+    waiting.sort_by(|a, b| a.address.cmp(&b.address));
     left_out.sort_by(|a, b| a.address.cmp(&b.address));
     carry(input, &mut changes);
     let facts = facts(input);

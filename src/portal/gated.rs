@@ -73,6 +73,10 @@ impl Observe for Gated {
         self.observe.tenants().await
     }
 
+    fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
+        self.observe.for_one_plan()
+    }
+
     async fn holders(&self, kind: Kind, keys: &[&str]) -> Result<Vec<KeyHolder>, PortalError> {
         self.observe.holders(kind, keys).await
     }

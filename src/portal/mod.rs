@@ -42,6 +42,12 @@ pub trait Observe: Send + Sync {
     /// Only when nothing at all can be read: no access, no connection.
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError>;
 
+    /// Itself for one plan: what that has read of the whole portal it is not asked for again, however many tenants it reads. Such a value is let go
+    /// of with the plan, and nothing is written while it lives. `None`: it asks for nothing twice as it is.
+    fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
+        None
+    }
+
     /// The names of all tenants that the portal shows, for `import` and for reporting what is unmanaged.
     ///
     /// # Errors

@@ -17,15 +17,22 @@ use crate::model::{Capabilities, Kind, LiveTenant};
 pub(super) struct Routed<T: ?Sized> {
     profile: Arc<Profile>,
     drivers: Vec<(Box<str>, Arc<T>)>,
+    /// Those of the drivers that read for one plan, in their own form for it.
+    for_one_plan: Vec<(Box<str>, Arc<dyn Observe>)>,
 }
 
 impl<T: ?Sized> Routed<T> {
     pub(super) fn new(profile: Arc<Profile>, drivers: Vec<(Box<str>, Arc<T>)>) -> Self {
-        Self { profile, drivers }
+        Self { profile, drivers, for_one_plan: Vec::new() }
     }
 
     fn of(&self, kind: Kind, action: Action) -> Result<&Arc<T>, PortalError> {
         self.named(self.profile.driver(kind, action))
+    }
+
+    /// Who reads for one plan in a driver's place.
+    fn reads(&self, driver: &str) -> Option<&Arc<dyn Observe>> {
+        self.for_one_plan.iter().find(|(name, _)| **name == *driver).map(|(_, reader)| reader)
     }
 
     fn named(&self, name: &str) -> Result<&Arc<T>, PortalError> {
@@ -35,7 +42,7 @@ impl<T: ?Sized> Routed<T> {
 }
 
 #[async_trait]
-impl<T: Observe + ?Sized> Observe for Routed<T> {
+impl<T: Observe + ?Sized + 'static> Observe for Routed<T> {
     fn capabilities(&self) -> &Capabilities {
         self.profile.capabilities()
     }
@@ -52,7 +59,10 @@ impl<T: Observe + ?Sized> Observe for Routed<T> {
             if kinds.is_empty() {
                 continue;
             }
-            let answers = driver.read(tenants).await?;
+            let answers = match self.reads(name) {
+                Some(reader) => reader.read(tenants).await?,
+                None => driver.read(tenants).await?,
+            };
             for (into, mut from) in merged.iter_mut().zip(answers) {
                 into.observed.append(&mut from.observed);
                 into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
@@ -61,12 +71,25 @@ impl<T: Observe + ?Sized> Observe for Routed<T> {
         Ok(merged)
     }
 
+    fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
+        let for_one_plan: Vec<_> = self.drivers.iter().filter_map(|(name, driver)| Some((name.clone(), driver.for_one_plan()?))).collect();
+        let drivers = self.drivers.iter().map(|(name, driver)| (name.clone(), Arc::clone(driver))).collect();
+        let any = !for_one_plan.is_empty();
+        any.then(|| Arc::new(Self { profile: Arc::clone(&self.profile), drivers, for_one_plan }) as Arc<dyn Observe>)
+    }
+
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
-        self.of(Kind::Organization, Action::Read)?.tenants().await
+        match self.reads(self.profile.driver(Kind::Organization, Action::Read)) {
+            Some(reader) => reader.tenants().await,
+            None => self.of(Kind::Organization, Action::Read)?.tenants().await,
+        }
     }
 
     async fn holders(&self, kind: Kind, keys: &[&str]) -> Result<Vec<KeyHolder>, PortalError> {
-        self.of(kind, Action::Read)?.holders(kind, keys).await
+        match self.reads(self.profile.driver(kind, Action::Read)) {
+            Some(reader) => reader.holders(kind, keys).await,
+            None => self.of(kind, Action::Read)?.holders(kind, keys).await,
+        }
     }
 }
 

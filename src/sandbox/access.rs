@@ -51,13 +51,16 @@ impl Access {
             Ok(mut found) => found.read_exact(&mut key)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 getrandom::fill(&mut key).map_err(|e| std::io::Error::other(e.to_string()))?;
+                // Written beside and put in its place whole: whoever is killed meanwhile leaves no half of a key.
+                let beside = file.with_extension(format!("key.{}", std::process::id()));
                 let mut options = std::fs::OpenOptions::new();
-                options.write(true).create_new(true);
+                options.write(true).create(true).truncate(true);
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                let mut made = options.open(file)?;
+                let mut made = options.open(&beside)?;
                 made.write_all(&key)?;
                 made.sync_all()?;
+                std::fs::rename(&beside, file)?;
             }
             Err(error) => return Err(error),
         }

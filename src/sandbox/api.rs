@@ -19,7 +19,7 @@ mod write;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::routing::{any, get, post};
 use tokio::sync::Mutex;
 
@@ -29,6 +29,9 @@ use super::{Caller, World, wiv};
 
 pub(super) use problem::Problem;
 pub use requests::Requests;
+
+/// Where the API begins: its routes below say it, and whoever starts a sandbox is told it.
+pub(super) const BASE: &str = "/api/v1";
 
 /// The profile that has a documented API of its own here.
 const WIV: &str = "wiv";
@@ -57,7 +60,7 @@ impl Api {
         if *self.world.profile().name == *WIV {
             routes = routes.merge(wiv::routes(self.clone()));
         }
-        requests.over(faults.over(routes.merge(screens)))
+        requests.over(faults.over(routes.merge(screens).fallback(no_page)))
     }
 
     /// Who asks.
@@ -87,6 +90,11 @@ fn objects_routes(api: Api) -> Router {
         .route("/api/{*rest}", any(nowhere))
         .method_not_allowed_fallback(not_so)
         .with_state(api)
+}
+
+/// What is neither a page nor of the API.
+async fn no_page() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "There is no such page. The screens begin at /screens, the API at /api/v1.\n")
 }
 
 async fn nowhere(uri: Uri) -> Problem {

@@ -25,4 +25,4 @@ mod world;
 pub use access::{Access, Caller};
 pub use change::{Change, Performed, Refusal};
 pub use server::{Addresses, Server, ServerError, Shared};
-pub use world::{Customer, World};
+pub use world::{Customer, Happened, World};

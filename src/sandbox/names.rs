@@ -24,6 +24,11 @@ pub(super) fn builtin_mark(key: &str) -> String {
 
 const BUILTIN: &str = "builtin/";
 
+/// The row of the profile that says that the portal made an object by itself.
+pub(super) fn made_by(object: &LiveObject) -> Option<&str> {
+    object.created_by.as_deref()?.strip_prefix(BY_PORTAL)?.split_once('/').map(|(row, _)| row)
+}
+
 /// The key of an object that the portal has by itself, as the profile writes it: rules and people know it by that.
 fn builtin_key(object: &LiveObject) -> Option<&str> {
     let (_, key) = object.created_by.as_deref()?.strip_prefix(BY_PORTAL)?.strip_prefix(BUILTIN)?.split_once('/')?;

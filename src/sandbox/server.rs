@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 
 use super::access::Caller;
-use super::api::Api;
+use super::api::{Api, BASE};
 use super::change::Refusal;
 use super::faults::Faults;
 use super::screens;
@@ -41,7 +41,7 @@ pub enum ServerError {
     #[error("a sandbox listens on this machine alone, and {0} can be reached from others: use 127.0.0.1 or [::1]")]
     NotLoopback(SocketAddr),
     /// The address cannot be used.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}; give another address with --listen, or leave it out and take a port that is free")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -58,7 +58,7 @@ pub enum ServerError {
 pub struct Addresses {
     /// The screens, for a browser; the token is in it.
     pub screens: String,
-    /// The base of the HTTP API.
+    /// The base of the HTTP API: what stands before `/tenants`.
     pub api: String,
     /// The operator's token.
     pub operator: String,
@@ -97,7 +97,7 @@ impl Server {
         let tenants = world.customers(&Caller::Msp).await?;
         Ok(Addresses {
             screens: format!("http://{address}/?token={operator}"),
-            api: format!("http://{address}/api"),
+            api: format!("http://{address}{BASE}"),
             tenants: tenants.into_iter().map(|c| (c.name.to_string(), world.access().tenant(&c.id))).collect(),
             operator,
         })

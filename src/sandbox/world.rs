@@ -4,6 +4,8 @@
 //! [`World::perform`]: the profile's rules first, then the directory, in one transaction, then nothing. One change at a time, so that no rule
 //! looks at a state that somebody else is changing.
 
+mod events;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,14 +13,17 @@ use tokio::sync::Mutex;
 
 use super::access::{Access, Caller};
 use super::change::{Change, Performed, Refusal};
-use super::names::{builtin_mark, declared, display_name, free_name, title_of};
+use super::names::{builtin_mark, declared, display_name, free_name, made_by, title_of};
 use super::prepare::{Draft, Step};
 use crate::model::kind::Placement;
 use crate::model::portal_spec::Account;
 use crate::model::rule::{Conduct as _, Subject, Verdict, Violation};
 use crate::model::{FieldId, FieldSupport, Fields, IntentAction, KeyScope, Kind, LiveObject, LiveTenant, MSP, Name, Tenant, Value};
-use crate::portal::embedded::{AuditLine, BY_PORTAL, Clock, Directory, Embedded, Mail, Played};
+use crate::portal::embedded::{AuditLine, BY_PORTAL, Clock, Directory, Embedded, Mail, Played, PlayedCall};
+use crate::portal::profile::plays::Made;
 use crate::portal::{Call, CallError, Done, PortalError, Profile, TenantKey};
+
+pub use events::Happened;
 
 /// A portal that is played.
 pub struct World {
@@ -98,7 +103,7 @@ impl World {
     pub async fn every(&self, caller: &Caller, kind: Kind) -> Result<Vec<(Box<str>, LiveObject)>, Refusal> {
         let mut all = self.store.every(kind).await.map_err(|e| storage(&e))?;
         all.retain(|(tenant, _)| caller.sees(tenant));
-        all.iter_mut().for_each(|(_, object)| self.call_own(object));
+        all.iter_mut().for_each(|(_, object)| self.as_shown(object));
         Ok(all)
     }
 
@@ -143,6 +148,10 @@ impl World {
             return Err(Refusal::Forbidden("invitations are accepted from the outbox, which is the operator's alone".to_owned()));
         }
         let _turn = self.turn.lock().await;
+        let known = self.store.every(Kind::User).await.map_err(|e| storage(&e))?.iter().any(|(_, o)| *o.id == *user);
+        if !known {
+            return Err(Refusal::NotFound(format!("there is no user {user}")));
+        }
         let user = user.to_owned();
         self.beside(move |d| d.accept_invitation(&user).map_err(|e| Refusal::Invalid(e.0))).await
     }
@@ -178,8 +187,8 @@ impl World {
         let (furnished, many) = (calls.len(), change.with.len());
         let mut steps = asked.into_iter().map(|s| s.call);
         // The tenant first, then what it has by itself, then what refers to that.
-        let mut all: Vec<Call> = steps.next().into_iter().chain(calls).collect();
-        all.extend(steps.chain(beside));
+        let mut all: Vec<PlayedCall> = steps.next().into_iter().chain(calls).map(Into::into).collect();
+        all.extend(steps.map(Into::into).chain(beside));
         let mut done = self.store.together(all).await.map_err(refusal)?.into_iter();
         let object = done.next().and_then(shown);
         let mut own: Vec<_> = done.by_ref().take(furnished).filter_map(shown).collect();
@@ -254,18 +263,13 @@ impl World {
         before: &LiveTenant,
         desired: &Tenant,
         intent: &str,
-    ) -> Result<Vec<Call>, Refusal> {
+    ) -> Result<Vec<PlayedCall>, Refusal> {
         let mut made = Vec::new();
         for step in asked {
             let subject = self.subject(step, draft, before, desired);
             made.extend(self.profile.made_beside(&subject).map_err(|e| Refusal::Invalid(e.to_string()))?);
         }
-        let made = made.into_iter().enumerate().map(|(at, made)| {
-            let change = Change::create("", made.kind, made.fields);
-            let by = if made.portals_own { BY_PORTAL } else { "" };
-            draft.unless_there(&change, format!("{by}{}/{intent}/{at}", made.row).into())
-        });
-        made.filter_map(Result::transpose).collect()
+        by_itself(made, draft, intent)
     }
 
     /// The portal's own answer where a key is taken; who holds it, it does not say.
@@ -293,7 +297,7 @@ impl World {
         let live = self.live(&Name::msp(), MSP).await?;
         let mut draft = Draft { name: Name::msp(), id: None, live, organizations: &organizations };
         let calls = furniture(&self.profile, &mut draft)?;
-        self.store.together(calls).await.map_err(refusal).map(drop)
+        self.store.together(calls.into_iter().map(Into::into).collect()).await.map_err(refusal).map(drop)
     }
 
     async fn all_organizations(&self) -> Result<Vec<LiveObject>, Refusal> {
@@ -310,12 +314,15 @@ impl World {
     async fn live(&self, name: &Name, tenant: &str) -> Result<LiveTenant, Refusal> {
         let key = TenantKey { name: name.clone(), id: (!name.is_msp()).then(|| tenant.into()) };
         let mut live = self.store.reader().read(&[key]).await.map_err(|e| storage(&e))?.pop().unwrap_or_default();
-        live.collections.values_mut().flat_map(|c| &mut c.objects).for_each(|object| self.call_own(object));
+        live.collections.values_mut().flat_map(|c| &mut c.objects).for_each(|object| self.as_shown(object));
         Ok(live)
     }
 
-    /// What the profile calls the portal's own is, whoever made it.
-    fn call_own(&self, object: &mut LiveObject) {
+    /// What the profile shows of an object by itself; and what it calls the portal's own is, whoever made it.
+    fn as_shown(&self, object: &mut LiveObject) {
+        if let Some(shows) = made_by(object).and_then(|row| self.profile.shows(row, object.kind)).cloned() {
+            shows.iter().for_each(|(id, value)| object.fields.set(id, value.clone()));
+        }
         object.portals_own |= self.profile.is_portals_own(object);
     }
 
@@ -323,6 +330,23 @@ impl World {
         let directory = Arc::clone(&self.directory);
         tokio::task::spawn_blocking(move || work(&directory)).await.unwrap_or_else(|e| Err(Refusal::Storage(e.to_string())))
     }
+}
+
+/// The calls by which the portal makes something by itself. What is there already is not made again.
+fn by_itself(made: Vec<Made>, draft: &mut Draft<'_>, intent: &str) -> Result<Vec<PlayedCall>, Refusal> {
+    let calls = made.into_iter().enumerate().map(|(at, made)| {
+        let change = Change::create("", made.kind, made.fields);
+        let by = if made.portals_own { BY_PORTAL } else { "" };
+        let call = draft.unless_there(&change, format!("{by}{}/{intent}/{at}", made.row).into())?;
+        Ok(call.map(|call| PlayedCall { call, mail: made.mail.as_deref().map(sentence) }))
+    });
+    calls.filter_map(Result::transpose).collect()
+}
+
+/// Words as a subject has them.
+fn sentence(words: &str) -> Box<str> {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default().into()
 }
 
 fn makes_tenant(change: &Change) -> bool {

@@ -15,20 +15,26 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "DIR")]
     pub portals: Option<PathBuf>,
     /// Where to listen, on this machine alone; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     pub listen: SocketAddr,
     /// Where the sandbox keeps what it is told [default: .tenantry/sandbox]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// The MSP's own account there.
-    #[command(flatten)]
-    pub account: AccountArgs,
-    /// A fault to play, such as `503-after nth=3`; repeatable (docs/sandbox.md)
+    /// A fault to play, such as `error status=503 when=after nth=3`; repeatable (docs/sandbox.md)
     #[arg(long, value_name = "FAULT")]
     pub fault: Vec<String>,
     /// Print the addresses and tokens as JSON
     #[arg(long)]
     pub json: bool,
+    /// The MSP's own account there.
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// An address to listen on: a plain one, or `localhost`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let plain = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    plain.parse().map_err(|_| "it is no ADDRESS:PORT: write one such as 127.0.0.1:7700".to_owned())
 }
 
 /// The MSP's own account in the portal that is played: what a `Portal` document says under `account`.

@@ -10,4 +10,5 @@ codes! {
     PROFILE_EXPRESSION = "P007", "An expression of a profile does not compile", "correct the expression; docs/profiles.md lists its variables and functions";
     PROFILE_BUDGET = "P008", "An expression of a profile could cost too much", "write it shorter, with fewer loops; docs/profiles.md has the budget";
     PROFILE_DRIVER = "P009", "A profile names a driver that this program does not have", "name a driver that it has";
+    PROFILE_COVERAGE = "P010", "A profile promises what none of its calls does", "map the field where it is missing, or say under the kind's `fields` what the portal does with it";
 }

@@ -14,8 +14,17 @@ use crate::portal::{Call, Done};
 /// Days until an invitation expires, where the call does not say.
 const INVITATION_DAYS: i64 = 30;
 
-/// Performs a call.
-pub(super) fn perform(db: &Connection, capabilities: &Capabilities, call: &Call, now: Timestamp) -> Result<Done, Failed> {
+/// How the subject of a mail begins that asks somebody to accept.
+pub(super) const INVITATION: &str = "Invitation";
+
+/// Performs a call. `mail`: the subject of what whoever is made gets in place of an invitation.
+pub(super) fn perform(
+    db: &Connection,
+    capabilities: &Capabilities,
+    call: &Call,
+    mail: Option<&str>,
+    now: Timestamp,
+) -> Result<Done, Failed> {
     if let Some(done) = repeated(db, call, now)? {
         return Ok(done);
     }
@@ -36,7 +45,7 @@ pub(super) fn perform(db: &Connection, capabilities: &Capabilities, call: &Call,
         return refused("a call of the directory makes one object: it carries no other");
     }
     let (id, object) = match call.action {
-        IntentAction::Create => shown(create(db, capability, call, now)?, now),
+        IntentAction::Create => shown(create(db, capability, call, mail, now)?, now),
         IntentAction::Update => shown(update(db, capability, call, now)?, now),
         IntentAction::Resend => shown(resend(db, call, now)?, now),
         IntentAction::Delete => {
@@ -96,7 +105,7 @@ pub(super) fn record(
     Ok(())
 }
 
-fn create(db: &Connection, capability: &KindCapability, call: &Call, now: Timestamp) -> Result<Stored, Failed> {
+fn create(db: &Connection, capability: &KindCapability, call: &Call, instead: Option<&str>, now: Timestamp) -> Result<Stored, Failed> {
     let def = call.address.kind.def();
     // Whoever plays a portal names ids beforehand, so that what is made together can refer to each other.
     let id = call.object.as_deref().map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
@@ -124,14 +133,17 @@ fn create(db: &Connection, capability: &KindCapability, call: &Call, now: Timest
     };
     complete(&object)?;
     // What the portal makes by itself and for itself is nobody whom a mail would reach.
-    let invited = is_invited(def, &call.desired) && !call.intent.starts_with(BY_PORTAL);
+    let invited = is_invited(def, &call.desired) && !call.intent.starts_with(BY_PORTAL) && instead.is_none();
     if invited {
         object.invited_until = Some(expiry(def, &call.desired, now)?);
     }
     objects::insert(db, &object, capability.key_scope)?;
     note_secrets(db, call, &object.id, now)?;
     if invited && notifies(def, &call.desired) {
-        mail(db, &object, "Invitation", now)?;
+        mail(db, &object, INVITATION, now)?;
+    }
+    if let Some(subject) = instead {
+        mail(db, &object, subject, now)?;
     }
     Ok(object)
 }
@@ -181,7 +193,7 @@ fn resend(db: &Connection, call: &Call, now: Timestamp) -> Result<Stored, Failed
     object.invited_until = Some(expiry(object.def(), &call.desired, now)?);
     let sql = "UPDATE object SET invited_until = ?2 WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![object.id, object.invited_until])?;
-    mail(db, &object, "Invitation, sent again", now)?;
+    mail(db, &object, &format!("{INVITATION}, sent again"), now)?;
     Ok(object)
 }
 

@@ -32,12 +32,19 @@ pub struct DirectoryError(pub String);
 pub struct Mail {
     /// When it was sent.
     pub at: Timestamp,
-    /// Id of the user it invites.
+    /// Id of the user whom it is for.
     pub user: String,
     /// Its recipient's address.
     pub recipient: String,
     /// Its subject.
     pub subject: String,
+}
+
+impl Mail {
+    /// True if it asks its recipient to accept an invitation.
+    pub fn invites(&self) -> bool {
+        self.subject.starts_with(super::calls::INVITATION)
+    }
 }
 
 /// A line of the audit trail.

@@ -14,6 +14,21 @@ const BATCH: usize = 100;
 /// See the module.
 pub struct Played(Writer);
 
+/// A call, and what goes out with it.
+#[derive(Debug, Clone)]
+pub struct PlayedCall {
+    /// The call.
+    pub call: Call,
+    /// The subject of the mail that whoever is made gets in place of an invitation: they have nothing to accept.
+    pub mail: Option<Box<str>>,
+}
+
+impl From<Call> for PlayedCall {
+    fn from(call: Call) -> Self {
+        Self { call, mail: None }
+    }
+}
+
 impl Played {
     pub(super) fn new(writer: Writer) -> Self {
         Self(writer)
@@ -36,7 +51,7 @@ impl Played {
     ///
     /// # Errors
     /// With the first refusal.
-    pub async fn together(&self, calls: Vec<Call>) -> Result<Vec<Done>, CallError> {
+    pub async fn together(&self, calls: Vec<PlayedCall>) -> Result<Vec<Done>, CallError> {
         if calls.len() > BATCH {
             return Err(CallError::Refused(format!("{} changes at once are too many: at most {BATCH}", calls.len())));
         }

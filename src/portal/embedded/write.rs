@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::objects::Failed;
+use super::played::PlayedCall;
 use super::read::Reader;
 use super::{Clock, calls, store};
 use crate::model::live::KeyHolder;
@@ -77,7 +78,7 @@ impl Writer {
     }
 
     /// Performs all of these calls or, where one is refused, none of them.
-    pub(super) async fn together(&self, calls: Vec<Call>) -> Result<Vec<Done>, CallError> {
+    pub(super) async fn together(&self, calls: Vec<PlayedCall>) -> Result<Vec<Done>, CallError> {
         let inner = Arc::clone(&self.inner);
         let done = tokio::task::spawn_blocking(move || inner.together(&calls)).await;
         done.unwrap_or_else(|e| Err(CallError::Uncertain(format!("the calls were cut short: {e}"))))
@@ -95,7 +96,7 @@ impl Inner {
         };
         let mut answers = Answers::with_capacity(calls.len());
         for call in calls {
-            let answer = self.one(&mut transaction, call);
+            let answer = self.one(&mut transaction, call, None);
             // Some errors (a full disk) make SQLite roll back the whole transaction: nothing of the batch has had an effect.
             if transaction.is_autocommit() {
                 let why = answer.err().map_or_else(String::new, |e| e.to_string());
@@ -110,20 +111,21 @@ impl Inner {
         }
     }
 
-    fn together(&self, calls: &[Call]) -> Result<Vec<Done>, CallError> {
+    fn together(&self, calls: &[PlayedCall]) -> Result<Vec<Done>, CallError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let mut transaction = transaction.map_err(|e| call_error(&e))?;
         // A transaction that is dropped is rolled back.
-        let done = calls.iter().map(|call| self.one(&mut transaction, call)).collect::<Result<Vec<_>, _>>()?;
+        let one = |PlayedCall { call, mail }: &PlayedCall| self.one(&mut transaction, call, mail.as_deref());
+        let done = calls.iter().map(one).collect::<Result<Vec<_>, _>>()?;
         transaction.commit().map_err(|e| call_error(&e))?;
         Ok(done)
     }
 
-    fn one(&self, transaction: &mut Transaction<'_>, call: &Call) -> Result<Done, CallError> {
+    fn one(&self, transaction: &mut Transaction<'_>, call: &Call, mail: Option<&str>) -> Result<Done, CallError> {
         let now = (self.clock)();
         let savepoint = transaction.savepoint().map_err(|e| call_error(&e))?;
-        match calls::perform(&savepoint, &self.capabilities, call, now) {
+        match calls::perform(&savepoint, &self.capabilities, call, mail, now) {
             Ok(done) => {
                 savepoint.commit().map_err(|e| call_error(&e))?;
                 Ok(done)

@@ -23,6 +23,9 @@ const MAX_RULES: usize = 500;
 /// Largest batch: what one transaction or request can carry before a retry of it costs more than it saves.
 const MAX_BATCH: usize = 10_000;
 
+/// Under `fields` of a kind: all that have no entry of their own.
+pub(super) const REMAINING: &str = "*";
+
 const API_VERSION: &str = "tenantry.dev/v1alpha1";
 
 /// See the module.
@@ -97,6 +100,11 @@ impl Problems<'_> {
         self.found.push(Diagnostic::error(code, summary).at(range));
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     fn range(&self, at: Location) -> Option<Range> {
         let line = u32::try_from(at.line()).ok().filter(|l| *l > 0)?;
         let text = self.lines.get(line as usize - 1).map(|l| l.chars().take(200).collect());
@@ -134,12 +142,18 @@ pub(super) fn reconciled(name: &str, at: Location, problems: &mut Problems<'_>) 
 
 fn capability(kind: Kind, section: &KindSection, problems: &mut Problems<'_>) -> KindCapability {
     let mut fields = BTreeMap::new();
-    for (path, support) in &section.fields {
+    for (path, support) in section.fields.iter().filter(|(path, _)| *path != REMAINING) {
         match kind.def().field_named(path) {
             Some((id, _)) => {
                 fields.insert(id, support.value.into());
             }
             None => problems.add(codes::PROFILE_NAME, support.referenced, format!("{kind} has no field `{path}`")),
+        }
+    }
+    if let Some(remaining) = section.fields.get(REMAINING) {
+        // The natural key is what an object is found by: no portal is without it.
+        for (id, _) in kind.def().fields().filter(|(id, _)| kind.def().key_field() != Some(*id)) {
+            fields.entry(id).or_insert(remaining.value.into());
         }
     }
     for (action, driver) in &section.drivers {
@@ -250,17 +264,19 @@ fn conduct(document: &Document, kinds: &BTreeMap<Kind, KindCapability>, problems
         conducts.rules.extend(rule(section, &named, &mut compiled, problems));
     }
     for section in &document.effects {
-        let EffectSection { kinds: named, actions, when, effects, to } = &section.value;
+        let EffectSection { kinds: named, actions, when, effects, to, mail } = &section.value;
         let named = kinds_of(named, kinds, section.referenced, problems);
         for at in pairs(&named, actions, section.referenced, problems) {
             conducts.index.entry(at).or_default().effects.push(conducts.effects.len());
         }
         let when = when.as_ref().and_then(|w| compiled.take(w, &named, problems));
-        if let Some(to) = to.as_ref().filter(|_| !effects.contains(&Effect::Email)) {
-            problems.add(codes::PROFILE_CONTRADICTION, to.referenced, "`to` is whom an e-mail goes to, and `effects` has no `email`");
+        for (given, what) in [(to, "`to` is whom an e-mail goes to"), (mail, "`mail` is what an e-mail is")] {
+            if let Some(given) = given.as_ref().filter(|_| !effects.contains(&Effect::Email)) {
+                problems.add(codes::PROFILE_CONTRADICTION, given.referenced, format!("{what}, and `effects` has no `email`"));
+            }
         }
         let to = to.as_ref().and_then(|to| compiled.take(to, &named, problems));
-        conducts.effects.push(EffectRule { when, effects: effects.clone(), to });
+        conducts.effects.push(EffectRule { when, effects: effects.clone(), to, mail: mail.as_ref().map(|m| m.value.as_str().into()) });
     }
     conducts
 }

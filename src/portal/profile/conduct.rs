@@ -4,6 +4,7 @@
 
 use super::cel::{EvalError, Expression, SubjectScope};
 use super::{EffectRule, Message, Profile, Rule};
+use crate::model::live::normalise_key;
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
 
 impl Conduct for Profile {
@@ -26,17 +27,30 @@ impl Conduct for Profile {
     }
 
     fn recipients(&self, subject: &Subject<'_>) -> Vec<String> {
-        let applicable = self.index.get(&(subject.kind, subject.action));
-        let rules = applicable.iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
-        let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email) && applies(rule.when.as_ref(), subject).unwrap_or(true);
-        let named = || subject.declared.map(|d| d.natural_key().to_owned());
-        // An address that cannot be made out is no reason to be silent about the mail: it is then told by the key, as where no `to` is.
-        let to = |rule: &EffectRule| rule.to.as_ref().and_then(|to| to.text(&SubjectScope { subject }).ok()).or_else(named);
-        rules.filter(sends).filter_map(to).collect()
+        let told = |(to, what): (String, Option<&str>)| what.map_or_else(|| to.clone(), |what| format!("{to} ({what})"));
+        self.mails(subject).map(told).collect()
     }
 
     fn observed_title(&self, name: &str) -> Option<&str> {
         self.observed().iter().find(|o| o.name == name).map(|o| o.title.as_str())
+    }
+}
+
+impl Profile {
+    /// The e-mails that a change sends: to whom, and what each is, where the profile says so.
+    fn mails(&self, subject: &Subject<'_>) -> impl Iterator<Item = (String, Option<&str>)> {
+        let applicable = self.index.get(&(subject.kind, subject.action));
+        let rules = applicable.into_iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
+        let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email) && applies(rule.when.as_ref(), subject).unwrap_or(true);
+        let named = || subject.declared.map(|d| d.natural_key().to_owned());
+        // An address that cannot be made out is no reason to be silent about the mail: it is then told by the key, as where no `to` is.
+        let to = move |rule: &EffectRule| rule.to.as_ref().and_then(|to| to.text(&SubjectScope { subject }).ok()).or_else(named);
+        rules.filter(sends).filter_map(move |rule| Some((to(rule)?, rule.mail.as_deref())))
+    }
+
+    /// What the e-mail is that a change sends to an address; `None`: it sends none there, or an invitation.
+    pub(super) fn mail_to(&self, subject: &Subject<'_>, address: &str) -> Option<&str> {
+        self.mails(subject).find(|(to, _)| normalise_key(to) == normalise_key(address)).and_then(|(_, what)| what)
     }
 }
 

@@ -119,7 +119,7 @@ pub struct KindSection {
     /// Natural keys that the portal has by itself, and that may be referred to without being declared.
     #[serde(default)]
     pub builtin: Vec<String>,
-    /// Fields that are not `full`, by dotted path.
+    /// Fields that are not `full`, by dotted path; `*` stands for all that have no entry of their own, but the natural key.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Support>")]
     pub fields: BTreeMap<String, Spanned<Support>>,
@@ -182,6 +182,9 @@ pub struct EffectSection {
     /// CEL: the address that its e-mail goes to; default whom the natural key of what changes names.
     #[schemars(with = "Option<String>")]
     pub to: Option<Spanned<String>>,
+    /// What its e-mail is, for people, such as `login credentials`; default an invitation, or whatever the portal sends.
+    #[schemars(with = "Option<String>")]
+    pub mail: Option<Spanned<String>>,
 }
 
 /// Whether a kind's objects can be listed.

@@ -91,6 +91,8 @@ struct EffectRule {
     effects: Vec<Effect>,
     /// Whom its e-mail goes to; `None`: whom the natural key names.
     to: Option<cel::Expression>,
+    /// What its e-mail is.
+    mail: Option<Box<str>>,
 }
 
 impl Profile {

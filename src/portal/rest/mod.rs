@@ -15,6 +15,7 @@ mod person;
 mod read;
 mod request;
 mod scope;
+mod seen;
 mod shared;
 mod sorted;
 mod steps;
@@ -61,11 +62,11 @@ impl Driver for Rest {
     }
 
     fn open_reader(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Observe>, PortalError> {
-        Ok(Arc::new(read::Reader(self.open(ctx)?)))
+        Ok(Arc::new(read::Reader(Arc::new(self.open(ctx)?), None)))
     }
 
     fn open_writer(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Execute>, PortalError> {
-        Ok(Arc::new(perform::Writer(read::Reader(self.open(ctx)?))))
+        Ok(Arc::new(perform::Writer(read::Reader(Arc::new(self.open(ctx)?), None))))
     }
 }
 

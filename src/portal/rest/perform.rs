@@ -1,7 +1,10 @@
 //! Performs calls: the steps that the profile gives for a kind and an action, one after another.
 //!
 //! Comes in: approved calls. Goes out: what became of each. A failure says exactly as much as is known: that nothing happened, that it may be
-//! tried again, or that nobody knows. Once a step had an effect that cannot be repeated, the last is all that is left to say.
+//! tried again, or that nobody knows. Once a step had an effect that cannot be repeated, later ones are sent again where that is safe, and what is left
+//! to say then is that nobody knows.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -34,6 +37,10 @@ impl Observe for Writer {
 
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
         self.0.read(tenants).await
+    }
+
+    fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
+        self.0.for_one_plan()
     }
 
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {

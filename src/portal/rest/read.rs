@@ -4,6 +4,7 @@
 //! of organizations does not have is absent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -13,6 +14,7 @@ use super::Portal;
 use super::collect::Items;
 use super::index::{Index, Place};
 use super::object::{self, Raw};
+use super::seen::{Lists, Seen};
 use super::sorted::{By, Sorted, by, sorted};
 use super::transport::SendError;
 use crate::model::kind::Placement;
@@ -25,11 +27,11 @@ use crate::portal::profile::http::compiled::List;
 use crate::portal::profile::http::document::Within;
 use crate::portal::{Observe, PortalError, TenantKey};
 
-/// A portal opened to read.
-pub(super) struct Reader(pub(super) Portal);
+/// A portal opened to read; for one plan, with what that has read already.
+pub(super) struct Reader(pub(super) Arc<Portal>, pub(super) Option<Seen>);
 
 /// Lists as they were read, by kind, name of the list, and tenant where the list is one of a tenant.
-pub(super) type Read = BTreeMap<(Kind, Box<str>, Option<String>), Sorted>;
+pub(super) type Read = BTreeMap<(Kind, Box<str>, Option<String>), Arc<Sorted>>;
 
 /// A tenant that is there.
 pub(super) struct There<'a> {
@@ -62,7 +64,7 @@ impl Reader {
         Kind::reconciled().find(|k| k.def().placement == Placement::Tenant)
     }
 
-    /// Lists that are read once.
+    /// Lists that are read once: for a plan, once in all.
     ///
     /// # Errors
     /// When organizations cannot be listed for want of access or of a connection: then nothing can be read.
@@ -70,15 +72,31 @@ impl Reader {
         let msp = Name::msp();
         let id = self.0.tenant_id(true, None);
         let lists: Vec<_> = self.lists().filter(|(kind, list)| list.within != Within::Tenant && wanted(*kind, list)).collect();
-        let mut read = Read::new();
-        for (kind, name, items) in self.gathered(lists.into_iter().map(|(kind, list)| (kind, list, &msp, id, false)).collect()).await {
+        let mut kept = match &self.1 {
+            Some(seen) => Some(seen.lists().await),
+            None => None,
+        };
+        let known = |kind: Kind, list: &List| kept.as_ref().and_then(|kept| kept.get(&(kind, list.name.clone()))).cloned();
+        let (mut read, mut new) = (Read::new(), Lists::new());
+        let mut missing = Vec::new();
+        for (kind, list) in lists {
+            match known(kind, list) {
+                Some(sorted) => drop(read.insert((kind, list.name.clone(), None), sorted)),
+                None => missing.push((kind, list)),
+            }
+        }
+        for (kind, name, items) in self.gathered(missing.into_iter().map(|(kind, list)| (kind, list, &msp, id, false)).collect()).await {
             if let (Placement::Tenant, Some(SendError::Denied(_) | SendError::NotSent(_) | SendError::Unsendable(_))) =
                 (kind.def().placement, &items.error)
                 && let Some(error) = items.error
             {
                 return Err(error.into());
             }
-            read.extend(self.sorted(kind, &name, items).map(|sorted| ((kind, name, None), sorted)));
+            new.extend(self.sorted(kind, &name, items).map(|sorted| ((kind, name), sorted)));
+        }
+        read.extend(new.iter().map(|((kind, name), sorted)| ((*kind, name.clone(), None), Arc::clone(sorted))));
+        if let Some(kept) = &mut kept {
+            kept.append(&mut new);
         }
         Ok(read)
     }
@@ -120,10 +138,10 @@ impl Reader {
         stream::iter(reads).buffer_unordered(self.0.parallelism).collect().await
     }
 
-    fn sorted(&self, kind: Kind, name: &str, items: Items) -> Option<Sorted> {
+    fn sorted(&self, kind: Kind, name: &str, items: Items) -> Option<Arc<Sorted>> {
         let calls = self.0.http()?.kinds.get(&kind)?;
         let list = calls.lists.iter().find(|l| *l.name == *name)?;
-        Some(sorted(kind, list, calls.item.as_ref(), items, &self.0.account))
+        Some(Arc::new(sorted(kind, list, calls.item.as_ref(), items, &self.0.account)))
     }
 
     /// The tenants, by the lists of organizations.
@@ -164,7 +182,7 @@ impl Reader {
         let Some(item) = &calls.item else { return made };
         let sorted_of = |list: &List| {
             let within = (list.within == Within::Tenant).then(|| tenant.name.to_string());
-            read.get(&(kind, list.name.clone(), within))
+            read.get(&(kind, list.name.clone(), within)).map(Arc::as_ref)
         };
         let joins: Vec<_> = calls.lists.iter().filter(|l| l.join.is_some()).map(|l| (&*l.name, sorted_of(l))).collect();
         made.incomplete = joins.iter().find_map(|(_, sorted)| sorted.and_then(|s| s.incomplete.clone()));
@@ -292,6 +310,10 @@ impl Observe for Reader {
             Place::Unknown(why) => self.empty(Some(why)),
         });
         Ok(live.collect())
+    }
+
+    fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
+        Some(Arc::new(Self(Arc::clone(&self.0), Some(Seen::default()))))
     }
 
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {

@@ -49,6 +49,17 @@ pub(super) fn path(ask: &Ask, scope: &dyn Scope) -> Result<String, EvalError> {
     ask.path.render_with(scope, |value| segment(value).map_err(|e| e.to_string()))
 }
 
+/// Whether an `ETag` names one version (RFC 9110, section 8.8.3). In `If-Match` a `*` means any, and several mean any of them: a write that is
+/// meant for one would go over whatever is there.
+pub(super) fn is_version(etag: &str) -> bool {
+    let opaque = etag.strip_prefix("W/").unwrap_or(etag);
+    match opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => !inner.contains('"'),
+        // Some servers forget the quotes.
+        None => !opaque.is_empty() && opaque != "*" && !opaque.contains(['"', ',', ' ']),
+    }
+}
+
 /// What is sent, put over what is there: objects entry by entry, all else as a whole.
 pub(super) fn put_over(there: &mut Json, sent: Json) {
     match (there, sent) {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::object::text_of;
 use super::scope::{Placeholders, Values, of_call, of_update, scope};
-use super::transport::{Answer, Content as Sent, Request, Response, SendError};
+use super::transport::{Again, Answer, Content as Sent, Request, Response, SendError};
 use super::{Portal, request};
 use crate::model::kind::Placement;
 use crate::model::{FieldId, IntentAction, TenantName, Value};
@@ -188,10 +188,10 @@ impl<'a> Run<'a> {
                 Err(SendError::Gone(_)) if gone_is_done => return Ok(None),
                 Err(error) => return Err(self.failed(error, true, false)),
             };
-            version = before.header("etag").map(str::to_owned);
+            version = before.header("etag").filter(|etag| request::is_version(etag)).map(str::to_owned);
             self.values.insert("current", before.body().clone());
             if step.etag && version.is_none() {
-                return Err(self.gave_up("the profile wants `If-Match`, and the portal gives no ETag".to_owned()));
+                return Err(self.gave_up("the profile wants `If-Match`, and the portal gives no ETag that names one version".to_owned()));
             }
         }
         let mut asked = request::request(&step.ask, &scope(&self.values)).map_err(|e| self.broken("a call", &e))?;
@@ -212,6 +212,9 @@ impl<'a> Run<'a> {
         }
         if step.ask.method == Method::Get {
             asked = asked.only_reads();
+        } else if self.effect == Effect::Once {
+            // The call cannot begin anew any more: what may be done again is done again here.
+            asked = asked.again(if repeatable && !step.etag { Again::Always } else { Again::Unheard });
         }
         Ok(Some((self.acting(asked, step.inside)?, repeatable)))
     }

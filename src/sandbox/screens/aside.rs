@@ -1,6 +1,5 @@
 //! What the sandbox adds to the portal's own screens: the customer selector, the outbox, and settings for what no page documents. Each says so.
 
-use axum::Json;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -93,10 +92,12 @@ pub(super) async fn outbox(session: Session) -> Response {
                     tr {
                         td { (mail.at) } td { (mail.recipient) } td { (mail.subject) }
                         td {
-                            form.inline method="post" action="/screens/outbox" {
-                                input type="hidden" name="proof" value=(session.form_proof());
-                                input type="hidden" name="user" value=(mail.user);
-                                button { "accepts the invitation" }
+                            @if mail.invites() {
+                                form.inline method="post" action="/screens/outbox" {
+                                    input type="hidden" name="proof" value=(session.form_proof());
+                                    input type="hidden" name="user" value=(mail.user);
+                                    button { "accepts the invitation" }
+                                }
                             }
                         }
                     }
@@ -113,17 +114,6 @@ pub(super) async fn accept(posted: Posted) -> Response {
     match session.app.shared.world.accept(&session.caller, posted.get("user").unwrap_or_default()).await {
         Ok(()) => Redirect::to("/screens/outbox").into_response(),
         Err(refusal) => page::refusal(session, &refusal).await,
-    }
-}
-
-/// The outbox for programs.
-pub(super) async fn outbox_json(session: Session) -> Response {
-    match session.app.shared.world.outbox(&session.caller).await {
-        Ok(mail) => {
-            let one = |m: &crate::portal::embedded::Mail| serde_json::json!({"at": m.at, "user": m.user, "recipient": m.recipient, "subject": m.subject});
-            Json(mail.iter().map(one).collect::<Vec<_>>()).into_response()
-        }
-        Err(refusal) => (StatusCode::FORBIDDEN, Json(serde_json::json!({"error": refusal.to_string()}))).into_response(),
     }
 }
 

@@ -4,7 +4,8 @@
 //! Comes in: requests of a browser. Goes out: pages. Everything that is done goes through [`World::perform`](super::World::perform).
 //!
 //! Reading order: [`flow`] (ways through the screens), `session` (who is there), `place` (tables and buttons), `form` (fields), `fill` (what was
-//! typed becomes a change), `act` (what comes of it), `object` (what is read off), `aside` (what the sandbox adds).
+//! typed becomes a change), `act` (what comes of it), `object` (what is read off), `aside` and `outside` (what the
+//! sandbox adds).
 
 mod act;
 mod aside;
@@ -12,6 +13,7 @@ mod fill;
 mod flow;
 mod form;
 mod object;
+mod outside;
 mod page;
 mod place;
 mod session;
@@ -46,7 +48,8 @@ pub(super) fn routes(shared: Shared) -> Router {
         .route("/screens/settings/{kind}/{tenant}/{id}", get(aside::settings).post(aside::set))
         .route("/screens/customers", get(aside::customers).post(aside::choose))
         .route("/screens/outbox", get(aside::outbox).post(aside::accept))
-        .route("/sandbox/outbox", get(aside::outbox_json))
+        .route("/screens/outside", get(outside::show))
+        .route("/screens/outside/{event}", post(outside::happens))
         .with_state(App { shared, drafts: Drafts::default() })
 }
 

@@ -38,7 +38,10 @@ pub(super) fn framed(session: &Session, heading: &str, customer: &str, content: 
             p.note { "Sandbox" }
             ul {
                 li { a href="/screens/customers" { "Customer selector" } }
-                @if session.caller == Caller::Msp { li { a href="/screens/outbox" { "Outbox" } } }
+                @if session.caller == Caller::Msp {
+                    li { a href="/screens/outbox" { "Outbox" } }
+                    @if !session.app.shared.world.events().is_empty() { li { a href="/screens/outside" { "What people outside do" } } }
+                }
             }
         }
         main {

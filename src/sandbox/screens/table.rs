@@ -9,7 +9,7 @@ use crate::model::{Kind, LiveObject, ObjectState};
 use crate::portal::profile::document::Action;
 use crate::portal::profile::technician::Shows;
 use crate::sandbox::change::Refusal;
-use crate::sandbox::names::{name_of, title_of};
+use crate::sandbox::names::{made_by, name_of, title_of};
 use crate::sandbox::sight::Sight;
 
 /// Rows of a page, as many as portals show.
@@ -115,7 +115,8 @@ fn cell(session: &Session, sight: &Sight, object: &LiveObject, cell: &Cell) -> S
     }
 }
 
-/// What the portal shows beside what is declared: evidence of that name, a field, or the count that the name speaks of.
+/// What the portal shows beside what is declared: evidence of that name, a field, or a count: of what the portal made by the same row, or of
+/// what the name speaks of.
 pub(super) fn observed(session: &Session, sight: &Sight, object: &LiveObject, name: &str) -> String {
     let profile = session.app.shared.world.profile();
     if let Some(wanted) = profile.screens(object.kind, Action::Create).and_then(|s| s.evidence.iter().find(|e| e.name == name))
@@ -125,6 +126,12 @@ pub(super) fn observed(session: &Session, sight: &Sight, object: &LiveObject, na
     }
     if let Some((id, field)) = object.def().field_named(name) {
         return object.fields.get(id).map_or_else(String::new, |value| said(&field.ty, value, &sight.known()));
+    }
+    if let Some(row) = profile.observed().iter().find(|o| o.name == name).map(|o| o.id.as_str())
+        && profile.makes(row)
+    {
+        let made = sight.live.collections.values().flat_map(|c| &c.objects).filter(|o| made_by(o) == Some(row));
+        return made.count().to_string();
     }
     let lower = name.to_lowercase();
     let counted = Kind::reconciled().find(|k| lower.ends_with(&k.def().nouns.replace(' ', "")));

@@ -1,16 +1,18 @@
 //! Better Auth: every write is a POST, a conflict is a 400, a list shows what one is a member of, and users are invitations first.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
-use super::between::Between;
 use super::desk::Desk;
 use crate::servers::better_auth::{self, EMAIL, PASSWORD, sign_up};
+use crate::support::proxy::Proxy;
 
 /// The secret of a customer's sign-in; a canary: nothing that is said or kept may hold it.
-pub(super) const CLIENT_SECRET: &str = "canary-5c19-client";
+const CLIENT_SECRET: &str = "canary-5c19-client";
 
 /// Somebody with an account at a server.
-pub(super) struct Person<'s> {
+struct Person<'s> {
     url: &'s str,
     email: String,
     token: String,
@@ -32,25 +34,25 @@ fn asked(url: &str, token: &str, body: Option<&Json>) -> (u16, Option<String>, J
 
 impl<'s> Person<'s> {
     /// Makes an account and signs in.
-    pub(super) fn new(url: &'s str, email: &str) -> Self {
+    fn new(url: &'s str, email: &str) -> Self {
         sign_up(url, email, PASSWORD);
         Self::known(url, email)
     }
 
     /// Signs in.
-    pub(super) fn known(url: &'s str, email: &str) -> Self {
+    fn known(url: &'s str, email: &str) -> Self {
         let body = json!({"email": email, "password": PASSWORD});
         let (status, token, _) = asked(&format!("{url}/api/auth/sign-in/email"), "", Some(&body));
         assert_eq!(status, 200, "{email} cannot sign in");
         Self { url, email: email.to_owned(), token: token.unwrap() }
     }
 
-    pub(super) fn post(&self, path: &str, body: &Json) -> (u16, Json) {
+    fn post(&self, path: &str, body: &Json) -> (u16, Json) {
         let (status, _, answer) = asked(&format!("{}/api/auth{path}", self.url), &self.token, Some(body));
         (status, answer)
     }
 
-    pub(super) fn get(&self, path: &str) -> Json {
+    fn get(&self, path: &str) -> Json {
         let (status, _, answer) = asked(&format!("{}/api/auth{path}", self.url), &self.token, None);
         assert_eq!(status, 200, "{path}: {answer}");
         answer
@@ -72,14 +74,14 @@ impl<'s> Person<'s> {
 }
 
 /// The mails that a person got: each is about an invitation.
-pub(super) fn invitations(url: &str, email: &str) -> Vec<String> {
+fn invitations(url: &str, email: &str) -> Vec<String> {
     let (_, _, mails) = asked(&format!("{url}/outbox"), "", None);
     let mine = mails.as_array().unwrap().iter().filter(|mail| mail["to"] == email);
     mine.map(|mail| mail["invitation"].as_str().unwrap().to_owned()).collect()
 }
 
 /// A desk of an MSP with an account of its own, at a server or at what stands before it.
-pub(super) fn desk(url: &str, account: &str) -> Desk {
+fn desk(url: &str, account: &str) -> Desk {
     let credentials = "  credentials: {email: {env: PORTAL_EMAIL}, password: {env: PORTAL_PASSWORD}}\n";
     let desk = Desk::new("better-auth.yaml", url, &format!("  account: {{email: {account}}}\n{credentials}"));
     let desk = desk.with("PORTAL_EMAIL", account).with("PORTAL_PASSWORD", PASSWORD);
@@ -87,7 +89,7 @@ pub(super) fn desk(url: &str, account: &str) -> Desk {
 }
 
 /// A customer with a role, somebody in it, somebody else, and a sign-in of its own.
-pub(super) fn customer(slug: &str) -> String {
+fn customer(slug: &str) -> String {
     format!(
         "apiVersion: tenantry.dev/v1alpha1
 kind: Organization
@@ -172,15 +174,15 @@ fn roles_of_a_member_change_and_those_of_an_open_invitation_are_refused() {
 #[test]
 fn a_role_in_use_goes_after_its_holders_let_go_of_it() {
     let server = better_auth::server();
-    let between = Between::before(&server.url);
-    let desk = applied(&between.url, "holders");
+    let proxy = Proxy::before(&server.url);
+    let desk = applied(&proxy.url, "holders");
     Person::new(&server.url, "alice@holders.example").accepts();
     desk.edit("customers/one.yaml", "    - {name: helpdesk, permissions: ['member:create', 'invitation:create']}\n", "");
     desk.edit("customers/one.yaml", "  roles:\n", "  roles: []\n");
     desk.edit("customers/one.yaml", "roles: [helpdesk, member]", "roles: [admin]");
-    between.quiet();
+    proxy.passes();
     desk.apply();
-    let seen = between.seen();
+    let seen = proxy.asked();
     let at = |path: &str| seen.iter().position(|line| line.ends_with(path)).unwrap_or_else(|| panic!("{path}: {seen:#?}"));
     assert!(at("/update-member-role") < at("/delete-role"), "{seen:#?}");
     desk.in_step();
@@ -307,4 +309,44 @@ fn every_call_of_the_profile_is_one_that_the_server_documents() {
     assert!(paths.len() > 15, "{paths:?}");
     let unknown: Vec<_> = paths.iter().filter(|path| described["paths"].get(path.as_str()).is_none()).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[cfg_attr(not(have_better_auth), ignore = "needs Better Auth: tests/servers/install")]
+#[test]
+fn a_server_that_throttles_is_waited_for() {
+    let server = better_auth::limited(2);
+    let proxy = Proxy::before(&server.url);
+    let desk = desk(&proxy.url, EMAIL);
+    let users: String = (0..4).map(|n| format!("    - {{name: u{n}, email: u{n}@slow.example, roles: [member]}}\n")).collect();
+    let head = "apiVersion: tenantry.dev/v1alpha1\nkind: Organization\nmetadata: {name: slow}\nspec:\n  displayName: Slow\n  users:\n";
+    desk.write("customers/one.yaml", &format!("{head}{users}"));
+    desk.apply();
+    for n in 0..4 {
+        assert_eq!(invitations(&server.url, &format!("u{n}@slow.example")).len(), 1);
+    }
+    let invited = proxy.asked().iter().filter(|line| line.ends_with("/invite-member")).count();
+    assert!(invited > 4, "it was never throttled: {invited} requests");
+}
+
+#[cfg_attr(not(have_better_auth), ignore = "needs Better Auth: tests/servers/install")]
+#[test]
+fn an_invitation_that_ran_out_is_sent_again_where_that_is_declared() {
+    let server = better_auth::brief(2);
+    let desk = desk(&server.url, EMAIL);
+    let users = "    - {name: once, email: once@brief.example, roles: [member]}\n    - {name: again, email: again@brief.example, roles: [member], \
+                 invitation: {resendWhenExpired: true}}\n";
+    let head = "apiVersion: tenantry.dev/v1alpha1\nkind: Organization\nmetadata: {name: brief}\nspec:\n  displayName: Brief\n  users:\n";
+    desk.write("customers/one.yaml", &format!("{head}{users}"));
+    desk.apply();
+    std::thread::sleep(Duration::from_secs(3));
+    let plan = desk.run("plan").exits(0);
+    assert!(plan.said().contains("resend user/again") && !plan.said().contains("resend user/once"), "{}", plan.said());
+    desk.run("apply --auto-approve");
+    assert_eq!(invitations(&server.url, "again@brief.example").len(), 2);
+    assert_eq!(invitations(&server.url, "once@brief.example").len(), 1);
+    let msp = Person::known(&server.url, EMAIL);
+    let id = msp.get("/organization/list")[0]["id"].as_str().unwrap().to_owned();
+    let listed = msp.get(&format!("/organization/list-invitations?organizationId={id}"));
+    let open = listed.as_array().unwrap().iter().filter(|i| i["email"] == "again@brief.example" && i["status"] == "pending");
+    assert_eq!(open.count(), 1, "the old one is cancelled: {listed}");
 }

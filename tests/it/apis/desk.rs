@@ -1,11 +1,10 @@
 //! A desk at an MSP: a folder with manifests, a trusted root with a `Portal` and a profile of one's own, and the program.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::program::{self, PROGRAM, Ran, command, root};
+use crate::support::program::{self, Ran, root};
 
 /// See the module.
 pub(super) struct Desk {
@@ -62,13 +61,6 @@ impl Desk {
     pub(super) fn run(&self, line: &str) -> Ran {
         let variables: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         program::run_with(self.folder.path(), &Self::args(line), &variables)
-    }
-
-    /// Starts it, for a test that will not let it end.
-    pub(super) fn start(&self, line: &str) -> Child {
-        let mut started = command(PROGRAM);
-        started.args(Self::args(line)).current_dir(self.folder.path()).envs(self.variables.iter().map(|(n, v)| (n, v)));
-        started.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// Applies what is declared, with no question asked.

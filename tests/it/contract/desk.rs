@@ -30,11 +30,22 @@ pub(super) struct Desk {
     process: AtomicU32,
 }
 
+/// What running it until nothing is left to do came to.
+pub(super) struct End {
+    /// What became of each change in each run.
+    pub(super) said: Vec<Vec<String>>,
+    /// What is left to do then.
+    pub(super) left: Vec<String>,
+}
+
 impl Desk {
     /// With the ledger of a folder.
     pub(super) fn at(folder: &Path) -> Self {
         let spec = PortalSpec { parallelism: 1, ..PortalSpec::embedded() };
-        Self { file: folder.join("ledger.db"), spec, clock: Clock::new(), secrets: Secrets::default(), process: AtomicU32::new(1) }
+        let secrets = Secrets::default();
+        secrets.set("CLIENT_ID", "client-1");
+        secrets.set("CLIENT_SECRET", "canary-client");
+        Self { file: folder.join("ledger.db"), spec, clock: Clock::new(), secrets, process: AtomicU32::new(1) }
     }
 
     pub(super) async fn ledger(&self) -> SqliteLedger {
@@ -53,6 +64,12 @@ impl Desk {
         let mut lines = changes(&body);
         lines.extend(body.units.iter().flat_map(|u| &u.waiting).map(|w| format!("{} waits for {}", w.address, w.waits_for)));
         lines
+    }
+
+    /// What a plan would do, where it can find out; a portal that cannot be read at all has it do nothing.
+    pub(super) async fn acts(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> Vec<String> {
+        let body = self.plan(portal, desired).await;
+        body.iter().flat_map(changes).filter(|line| !line.ends_with(" -")).collect()
     }
 
     /// The plan's changes of which nobody knows whether they were made.
@@ -104,16 +121,14 @@ impl Desk {
         report.outcomes.iter().map(|o| format!("{} {}", o.address, result(&o.result))).chain(unread).collect()
     }
 
-    /// Applies until nothing is left to do, a few times at most: what became of each run.
-    pub(super) async fn converges(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> Vec<Vec<String>> {
-        let mut said = Vec::new();
-        for _ in 0..4 {
-            said.push(self.apply(portal, desired).await);
-            if self.changes(portal, desired).await.is_empty() {
-                break;
-            }
+    /// Applies until nothing is left to do, a few times at most.
+    pub(super) async fn converges(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> End {
+        let mut end = End { said: Vec::new(), left: self.changes(portal, desired).await };
+        while !end.left.is_empty() && end.said.len() < 4 {
+            end.said.push(self.apply(portal, desired).await);
+            end.left = self.changes(portal, desired).await;
         }
-        said
+        end
     }
 
     /// The items of work orders that wait.

@@ -12,7 +12,7 @@ use tenantry::portal::{Driver as _, Execute, OpenContext, load_profile};
 
 use super::between::{Between, Fault};
 use super::desk::Desk;
-use super::world::{Stage, wrong};
+use super::world::{Customs, Seen, Stage, objects};
 use crate::portal::kit::{NoSecrets, create, done};
 use crate::support::program::copy;
 
@@ -29,6 +29,11 @@ fn directory(folder: &Path) -> Directory {
     Directory::open(&file_of(&PortalSpec::embedded(), folder).unwrap(), Arc::new(Timestamp::now)).unwrap()
 }
 
+/// It has connections, which the MSP shares.
+fn customs() -> Customs {
+    Customs { shared: true, ..Customs::whole() }
+}
+
 /// A folder with what strangers have, and all that went before a stage.
 async fn before(stage: Stage) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -37,15 +42,17 @@ async fn before(stage: Stage) -> tempfile::TempDir {
     done(&portal, create("other/user/olga", json!({"email": "olga@other.example"}))).await;
     if stage == Stage::Changed {
         let desk = Desk::at(folder.path());
-        desk.converges(&open(folder.path()), &Stage::Made.desired(true)).await;
-        assert_eq!(found(&desk, folder.path(), Stage::Made).await, [""; 0]);
+        assert_eq!(ends(&desk, folder.path(), Stage::Made).await, [""; 0]);
     }
     folder
 }
 
-async fn found(desk: &Desk, folder: &Path, stage: Stage) -> Vec<String> {
+/// Runs it until the end; what is wrong then.
+async fn ends(desk: &Desk, folder: &Path, stage: Stage) -> Vec<String> {
+    let end = desk.converges(&open(folder), &stage.desired(&customs())).await;
     let mailed = directory(folder).outbox().unwrap().into_iter().map(|m| m.recipient).collect();
-    wrong(desk, &open(folder), stage, true, mailed).await
+    let seen = Seen { objects: objects(&*open(folder)).await, mailed };
+    stage.wrong(&customs(), &end.left, &seen).into_iter().map(|wrong| format!("{wrong}; {:?}", end.said)).collect()
 }
 
 /// One run in which call `at` goes wrong, and runs until the end; how many calls there were, and what is wrong then.
@@ -55,12 +62,11 @@ async fn run(template: &Path, stage: Stage, at: usize, fault: Fault) -> (usize, 
     let desk = Desk::at(folder.path());
     let between = Between::new(open(folder.path()), at, fault);
     let spoilt: Arc<dyn Execute> = between.clone();
-    if between.or_killed(desk.apply(&spoilt, &stage.desired(true))).await.is_none() {
+    if between.or_killed(desk.apply(&spoilt, &stage.desired(&customs()))).await.is_none() {
         desk.is_killed();
     }
-    let said = desk.converges(&open(folder.path()), &stage.desired(true)).await;
-    let wrong = found(&desk, folder.path(), stage).await;
-    (between.called(), wrong.into_iter().map(|w| format!("{stage:?}, call {at}, {fault:?}: {w}; {said:?}")).collect())
+    let wrong = ends(&desk, folder.path(), stage).await;
+    (between.called(), wrong.into_iter().map(|w| format!("{stage:?}, call {at}, {fault:?}: {w}")).collect())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

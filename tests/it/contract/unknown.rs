@@ -7,9 +7,9 @@ use serde_json::json;
 use tenantry::portal::Profile;
 
 use super::desk::Desk;
-use super::rest::{before, hasty, open, recipients};
-use super::world::{Stage, wrong};
-use crate::sandbox::api_kit::Sandbox;
+use super::network::Site as _;
+use super::rest::{Played, before, hasty};
+use super::world::Stage;
 use crate::support::proxy::{Fault, Proxy};
 
 /// The sandbox's API without keys and without marks, its users listed customer by customer.
@@ -32,18 +32,19 @@ fn silent() -> Arc<Profile> {
 #[tokio::test]
 async fn where_a_portal_cannot_tell_nobody_is_invited_twice() {
     let folder = before(Stage::Made).await;
-    let sandbox = Sandbox::in_folder(silent(), &folder.path().join("sandbox")).await;
-    let (desk, desired) = (Desk::at(folder.path()), Stage::Made.desired(false));
-    sandbox.faults(json!([{"on": {"method": "POST", "path": "/api/v1/tenants/*/users"}, "do": {"kind": "lag", "requests": 40}}])).await;
-    let proxy = Proxy::before(&sandbox.base);
+    let played = Played::of(&silent(), folder.path()).await;
+    let (desk, desired) = (Desk::at(folder.path()), Stage::Made.desired(played.customs()));
+    let lag = json!([{"on": {"method": "POST", "path": "/api/v1/tenants/*/users"}, "do": {"kind": "lag", "requests": 40}}]);
+    played.sandbox.faults(lag).await;
+    let proxy = Proxy::before(played.url());
     proxy.at_first("POST", "/users", Fault::HeldAfter);
-    let through = open(&proxy.url, &sandbox.operator, silent(), 1);
+    let through = played.open(&proxy.url, 1);
     tokio::select! {
         biased;
         () = proxy.holds() => desk.is_killed(),
         said = desk.apply(&through, &desired) => panic!("it was to be killed: {said:?}"),
     }
-    let portal = open(&sandbox.base, &sandbox.operator, silent(), 1);
+    let portal = played.open(played.url(), 1);
     for _ in 0..2 {
         let said = desk.apply(&portal, &desired).await;
         let unknown = desk.unknown(&portal, &desired).await;
@@ -55,8 +56,8 @@ async fn where_a_portal_cannot_tell_nobody_is_invited_twice() {
         portal.read(&tenants).await.unwrap();
     }
     desk.clock.a_day_later();
-    let said = desk.converges(&portal, &desired).await;
+    let said = desk.converges(&portal, &desired).await.said;
     desk.clock.a_day_later();
-    let wrong = wrong(&desk, &portal, Stage::Made, false, recipients(&sandbox).await).await;
-    assert_eq!(wrong, [""; 0], "{said:?}");
+    let left = desk.changes(&portal, &desired).await;
+    assert_eq!(Stage::Made.wrong(played.customs(), &left, &played.seen().await), [""; 0], "{said:?}");
 }

@@ -1,5 +1,7 @@
 //! `docs/profiles.md` describes the format as it is: its example is parsed from the page itself, and its tables are held against the code.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use tenantry::model::portal_spec::Account;
 use tenantry::model::rule::{Conduct, Subject, Verdict};
@@ -54,6 +56,57 @@ fn the_example_is_a_whole_profile() {
     let organization = resource("acme/organization/acme", json!({"displayName": "Acme"}));
     let told = "acme has no contact.phone: the portal's support will ask for it (inferred, not documented)";
     assert_eq!(check(vec![organization]), [(false, told.to_owned())]);
+}
+
+/// What stands between fences that begin with this.
+fn fenced(sort: &str) -> Vec<&'static str> {
+    let after = PAGE.split("```yaml").skip(1).filter_map(|part| part.split_once('\n'));
+    after.filter(|(head, _)| head.trim() == sort).map(|(_, text)| text.split_once("```").unwrap().0).collect()
+}
+
+#[test]
+fn every_example_of_an_api_compiles() {
+    for text in fenced("http profile") {
+        let profile = Profile::parse(text, "docs/profiles.md").unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        assert_eq!(profile.default_driver(), "rest");
+    }
+    let ways = fenced("auth").concat();
+    for way in ways.split("---\n") {
+        let indented: String = way.lines().map(|line| format!("  {line}\n")).collect();
+        let text = format!(
+            "apiVersion: tenantry.dev/v1alpha1\nkind: Profile\nname: signs-in\ntitle: Signs in\ndriver: rest\nkinds: {{}}\nhttp:\n{indented}"
+        );
+        Profile::parse(&text, "docs/profiles.md").unwrap_or_else(|wrong| panic!("{way}: {wrong:#?}"));
+    }
+    let steps: String = fenced("steps").concat().lines().map(|line| format!("      {line}\n")).collect();
+    let text = format!(
+        "apiVersion: tenantry.dev/v1alpha1\nkind: Profile\nname: steps\ntitle: Steps\ndriver: rest\nhttp: {{}}\nkinds:\n  Integration:\n    read: \
+         unreadable\n    create: call\n    fields: {{type: full, \"*\": unsupported}}\n    http:\n{steps}"
+    );
+    Profile::parse(&text, "docs/profiles.md").unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    assert_eq!((fenced("http profile").len(), ways.split("---\n").count(), fenced("steps").len()), (2, 5, 1));
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+}
+
+#[test]
+fn every_key_of_the_format_is_on_the_page_and_in_an_example_that_is_parsed() {
+    let schema = serde_json::to_value(tenantry::portal::profile::schema()).unwrap();
+    let sections = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+    let keys: BTreeSet<&str> =
+        sections.filter_map(|section| section["properties"].as_object()).flat_map(|all| all.keys().map(String::as_str)).collect();
+    let parsed = [fenced("profile"), fenced("http profile"), fenced("auth"), fenced("steps")].concat().join("\n");
+    let shown: BTreeSet<&str> = words(&parsed).collect();
+    let untried: Vec<_> = keys.iter().filter(|key| !shown.contains(*key)).collect();
+    assert!(untried.is_empty(), "no example that a test parses has {untried:?}");
+    // What is said of it stands between backticks, outside of examples.
+    let prose: String = PAGE.split("```").step_by(2).collect();
+    let said: BTreeSet<&str> = prose.split('`').skip(1).step_by(2).flat_map(words).collect();
+    let unsaid: Vec<_> = keys.iter().filter(|key| !said.contains(*key)).collect();
+    assert!(unsaid.is_empty(), "the page does not say what {unsaid:?} is");
+    assert!(keys.len() > 140, "{}", keys.len());
 }
 
 #[test]

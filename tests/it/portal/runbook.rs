@@ -466,9 +466,13 @@ fn value(ty: &'static FieldType) -> BoxedStrategy<Value> {
         FieldType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         FieldType::Integer(min, max) => (*min..=*max).prop_map(Value::Integer).boxed(),
         FieldType::Enum(words) => proptest::sample::select(*words).prop_map(Value::text).boxed(),
-        FieldType::Text(_) | FieldType::Email | FieldType::DomainName | FieldType::Date | FieldType::Time | FieldType::Duration | FieldType::Url => {
-            "[a-z`<\"\n]{1,6}v[0-9]{1,3}".prop_map(Value::text).boxed()
-        }
+        FieldType::Text(_)
+        | FieldType::Email
+        | FieldType::DomainName
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::Duration
+        | FieldType::Url => "[a-z`<\"\n]{1,6}v[0-9]{1,3}".prop_map(Value::text).boxed(),
         FieldType::Ref(_) => "[a-z]{6}".prop_map(Value::text).boxed(),
         FieldType::Organizations => proptest::collection::btree_set("[a-z]{6}", 1..3).prop_map(Value::texts).boxed(),
         FieldType::List(inner) | FieldType::Set(inner) => {

@@ -7,6 +7,7 @@ mod idm;
 mod ita;
 mod itc;
 mod itc_rules;
+mod lived;
 mod observed;
 mod observed_access;
 mod observed_effects;

@@ -57,7 +57,8 @@ async fn plx_5_a_plan_says_that_a_reset_password_is_irreversible() {
 async fn plx_6_a_plan_names_the_default_admin_as_who_gets_the_mail() {
     let (told, silent) = with_and_without("pilixo", plx::ACME).await;
     assert!(block(&told, "+ create organization/acme").contains(&"sends e-mail, needs a technician"), "{told}");
-    assert!(told.contains("\n  get an e-mail: kim@msp.example\n"), "not the key of the organization: {told}");
+    let mail = "\n  get an e-mail: kim@msp.example (login credentials)\n";
+    assert!(told.contains(mail), "not the key of the organization, and no invitation: {told}");
     assert!(!silent.contains("get an e-mail"), "{silent}");
     let nameless = altered("pilixo", |tree| drop(tree["effects"][0].as_object_mut().unwrap().remove("to")));
     let (nothing, after) = (desired("pilixo", side(plx::ACME.account, "")), desired("pilixo", plx::ACME));
@@ -68,6 +69,9 @@ async fn plx_6_a_plan_names_the_default_admin_as_who_gets_the_mail() {
 fn an_effect_without_a_mail_has_nobody_to_send_it_to() {
     let mut wrong = tree("pilixo");
     wrong["effects"][1]["to"] = serde_json::json!("self.defaultAdmin.email");
+    wrong["effects"][1]["mail"] = serde_json::json!("login credentials");
     let said = tenantry::portal::Profile::parse(&wrong.to_string(), "pilixo.yaml").unwrap_err();
-    assert!(said.iter().any(|d| d.summary == "`to` is whom an e-mail goes to, and `effects` has no `email`"), "{said:#?}");
+    for what in ["`to` is whom an e-mail goes to", "`mail` is what an e-mail is"] {
+        assert!(said.iter().any(|d| d.summary == format!("{what}, and `effects` has no `email`")), "{said:#?}");
+    }
 }

@@ -158,9 +158,10 @@ async fn plx_6_the_default_admin_gets_one_mail_and_is_a_user_like_any_other() {
     let dir = tempfile::tempdir().unwrap();
     let world = open(profile("pilixo"), dir.path()).await;
     let acme = made(&world, sub_organization()).await;
-    assert_eq!(mails(&world).await, ["kim@msp.example"]);
+    let mail: Vec<_> = world.outbox(&Caller::Msp).await.unwrap().into_iter().map(|m| (m.recipient, m.subject)).collect();
+    assert_eq!(mail, [("kim@msp.example".to_owned(), "Login credentials".to_owned())], "titled as what it is");
     let there = live(&world, &acme).await;
-    assert_eq!(users(&there), ["kim@msp.example Invited"]);
+    assert_eq!(users(&there), ["kim@msp.example Active"], "there is nothing to accept");
     let kim = &there.objects(Kind::User)[0];
     let fields = kim.fields.to_json(Kind::User.def());
     assert_eq!(fields, json!({"email": "kim@msp.example", "firstName": "Kim", "lastName": "Ito", "administrator": true}));

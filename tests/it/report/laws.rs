@@ -2,11 +2,11 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tenantry::model::control::{Control, Management};
 use tenantry::model::desired::{Mark, Meta};
 use tenantry::model::kind::{FieldType, Placement};
 use tenantry::model::portal_spec::{AdoptionPolicy, DeletionPolicy};
 use tenantry::model::rule::Effect;
-use tenantry::model::control::{Control, Management};
 use tenantry::model::{
     Address, Desired, Fields, Kind, KindDef, Name, PortalSpec, Resource, SecretRef, SecretSource, Sources, Tenant, Value,
 };
@@ -52,7 +52,9 @@ fn slug() -> impl Strategy<Value = Name> {
 /// A value in the one form of its type.
 fn value(ty: &'static FieldType) -> BoxedStrategy<Value> {
     let strategy = match ty {
-        FieldType::Text(_) | FieldType::Url | FieldType::Date | FieldType::Time | FieldType::Duration => wild().prop_map(Value::text).boxed(),
+        FieldType::Text(_) | FieldType::Url | FieldType::Date | FieldType::Time | FieldType::Duration => {
+            wild().prop_map(Value::text).boxed()
+        }
         FieldType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         FieldType::Integer(min, max) => (*min..=*max).prop_map(Value::Integer).boxed(),
         FieldType::Enum(words) => prop::sample::select(words.to_vec()).prop_map(Value::text).boxed(),

@@ -92,3 +92,46 @@ fn a_profile_that_is_not_there_is_refused() {
     assert_eq!(ran.code, Some(65), "{}", ran.err);
     assert!(ran.err.contains("no profile is called `nowhere`"), "{}", ran.err);
 }
+
+#[tokio::test]
+async fn the_base_that_is_printed_is_the_one_that_calls_begin_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, said) = start(dir.path());
+    let base = said["api"].as_str().unwrap();
+    let token = said["operator_token"].as_str().unwrap();
+    let answer = client().get(format!("{base}/tenants")).bearer_auth(token).send().await.unwrap();
+    let (status, page) = (answer.status(), answer.json::<serde_json::Value>().await.unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((status.as_u16(), &page["total"]), (200, &serde_json::json!(0)));
+}
+
+#[test]
+fn a_wrong_word_is_refused_with_what_to_write_instead() {
+    let dir = tempfile::tempdir().unwrap();
+    for (words, code, says) in [
+        (["--listen", "7700"], 64, "write one such as 127.0.0.1:7700"),
+        (["--listen", "example.com:80"], 64, "write one such as 127.0.0.1:7700"),
+        (["--fault", "503-after"], 64, "expected one of `latency`"),
+        (["--fault", "error status=404"], 64, "`status` 404 is not from 500 to 599"),
+        (["--fault", "error status=503 whne=after"], 64, "whne"),
+    ] {
+        let ran = Ran::of(sandbox(dir.path()).args(words).output().unwrap());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{words:?}");
+        assert!(ran.err.contains(says), "{words:?}: {}", ran.err);
+    }
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap().to_string();
+    let ran = Ran::of(sandbox(dir.path()).args(["--listen", &taken]).output().unwrap());
+    drop(held);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("give another address with --listen, or leave it out"), "{}", ran.err);
+}
+
+#[test]
+fn the_fault_that_the_help_shows_is_one() {
+    let help = Ran::of(command(PROGRAM).args(["sandbox", "--help"]).output().unwrap()).exits(0).out;
+    let shown = help.split_once("such as `").expect("an example").1.split('`').next().unwrap();
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    tenantry::sandbox::faults::Plan::default().add_flag(&shown).unwrap_or_else(|why| panic!("{shown}: {why}"));
+}

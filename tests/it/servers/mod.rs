@@ -4,6 +4,7 @@
 pub(crate) mod better_auth;
 pub(crate) mod browser;
 pub(crate) mod keystone;
+pub(crate) mod kubernetes;
 pub(crate) mod postgres;
 mod process;
 
@@ -22,6 +23,7 @@ fn the_gate_has_every_server() {
         (cfg!(have_postgres), "PostgreSQL: install it (Debian: postgresql)"),
         (cfg!(have_keystone), "Keystone: run tests/servers/install"),
         (cfg!(have_better_auth), "Better Auth: run tests/servers/install"),
+        (cfg!(have_kubernetes) && cfg!(have_kubernetes_controllers), "Kubernetes: run tests/servers/install, without KUBEBUILDER_ASSETS"),
         (cfg!(have_chromium), "Chromium: install it (Debian: chromium, chromium-driver)"),
     ];
     let missing: Vec<_> = has.iter().filter(|(has, _)| required && !has).map(|(_, what)| *what).collect();

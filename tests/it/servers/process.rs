@@ -8,10 +8,15 @@ use std::time::{Duration, Instant};
 
 /// A folder and a port for a server of our own.
 pub(crate) fn place(name: &str) -> (PathBuf, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}-{port}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     (folder, port)
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Starts a server under a shell that stops it with a signal, and takes its folder away, as soon as our end of the shell's input closes. In a

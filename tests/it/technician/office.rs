@@ -145,21 +145,21 @@ impl Office {
 
     /// What the sandbox says to its operator.
     pub(super) async fn api(&self, path: &str) -> Value {
-        let answer = servers::client().get(format!("{}/v1{path}", self.api)).bearer_auth(&self.token).send().await.unwrap();
+        let answer = servers::client().get(format!("{}{path}", self.api)).bearer_auth(&self.token).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
         answer.json().await.unwrap()
     }
 
     /// Puts something into the portal that was there before.
     pub(super) async fn had(&self, path: &str, body: Value) -> Value {
-        let answer = servers::client().post(format!("{}/v1{path}", self.api)).bearer_auth(&self.token).json(&body).send().await.unwrap();
+        let answer = servers::client().post(format!("{}{path}", self.api)).bearer_auth(&self.token).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
         answer.json().await.unwrap()
     }
 
     /// To whom mail went, sorted.
     pub(super) async fn mail(&self) -> Vec<String> {
-        let base = self.api.strip_suffix("/api").unwrap();
+        let base = self.api.strip_suffix("/api/v1").unwrap();
         let answer = servers::client().get(format!("{base}/sandbox/outbox")).bearer_auth(&self.token).send().await.unwrap();
         let mail: Value = answer.json().await.unwrap();
         let mut to: Vec<_> = mail.as_array().unwrap().iter().map(|m| m["recipient"].as_str().unwrap().to_owned()).collect();

@@ -71,6 +71,8 @@ struct Walk<'a> {
     nodes: usize,
     roots: BTreeSet<String>,
     paths: Vec<Path>,
+    /// The path that the walk is in is noted.
+    noted: bool,
     patterns: Vec<Regex>,
 }
 
@@ -114,6 +116,10 @@ impl Walk<'_> {
                 return wrong(format!("there is no `{name}`; there are {}", self.variables.join(", ")));
             }
             self.roots.insert(name.clone());
+            // The whole of it, and not the root of a path that is noted already: what is taken of it is not seen from here.
+            if !std::mem::take(&mut self.noted) {
+                self.paths.push(Path { root: name.clone(), fields: Vec::new(), test: false });
+            }
         }
         Ok(Expr::Ident(name))
     }
@@ -124,6 +130,7 @@ impl Walk<'_> {
             && let Some((root, fields, test)) = chain(&node)
             && self.variables.contains(&root)
         {
+            self.noted = true;
             self.paths.push(Path { root: root.to_owned(), fields: fields.into_iter().rev().map(str::to_owned).collect(), test });
         }
         // The interpreter follows a name such as `a.b.c` in a loop, and recurses over fields of anything else.

@@ -20,6 +20,7 @@ kinds:
   Organization:
     read: listed
     create: call
+    fields: {displayName: full, "*": unsupported}
     http:
       lists: {all: {within: portal, path: /orgs}}
       item: {id: item.id, key: item.name, fields: {displayName: item.name}}
@@ -28,6 +29,7 @@ kinds:
     read: listed
     create: call
     carriedBy: Organization
+    fields: {"*": unsupported}
     http:
       lists: {all: {within: tenant, path: "/orgs/${tenant.id}/users"}}
       item: {id: item.id, key: item.mail, fields: {email: item.mail}}

@@ -23,6 +23,7 @@ kinds:
     read: listed
     create: call
     update: call
+    fields: {email: immutable, firstName: writeOnly, "*": unsupported}
     http:
       lists:
         invitations: {within: tenant, path: /invitations, query: {org: "${tenant.id}"}, unless: members, cutAt: 3}
@@ -34,7 +35,7 @@ kinds:
         state: 'list == "invitations" ? "invited" : "active"'
         expires: item.until
         portalsOwn: has(account.email) && item.mail == account.email
-      create: [{path: /invite, body: {org: "${tenant.id}", mail: "${self.email}"}, id: response.body.mail}]
+      create: [{path: /invite, body: {org: "${tenant.id}", mail: "${self.email}", first: "${self.firstName}"}, id: response.body.mail}]
       update:
         - {method: GET, path: /members, take: {member: "response.body[0].id"}}
         - {path: /rename, body: {member: "${steps.member}", first: "${self.firstName}"}}

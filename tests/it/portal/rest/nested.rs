@@ -19,13 +19,14 @@ kinds:
   Integration:
     read: listed
     create: call
+    fields: {type: full, displayName: full, "*": unsupported}
     http:
       lists: {held: {within: organizations, items: item.integrations, where: item.shared == false}}
       item: {id: item.id, fields: {type: item.type, displayName: item.title}}
       create:
         - {path: /link, idempotent: true, take: {url: response.body.url}}
         - ask: {title: Run it, source: d, steps: [{look: It is not there yet}, {visit: "${steps.url}"}]}
-        - {path: /integrations, id: response.body.id}
+        - {path: /integrations, body: {type: "${self.type}", title: "${self.displayName}"}, id: response.body.id}
 "#;
 
 const DECLARED: &str = "kind: Organization

@@ -9,9 +9,9 @@ use tenantry::portal::{Call, CallError, Done};
 
 use super::super::kit::{CallExt, call, create, field, fields, perform};
 use super::server::{Answer, Asked, Server, ok, status};
-use super::writer;
+use super::{patient, writer};
 
-const API: &str = r#"
+pub(super) const API: &str = r#"
 http:
   inside: {header: X-Acting-In}
   errors:
@@ -23,6 +23,7 @@ kinds:
     create: call
     update: call
     delete: call
+    fields: {displayName: full, contact.phone: full, notes: full, licences: immutable, "*": unsupported}
     http:
       create:
         - {path: /orgs, body: {name: "${self.displayName}", phone: "${self.contact.phone}", licences: "${self.licences}", tags: ["made by ${owner}", "${self.notes}"]}, id: location}
@@ -39,6 +40,7 @@ kinds:
     create: call
     update: call
     delete: call
+    fields: {email: immutable, firstName: immutable, roles: full, "*": unsupported}
     http:
       get: {path: "/users/${id}", item: response.body.user}
       item: {id: item.id, key: item.mail, fields: {email: item.mail}}
@@ -53,6 +55,7 @@ kinds:
   Integration:
     read: unreadable
     create: call
+    fields: {type: full, secrets: full, "*": unsupported}
     http:
       create: [{path: /integrations, headers: {X-Kind: "${self.type}"}, body: {key: "${secrets.token}", other: "${secrets.absent}"}, id: response.body.id}]
 "#;
@@ -66,7 +69,7 @@ fn acting(mut call: Call) -> Call {
     call
 }
 
-fn changing(address: &str, before: Json, after: Json) -> Call {
+pub(super) fn changing(address: &str, before: Json, after: Json) -> Call {
     let mut changed = call(IntentAction::Update, address, after).object("id-1");
     changed.before = fields(changed.address.kind, before);
     acting(changed)
@@ -232,6 +235,35 @@ async fn after_a_first_step_nobody_says_that_nothing_happened() {
     let answer = perform(&writer(&server.url, API), acting(user)).await;
     let expected = "a part of it is done, and then: the portal answers with 400: no such role";
     assert_eq!(answer, Err(CallError::Uncertain(expected.to_owned())));
+}
+
+/// Performs a call whose second request is answered so: whether it is done, and the writes that were sent.
+async fn sent_again(busy: Answer, call: Call) -> (bool, Vec<String>) {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let server = server(move |asked| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        1 => busy.clone(),
+        _ if asked.line == "POST /users" => ok(json!({"user": {"id": "u1"}})),
+        _ => status(204, Json::Null),
+    })
+    .await;
+    let done = perform(&patient(&server.url, API, 3), acting(call)).await;
+    (done.is_ok(), server.asked().into_iter().map(|asked| asked.line).filter(|line| !line.starts_with("GET ")).collect())
+}
+
+#[tokio::test]
+async fn after_a_first_step_what_may_be_done_again_is_done_again() {
+    let user = || create("acme/user/a", json!({"email": "a@acme.example", "roles": ["r1"]}));
+    let expected = ["POST /users", "PUT /users/u1/roles/r1", "PUT /users/u1/roles/r1"];
+    for busy in [500, 503, 429] {
+        let (done, sent) = sent_again(status(busy, Json::Null), user()).await;
+        assert!(done && sent == expected, "{busy}: {sent:?}");
+    }
+    // To take a role away is not said to be repeatable here: what had no effect is sent again, and nothing else.
+    let loses = || changing("acme/user/a", json!({"roles": ["r1", "r2"]}), json!({"roles": []}));
+    let (done, sent) = sent_again(status(500, Json::Null), loses()).await;
+    assert!(!done && sent.len() == 2, "nobody knows what became of it: {sent:?}");
+    let (done, sent) = sent_again(status(429, Json::Null), loses()).await;
+    assert!(done && sent.len() == 3 && sent[1] == sent[2], "{sent:?}");
 }
 
 #[tokio::test]

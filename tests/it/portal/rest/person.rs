@@ -19,6 +19,7 @@ kinds:
   Integration:
     read: unreadable
     create: call
+    fields: {type: full, "*": unsupported}
     http:
       create:
         - {path: /link, body: {kind: "${self.type}"}, take: {url: response.body.url, stack: response.body.external}}

@@ -122,6 +122,43 @@ kinds:
     "#);
 }
 
+/// A profile that promises idempotency so, with one writing call.
+fn promising(limits: &str, http: &str, step: &str) -> String {
+    let text = format!(
+        "{HEAD}limits: {{{limits}}}\nhttp: {{{http}}}\nkinds:\n  User:\n    read: unreadable\n    delete: call\n    http:\n      delete:\n        - \
+         {{method: GET, path: /look}}\n        - {{method: DELETE, path: \"/users/${{id}}\"{step}}}\n"
+    );
+    match Profile::parse(&text, "made-up.yaml") {
+        Ok(_) => String::new(),
+        Err(wrong) => {
+            let one = |d: &tenantry::diagnostic::Diagnostic| {
+                let at = d.range.as_ref().map_or((0, 0), |r| (r.line, r.column));
+                format!("{}:{} {} {}", at.0, at.1, d.code, d.summary)
+            };
+            wrong.iter().map(one).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+#[test]
+fn idempotency_is_promised_and_kept_or_neither() {
+    let (promise, header, own) = ("idempotent: true", "idempotencyHeader: Idempotency-Key", ", idempotent: true");
+    for (limits, http, step) in [("", "", ""), ("", "", own), (promise, header, ""), (promise, "", own), (promise, header, own)] {
+        assert_eq!(promising(limits, http, step), "", "{limits} {http} {step}");
+    }
+    insta::assert_snapshot!(promising("", header, ""), @"7:27 P006 `idempotencyHeader` takes the key of every call, and `limits.idempotent` does not say that the portal heeds it");
+    // The other way round: the call alone is named, and not the `GET` before it.
+    insta::assert_snapshot!(promising(promise, "", ""), @"15:11 P006 `limits.idempotent` says that every call may be repeated: say `idempotent` of this one, or name an `idempotencyHeader`");
+}
+
+#[test]
+fn tokens_are_asked_for_below_the_endpoint_and_nowhere_else() {
+    for path in ["https://elsewhere.example/token", "//elsewhere.example/token", "/../token"] {
+        let said = told(&format!("kinds: {{}}\nhttp: {{auth: {{oauth2: {{tokenPath: \"{path}\", clientId: a, clientSecret: b}}}}}}\n"));
+        assert!(said.contains("P004 the path"), "{path}: {said}");
+    }
+}
+
 #[test]
 fn a_profile_whose_calls_go_over_http_says_where() {
     insta::assert_snapshot!(told("kinds:\n  User: {read: listed}\n"), @r#"

@@ -9,7 +9,7 @@ use super::super::kit::{fields, tenant_key};
 use super::reader;
 use super::server::{Answer, Asked, Server, ok, status};
 
-const API: &str = r#"
+pub(super) const API: &str = r#"
 http:
   base: /v1
   inside: {header: X-Acting-In}
@@ -50,11 +50,11 @@ kinds:
 "#;
 
 /// A page: the items, and where the next begins.
-fn page(items: Json, next: Json) -> Answer {
+pub(super) fn page(items: Json, next: Json) -> Answer {
     ok(json!({"data": items, "next": next}))
 }
 
-fn good(asked: &Asked) -> Answer {
+pub(super) fn good(asked: &Asked) -> Answer {
     match asked.line.as_str() {
         "GET /v1/customers?size=2" => {
             let items = json!([{"id": "c1", "name": "Acme", "phone": "1", "people": 7}, {"id": "c2", "name": "Beta", "phone": null}]);
@@ -83,7 +83,7 @@ fn shown(live: &LiveTenant, kind: Kind) -> Vec<(String, String, ObjectState)> {
     live.objects(kind).iter().map(|o| (o.id.to_string(), o.key.to_string(), o.state)).collect()
 }
 
-fn why(collection: &Collection) -> &str {
+pub(super) fn why(collection: &Collection) -> &str {
     match &collection.completeness {
         Completeness::Incomplete { why } => why,
         other => panic!("{other:?}"),

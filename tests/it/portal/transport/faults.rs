@@ -90,6 +90,19 @@ async fn a_slow_answer_is_waited_for_so_long_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_connection_that_does_not_come_about_in_time_had_no_request() {
+    // Somebody takes the connection and never says a word of TLS.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut connection = connection(key());
+    connection.connect_timeout = Duration::from_millis(200);
+    let client = open(&spec(&format!("https://{}", silent.local_addr().unwrap())), connection).unwrap();
+    let began = Instant::now();
+    let error = post(&client).await;
+    assert!(matches!(&error, SendError::NotSent(why) if why.ends_with("no connection in time")), "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(3), "and the longer limit for an answer is not waited for");
+}
+
+#[tokio::test]
 async fn a_body_that_trickles_is_under_the_same_limit() {
     let address = raw(|_, _, stream| {
         write(stream.try_clone().unwrap(), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[");

@@ -12,6 +12,7 @@ use super::connection::paging;
 use super::parts::Parts;
 use crate::diagnostic::codes::portal as codes;
 use crate::model::kind::Placement;
+use crate::portal::profile::cel::Expression;
 use crate::portal::profile::document::Document;
 
 /// What a list's path and query may name.
@@ -116,12 +117,25 @@ pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &
         }
         shown.extend(parts.expression(source, &MAPPING).map(|expression| (name.as_str().into(), expression)));
     }
+    let at = id.referenced;
     let id = parts.expression(id, &MAPPING);
+    if id.as_ref().is_some_and(|id| !names(id, &["item", "rows", "joined", "tenant"])) {
+        parts.contradiction(at, "its `id` is the same of every item: take it from `item`");
+    }
     let titled = || parts.kind.def().key.is_none() && fields.contains_key("displayName");
     if key.is_none() && !titled() {
         parts.contradiction(section.referenced, "an item without a `key` goes by its name that people see: map `displayName` in `fields`");
     }
+    let at = key.as_ref().map(|key| key.referenced);
     let key = key.as_ref().map(|key| parts.expression(key, &MAPPING));
+    // A tenant's only role may well have a constant name.
+    let tells_apart = parts.kind.def().key.is_some() || parts.kind.def().placement == Placement::Tenant;
+    if let (Some(at), Some(Some(key))) = (at, &key)
+        && tells_apart
+        && !names(key, &["item", "rows", "joined"])
+    {
+        parts.contradiction(at, "its `key` is the same of every item, and so no natural key: take it from `item`");
+    }
     Some(Item {
         state: parts.optional(state.as_ref(), &MAPPING),
         expires: parts.optional(expires.as_ref(), &MAPPING),
@@ -136,6 +150,10 @@ pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &
         fields: mapped,
         observed: shown,
     })
+}
+
+fn names(expression: &Expression, roots: &[&str]) -> bool {
+    expression.paths().iter().any(|path| roots.contains(&path.root.as_str()))
 }
 
 pub(super) fn get(section: &Spanned<GetSection>, http: &KindHttp, parts: &mut Parts<'_, '_>) -> Option<Get> {

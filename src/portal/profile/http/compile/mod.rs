@@ -4,6 +4,7 @@
 //! list, a `call` without steps) is checked here too; no API is asked anything.
 
 mod connection;
+mod coverage;
 mod lists;
 mod parts;
 mod steps;
@@ -58,9 +59,15 @@ pub(in crate::portal::profile) fn compile(
         let empty = KindHttp::default();
         let http = kind_section.value.http.as_ref().map_or(&empty, |h| &h.value);
         let carries = kinds.iter().filter(|(_, other)| other.carried_by == Some(kind)).map(|(other, _)| *other).collect();
+        let before = problems.count();
         let mut parts = Parts { kind, carries, problems, known: Known::default() };
         let compiled = kind_calls(http, &paging, document, at, &mut parts);
         needed(kind, capability, http, at, |action| driven(&kind_section.value, action), problems);
+        // What did not compile would be missed here a second time.
+        if problems.count() == before {
+            let section = &kind_section.value;
+            coverage::check(kind, capability, section, at, &compiled, |action| driven(section, action), problems);
+        }
         calls.insert(kind, compiled);
     }
     let lists = |name: &str| document.kinds.get(name).and_then(|s| s.value.http.as_ref()).is_some_and(|h| !h.value.lists.is_empty());
@@ -68,6 +75,10 @@ pub(in crate::portal::profile) fn compile(
     if calls.keys().any(|k| lists(k.def().name)) && !tenants {
         let what = "it lists objects and no organizations: nobody can know which tenants there are";
         problems.add(codes::PROFILE_CONTRADICTION, section.referenced, what);
+    }
+    let creates = |kind: Kind| document.kinds.get(kind.def().name).is_some_and(|section| driven(&section.value, Action::Create));
+    for (kind, section) in kinds.iter().filter_map(|(kind, of)| Some(((kind, of), document.kinds.get(kind.def().name)?))) {
+        coverage::carried(*kind.0, kind.1, section.referenced, &calls, creates, problems);
     }
     keys(document, problems);
     let msp = section.value.msp.as_deref().map(Into::into);
