@@ -45,20 +45,12 @@ impl<T: Observe + ?Sized> Observe for Routed<T> {
     }
 
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
-        let mut merged = vec![LiveTenant::default(); tenants.len()];
-        for (name, driver) in &self.drivers {
-            let kinds: Vec<Kind> =
-                self.capabilities().kinds.keys().copied().filter(|k| self.profile.driver(*k, Action::Read) == &**name).collect();
-            if kinds.is_empty() {
-                continue;
-            }
-            let answers = driver.read(tenants).await?;
-            for (into, mut from) in merged.iter_mut().zip(answers) {
-                into.observed.append(&mut from.observed);
-                into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
-            }
-        }
-        Ok(merged)
+        let all: Vec<Kind> = self.capabilities().kinds.keys().copied().collect();
+        self.merged(tenants, &all, false).await
+    }
+
+    async fn look(&self, tenants: &[TenantKey], kinds: &[Kind]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.merged(tenants, kinds, true).await
     }
 
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
@@ -67,6 +59,25 @@ impl<T: Observe + ?Sized> Observe for Routed<T> {
 
     async fn holders(&self, kind: Kind, keys: &[&str]) -> Result<Vec<KeyHolder>, PortalError> {
         self.of(kind, Action::Read)?.holders(kind, keys).await
+    }
+}
+
+impl<T: Observe + ?Sized> Routed<T> {
+    /// What each driver reads of its kinds among these.
+    async fn merged(&self, tenants: &[TenantKey], wanted: &[Kind], looks: bool) -> Result<Vec<LiveTenant>, PortalError> {
+        let mut merged = vec![LiveTenant::default(); tenants.len()];
+        for (name, driver) in &self.drivers {
+            let kinds: Vec<Kind> = wanted.iter().copied().filter(|k| self.profile.driver(*k, Action::Read) == &**name).collect();
+            if kinds.is_empty() {
+                continue;
+            }
+            let answers = if looks { driver.look(tenants, &kinds).await? } else { driver.read(tenants).await? };
+            for (into, mut from) in merged.iter_mut().zip(answers) {
+                into.observed.append(&mut from.observed);
+                into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
+            }
+        }
+        Ok(merged)
     }
 }
 

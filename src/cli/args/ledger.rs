@@ -49,12 +49,18 @@ pub enum LedgerAction {
         #[arg(value_name = "INSTALLATION-ID")]
         installation: String,
     },
-    /// Decide about a call whose outcome is unknown: it had no effect, so it may be made again
+    /// Decide about a call whose outcome is unknown: it had no effect, so it may be made again; or one step of it had, or had none
     Settle {
         /// The intent's id, as `ledger show` prints it.
         intent: String,
         /// What it is about.
         address: String,
+        /// Of a call that was done in part: the step of which nobody knows is done, and it goes on after that
+        #[arg(long, conflicts_with = "not_done")]
+        done: bool,
+        /// Of a call that was done in part: the step of which nobody knows is not done, and it goes on with that
+        #[arg(long)]
+        not_done: bool,
         /// The portal [default: the only one that has it]
         #[arg(long, value_name = "NAME")]
         portal: Option<String>,

@@ -7,3 +7,4 @@ mod desk;
 mod json_api;
 mod keystone;
 mod proxy;
+mod steps;

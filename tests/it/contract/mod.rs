@@ -9,5 +9,7 @@ mod desk;
 mod embedded;
 pub(crate) mod rest;
 mod runbook;
+mod steps;
+pub(crate) mod town;
 mod unknown;
 mod world;
