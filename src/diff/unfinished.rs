@@ -61,7 +61,7 @@ pub(super) fn stands(input: &Input<'_>, intent: &Intent, found: bool) -> Stands 
         let Intent { at, id, .. } = begun;
         Stands::Unknown {
             why: format!(
-                "{next} was begun at {at:.0}, and {why}: look in the portal, then say `tenantry ledger settle {id} {} --done` or `--not-done`",
+                "{next} was begun at {at:.0}, and {why}: look in the portal, then say `tenantry ledger settle {id} {} done`, or `not-done`",
                 begun.address
             ),
         }

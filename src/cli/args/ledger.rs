@@ -1,6 +1,6 @@
 //! Arguments of `ledger` and `unlock`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Data, Places};
 
@@ -55,12 +55,9 @@ pub enum LedgerAction {
         intent: String,
         /// What it is about.
         address: String,
-        /// Of a call that was done in part: the step of which nobody knows is done, and it goes on after that
-        #[arg(long, conflicts_with = "not_done")]
-        done: bool,
-        /// Of a call that was done in part: the step of which nobody knows is not done, and it goes on with that
-        #[arg(long)]
-        not_done: bool,
+        /// Of a call that was done in part: what became of the step of which nobody knows
+        #[arg(value_enum)]
+        step: Option<StepWas>,
         /// The portal [default: the only one that has it]
         #[arg(long, value_name = "NAME")]
         portal: Option<String>,
@@ -74,6 +71,15 @@ pub enum LedgerAction {
         #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
         output: Data,
     },
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StepWas {
+    /// It is done, and the call goes on after it
+    Done,
+    /// It is not done, and the call goes on with it
+    NotDone,
 }
 
 /// One row of the ledger.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::Face;
-use crate::cli::args::{Data, LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, Select, UnlockArgs};
+use crate::cli::args::{Data, LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, Select, StepWas, UnlockArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::counted;
@@ -44,8 +44,8 @@ pub(super) async fn run(face: &Face<'_>, command: LedgerCommand) -> Result<Exit,
         }
         LedgerAction::Release(many) => release_many(face, &location, many).await,
         LedgerAction::Claim { installation } => claim(face, &location, &installation).await,
-        LedgerAction::Settle { intent, address, done, not_done, portal } => {
-            let step = if done { Some(true) } else { not_done.then_some(false) };
+        LedgerAction::Settle { intent, address, step, portal } => {
+            let step = step.map(|step| step == StepWas::Done);
             settle(face, &location, &intent, step, &RowArgs { address, portal }).await
         }
     }
@@ -293,11 +293,12 @@ fn decided(portal: &PortalName, open: &Intent, step: Option<bool>) -> Result<(Wr
         (Some(reached), Some(false)) => Ok(went_on(fate.cleared(), format!("The next apply goes on with {}.", reached.next))),
         (Some(reached), None) => {
             let why = format!("a part of {} is done already, and what nobody knows of is {}", open.address, reached.next);
-            Err(Failure::new(Exit::Error, why).help("look in the portal whether that is done, and say `--done` or `--not-done`"))
+            Err(Failure::new(Exit::Error, why)
+                .help("look in the portal whether that is done, and say `done` or `not-done` behind the address"))
         }
         (None, Some(true)) => {
             let why = format!("of {} no step is known to be done: if it is there, the next plan finds it", open.address);
-            Err(Failure::new(Exit::Error, why).help("`--not-done`, or neither, says that it had no effect"))
+            Err(Failure::new(Exit::Error, why).help("`not-done`, or nothing, says that it had no effect"))
         }
         (None, Some(false) | None) => {
             let settled = Write::Settle(portal.clone(), open.address.tenant.clone(), open.id.clone());

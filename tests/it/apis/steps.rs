@@ -36,7 +36,7 @@ async fn fails_at(line: &str, fault: Fault) -> (Town, Desk) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_decides_about_the_step_of_which_nobody_knows() {
-    for (fault, word, before) in [(Fault::Fails, "--not-done", 0), (Fault::FailsAfter, "--done", 1)] {
+    for (fault, word, before) in [(Fault::Fails, "not-done", 0), (Fault::FailsAfter, "done", 1)] {
         let (town, desk) = fails_at("POST /users/u1/invitations", fault).await;
         assert_eq!(town.outbox().len(), before);
         let plan = desk.run("plan");
@@ -46,7 +46,7 @@ async fn a_person_decides_about_the_step_of_which_nobody_knows() {
         let shown: Json = serde_json::from_str(&desk.run("ledger show acme/user/ann").exits(0).out).unwrap();
         let intent = shown["intents"][0]["id"].as_str().unwrap().to_owned();
         let undecided = desk.run(&format!("ledger settle {intent} acme/user/ann"));
-        assert!(undecided.code != Some(0) && undecided.said().contains("--not-done"), "{}", undecided.said());
+        assert!(undecided.code != Some(0) && undecided.said().contains("not-done"), "{}", undecided.said());
         desk.run(&format!("ledger settle {intent} acme/user/ann {word}")).exits(0);
         desk.apply();
         desk.in_step();
