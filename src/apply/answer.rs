@@ -63,7 +63,7 @@ pub(super) fn settle(
         }
         Err(error) => {
             let word = failed(context, doing, call, &fate, &error, writes);
-            if fate.decision(fate.content) == Decision::Settle && !is_kept(context, &portal, call, &error) {
+            if is_over(context, &portal, call, &fate, &error) && !is_kept(context, &portal, call, &error) {
                 writes.extend(settled());
             }
             word
@@ -79,7 +79,7 @@ pub(super) fn settle(
 fn failed(context: &Context<'_>, doing: &mut Doing<'_>, call: &Call, fate: &Fate, error: &CallError, writes: &mut Vec<Write>) -> String {
     let portal = &doing.task.unit.portal;
     let all = || std::iter::once(call).chain(&call.carries);
-    if fate.decision(fate.content) != Decision::Settle {
+    if !is_over(context, portal, call, fate, error) {
         // What a person answered is used up or not: only what was not begun is taken up without a look.
         let unknown = fate.is_open() && order::answered(context, portal, &call.intent).is_none();
         writes.push(kept(context, portal, call, fate.clone(), unknown));
@@ -139,6 +139,14 @@ fn asked(
     writes.push(Write::Work(doing.task.unit.portal.clone(), Box::new(item.clone())));
     doing.given.push(item);
     word
+}
+
+/// True if nothing is left of a call that failed: it had no effect, or what a person answered was refused before it made anything, and they are
+/// asked anew.
+fn is_over(context: &Context<'_>, portal: &PortalName, call: &Call, fate: &Fate, error: &CallError) -> bool {
+    let answered = || order::answered(context, portal, &call.intent).is_some();
+    let refused = matches!(error, CallError::Refused(_)) && !fate.is_open() && !fate.is_made();
+    fate.decision(fate.content) == Decision::Settle || (refused && answered())
 }
 
 /// True if a call that failed leaves its intent open: what a technician was asked for stays, and nobody is asked again for what they answered.

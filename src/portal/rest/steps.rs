@@ -248,7 +248,9 @@ impl<'a> Run<'a> {
             seen.insert("location", location.into());
         }
         if let Some(expression) = &step.id {
-            let id = expression.json(&scope(&seen)).map_err(|e| self.broken("`id`", &e))?;
+            let id = expression.json(&scope(&seen));
+            // The lists show what was made.
+            let id = id.map_err(|e| CallError::Uncertain(format!("the portal took it, and `id` of the profile has no value: {e}")))?;
             let id = id.as_ref().and_then(text_of).ok_or_else(|| {
                 CallError::Uncertain("the portal took it, and its answer has no id where the profile looks for one".to_owned())
             })?;

@@ -243,8 +243,10 @@ async fn a_key_is_never_sent_with_another_content() {
     assert_eq!(town.people(), ["ann@acme.example", "bob@acme.example"], "the tenant is held: {said:?}");
     town.shows_all();
     desk.clock.a_day_later();
-    desk.converges(&portal, &changed()).await;
-    desk.clock.a_day_later();
+    for _ in 0..2 {
+        desk.converges(&portal, &changed()).await;
+        desk.clock.a_day_later();
+    }
     assert_eq!(desk.changes(&portal, &changed()).await, [""; 0]);
     assert_eq!(
         (town.people(), town.outbox()),
