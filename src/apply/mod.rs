@@ -4,7 +4,7 @@
 //! the same: intents are committed, calls are made, outcomes are committed. A process killed between any two of these leaves an open intent, and
 //! the next run looks for the object before it calls again. Never plans, never judges, never prints.
 //!
-//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `answer` (what their answers come to), `steps` and `call` (one change as calls), `record` (what
+//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `perform` (making them), `answer` (what their answers come to), `steps` and `call` (one change as calls), `record` (what
 //! the ledger is told), `order` (what technicians are asked for), `uncertain` (finding out what a lost answer said).
 
 mod answer;
@@ -12,6 +12,7 @@ mod batch;
 mod call;
 mod order;
 pub mod outcome;
+mod perform;
 mod record;
 mod schedule;
 pub mod secret_fields;
@@ -35,7 +36,7 @@ use crate::ledger::{Ledger, LedgerError, LockId};
 use crate::model::kind::Placement;
 use crate::model::ledger::Attestation;
 use crate::model::work_order::WorkItem;
-use crate::model::{Address, Desired, Digest, LedgerRow, PortalName, TenantName};
+use crate::model::{Address, Desired, Digest, Intent, LedgerRow, PortalName, TenantName};
 use crate::plan::{Approved, Plan, Unit};
 use crate::portal::{Around, Execute};
 use crate::secrets::SecretReader;
@@ -272,6 +273,8 @@ async fn settle_answered(units: &[&Unit], context: &batch::Context<'_>) -> Resul
 pub(crate) struct Knowledge {
     rows: Mutex<HashMap<(PortalName, Address), LedgerRow>>,
     records: HashMap<(PortalName, Address), Attestation>,
+    /// Intents as this run found them, by id.
+    intents: HashMap<(PortalName, Box<str>), Intent>,
     /// Items of work orders as this run found them, by intent.
     items: HashMap<(PortalName, Box<str>), WorkItem>,
     tenants: HashMap<(PortalName, TenantName), Box<str>>,
@@ -287,6 +290,7 @@ impl Knowledge {
         let mut rows = HashMap::new();
         let mut records = HashMap::new();
         let mut items = HashMap::new();
+        let mut intents = HashMap::new();
         let mut tenants = HashMap::new();
         let mut wanted: BTreeMap<&PortalName, BTreeSet<TenantName>> = BTreeMap::new();
         for unit in units.iter().filter(|u| !u.changes.is_empty() || !u.settled.is_empty()) {
@@ -301,11 +305,12 @@ impl Knowledge {
             let names: Vec<_> = names.into_iter().collect();
             for state in world.ledger.read(portal, &names).await? {
                 rows.extend(state.rows.into_iter().map(|(address, row)| ((portal.clone(), address), row)));
+                intents.extend(state.intents.into_iter().map(|intent| ((portal.clone(), intent.id.clone()), intent)));
                 items.extend(state.work.into_iter().map(|(intent, item)| ((portal.clone(), intent), item)));
                 records.extend(state.attestations.into_iter().map(|(address, record)| ((portal.clone(), address), record)));
             }
         }
-        Ok(Self { rows: Mutex::new(rows), records, items, tenants, ..Self::default() })
+        Ok(Self { rows: Mutex::new(rows), records, intents, items, tenants, ..Self::default() })
     }
 
     /// What the calls of a tenant are told of it; made once.
@@ -336,6 +341,11 @@ impl Knowledge {
     /// What a person recorded about it.
     fn record(&self, portal: &PortalName, address: &Address) -> Option<&Attestation> {
         self.records.get(&(portal.clone(), address.clone()))
+    }
+
+    /// An intent that was open when this run began.
+    fn intent(&self, portal: &PortalName, id: &str) -> Option<Intent> {
+        self.intents.get(&(portal.clone(), id.into())).cloned()
     }
 
     /// The item that an intent kept open when this run began.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::fate::Fate;
 use super::name::Address;
 use super::value::Value;
 use super::work_order::{Observation, WorkItem};
@@ -161,6 +162,8 @@ pub struct Intent {
     pub plan: Box<str>,
     /// True once its outcome was asked for in vain: a person decides.
     pub unknown: bool,
+    /// How far its call has come, and what is known of the step after that: written before that step is begun.
+    pub fate: Fate,
 }
 
 /// What a person recorded about an object that the portal does not show.

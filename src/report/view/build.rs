@@ -135,7 +135,10 @@ fn notes(change: &ResourceChange, whole: bool) -> Vec<String> {
         Cause::Baseline => notes.push("a baseline changed".to_owned()),
         Cause::Expiry => notes.push("something ran out".to_owned()),
     }
-    let plain = change.cause == Cause::Manifest && matches!(change.change.actions.as_slice(), [Action::Create] | [Action::Update]);
+    let plain = change.cause == Cause::Manifest
+        && matches!(change.change.actions.as_slice(), [Action::Create] | [Action::Update])
+        // Of what an earlier run has begun, a person wants to know what is left.
+        && !said("it goes on with");
     if !change.action_reason.is_empty() && (whole || !plain) {
         notes.push(sentence(&change.action_reason));
     }

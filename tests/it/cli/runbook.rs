@@ -105,6 +105,7 @@ impl Desk {
                 at: item.given,
                 plan: item.plan.clone(),
                 unknown: true,
+                fate: tenantry::model::Fate::default(),
             });
             let mut writes: Vec<_> = intents.map(|i| Write::Intend(name("board"), i)).collect();
             writes.push(Write::Work(name("board"), Box::new(item)));

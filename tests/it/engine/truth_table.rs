@@ -220,6 +220,7 @@ async fn what_another_installation_has_marked_is_never_adopted() {
         at: stage.bench.clock.now(),
         plan: "".into(),
         unknown: false,
+        fate: Fate::default(),
     };
     stage.bench.ledger.edit("main", "acme", |l| l.intents.push(intent));
     assert_eq!(codes(&stage.plan(&both()).await, "acme/user/ann"), ["G010"]);

@@ -208,6 +208,7 @@ fn set_out_to_make(resource: &Resource, now: jiff::Timestamp) -> Intent {
         at: now,
         plan: "earlier".into(),
         unknown: false,
+        fate: tenantry::model::fate::Fate::default(),
     }
 }
 
