@@ -42,6 +42,7 @@ pub(super) fn settle(
                 writes.extend(settled());
             }
             done(context, doing, prepared, id, &carried, writes);
+            doing.called = true;
             if let Some(object) = object {
                 doing.differs = differences(driver, call, &object);
             }
@@ -96,15 +97,16 @@ fn asked(
         let whole = exists || doing.steps.as_slice().iter().all(|left| left.action != IntentAction::Create);
         doing.end = whole.then_some(End::ByHand { exists });
     }
+    let called = doing.called;
     let Some(work) = work else {
         let word = format!("pending: {waits_for}");
-        doing.result = Some(OutcomeResult::Pending { waits_for });
+        doing.result = Some(OutcomeResult::Pending { waits_for, called });
         return word;
     };
     let item = order::item(context, &doing.task, prepared, work);
     let word = format!("pending: work order {}, item {}: {waits_for}", item.order, item.reference);
     let waits_for = format!("{waits_for} (item {} of work order {})", item.reference, item.order);
-    doing.result = Some(OutcomeResult::Pending { waits_for });
+    doing.result = Some(OutcomeResult::Pending { waits_for, called });
     writes.push(Write::Work(doing.task.unit.portal.clone(), Box::new(item.clone())));
     doing.given.push(item);
     word

@@ -14,29 +14,44 @@ impl Conduct for Profile {
     }
 
     fn effects(&self, subject: &Subject<'_>) -> Vec<Effect> {
-        let applicable = self.index.get(&(subject.kind, subject.action));
-        let rules = applicable.iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
-        let mut effects: Vec<Effect> = rules
-            .filter(|rule| applies(rule.when.as_ref(), subject).unwrap_or(true))
-            .flat_map(|rule| rule.effects.iter().copied())
-            .collect();
+        let mut effects: Vec<Effect> = self.brought_about(subject).flat_map(|rule| rule.effects.iter().copied()).collect();
         effects.sort_unstable();
         effects.dedup();
         effects
     }
 
     fn recipients(&self, subject: &Subject<'_>) -> Vec<String> {
-        let applicable = self.index.get(&(subject.kind, subject.action));
-        let rules = applicable.iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
-        let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email) && applies(rule.when.as_ref(), subject).unwrap_or(true);
+        let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email);
         let named = || subject.declared.map(|d| d.natural_key().to_owned());
         // An address that cannot be made out is no reason to be silent about the mail: it is then told by the key, as where no `to` is.
-        let to = |rule: &EffectRule| rule.to.as_ref().and_then(|to| to.text(&SubjectScope { subject }).ok()).or_else(named);
-        rules.filter(sends).filter_map(to).collect()
+        self.brought_about(subject).filter(sends).filter_map(|rule| rule.recipient(subject).or_else(named)).collect()
+    }
+
+    fn admitted(&self, subject: &Subject<'_>) -> Vec<String> {
+        self.brought_about(subject).filter(|rule| rule.admits).filter_map(|rule| rule.recipient(subject)).collect()
+    }
+
+    fn said_of_effects(&self, subject: &Subject<'_>) -> Vec<String> {
+        self.brought_about(subject).filter_map(|rule| rule.says.as_deref()).map(str::to_owned).collect()
     }
 
     fn observed_title(&self, name: &str) -> Option<&str> {
         self.observed().iter().find(|o| o.name == name).map(|o| o.title.as_str())
+    }
+}
+
+impl Profile {
+    /// The effects of a change; one that cannot be ruled out is among them.
+    fn brought_about<'a>(&'a self, subject: &'a Subject<'_>) -> impl Iterator<Item = &'a EffectRule> {
+        let applicable = self.index.get(&(subject.kind, subject.action));
+        let rules = applicable.into_iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
+        rules.filter(|rule| applies(rule.when.as_ref(), subject).unwrap_or(true))
+    }
+}
+
+impl EffectRule {
+    fn recipient(&self, subject: &Subject<'_>) -> Option<String> {
+        self.to.as_ref()?.text(&SubjectScope { subject }).ok()
     }
 }
 

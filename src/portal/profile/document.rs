@@ -182,6 +182,11 @@ pub struct EffectSection {
     /// CEL: the address that its e-mail goes to; default whom the natural key of what changes names.
     #[schemars(with = "Option<String>")]
     pub to: Option<Spanned<String>>,
+    /// Of an e-mail: true if it holds credentials, and whoever gets it may enter the tenant from then on.
+    #[serde(default)]
+    pub admits: bool,
+    /// What happens, in words for whoever reads the plan.
+    pub says: Option<String>,
 }
 
 /// Whether a kind's objects can be listed.

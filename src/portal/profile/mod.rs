@@ -91,6 +91,10 @@ struct EffectRule {
     effects: Vec<Effect>,
     /// Whom its e-mail goes to; `None`: whom the natural key names.
     to: Option<cel::Expression>,
+    /// True: the e-mail lets them in.
+    admits: bool,
+    /// What happens, in words.
+    says: Option<Box<str>>,
 }
 
 impl Profile {

@@ -2,8 +2,11 @@
 
 mod environment;
 mod faulty;
+mod forgotten;
+mod held;
 mod import;
 mod kill;
+mod leaving;
 mod ledger_rebuild;
 mod own_names;
 mod runbook;

@@ -29,7 +29,7 @@ const LEASE: Duration = Duration::from_secs(60);
 pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exit, Failure> {
     let location = session::location(face, &command.places)?;
     match &command.action {
-        RunbookAction::List(args) => list::list(face, location.open_read_only().await?.as_ref(), args).await,
+        RunbookAction::List(args) => list::list(face, location.open_read_only().await?.as_ref(), &command.places, args).await,
         RunbookAction::Show(args) => list::show(face, location.open_read_only().await?.as_ref(), &command.places, args).await,
         RunbookAction::Confirm(args) => {
             let missing = !face.interactive && args.items.is_empty() && args.answers.is_none();
