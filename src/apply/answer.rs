@@ -46,6 +46,7 @@ pub(super) fn settle(
                 writes.extend(settled());
             }
             done(context, doing, prepared, id, &carried, writes);
+            doing.called = true;
             if let Some(object) = object {
                 doing.differs = differences(driver, call, &object);
             }
@@ -53,12 +54,14 @@ pub(super) fn settle(
         }
         Ok(Done::Pending { waits_for, work }) => {
             writes.extend(unknown());
+            // Earlier parts of this very call are done.
+            doing.called |= fate.reached.is_some();
             asked(context, doing, prepared, waits_for, work.map(|work| *work), writes)
         }
         Ok(Done::Partly { reached }) => {
             writes.push(kept(context, &portal, call, fate.at(reached), false));
             let waits_for = "another run to go on with it".to_owned();
-            doing.result = Some(OutcomeResult::Pending { waits_for: waits_for.clone() });
+            doing.result = Some(OutcomeResult::Pending { waits_for: waits_for.clone(), called: true });
             format!("pending: {waits_for}")
         }
         Err(error) => {
@@ -127,15 +130,16 @@ fn asked(
         let whole = exists || doing.steps.as_slice().iter().all(|left| left.action != IntentAction::Create);
         doing.end = whole.then_some(End::ByHand { exists });
     }
+    let called = doing.called;
     let Some(work) = work else {
         let word = format!("pending: {waits_for}");
-        doing.result = Some(OutcomeResult::Pending { waits_for });
+        doing.result = Some(OutcomeResult::Pending { waits_for, called });
         return word;
     };
     let item = order::item(context, &doing.task, prepared, work);
     let word = format!("pending: work order {}, item {}: {waits_for}", item.order, item.reference);
     let waits_for = format!("{waits_for} (item {} of work order {})", item.reference, item.order);
-    doing.result = Some(OutcomeResult::Pending { waits_for });
+    doing.result = Some(OutcomeResult::Pending { waits_for, called });
     writes.push(Write::Work(doing.task.unit.portal.clone(), Box::new(item.clone())));
     doing.given.push(item);
     word

@@ -46,6 +46,8 @@ pub(super) struct Doing<'a> {
     pub(super) steps: std::vec::IntoIter<Step>,
     begun: Timestamp,
     pub(super) result: Option<OutcomeResult>,
+    /// True: a call of it is done.
+    pub(super) called: bool,
     /// How it ends where its result alone does not say.
     pub(super) end: Option<End>,
     pub(super) differs: Vec<String>,
@@ -98,7 +100,7 @@ fn begin<'a>(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, t
     (context.world.watch)(Event::Started(portal, &task.change.address));
     let steps = steps::of(driver.capabilities(), &task).into_iter();
     let begun = (context.world.clock)();
-    Doing { task, steps, begun, result: None, end: None, differs: Vec::new(), to_complete: Vec::new(), given: Vec::new() }
+    Doing { task, steps, begun, result: None, called: false, end: None, differs: Vec::new(), to_complete: Vec::new(), given: Vec::new() }
 }
 
 /// Writes that need no call: they go with the first commit.

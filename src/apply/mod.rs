@@ -237,17 +237,36 @@ fn in_order_of_the_plan(plan: &Plan<Approved>, report: &mut RunReport) {
 }
 
 fn outcomes_of_held<'a>(unit: &'a Unit, body: &'a crate::plan::Body) -> impl Iterator<Item = Outcome> + 'a {
-    let refusals = body.refusals.iter().filter(|r| r.stands()).chain(unit.refused().map(|hold| hold.refusal));
-    let mut codes: Vec<_> = refusals.map(|r| r.code.clone()).collect();
-    codes.sort();
-    codes.dedup();
+    let of_run = body.refusals.iter().filter(|r| r.stands()).map(|r| (r.code.clone(), r.message.clone()));
+    let of_others = unit.refused().map(|hold| match hold.change {
+        Some(change) => (hold.refusal.code.clone(), format!("{} is refused", change.address)),
+        None => (hold.refusal.code.clone(), hold.refusal.message.clone()),
+    });
+    let all: Vec<_> = of_run.chain(of_others).collect();
     unit.changes.iter().filter(|c| !c.is_left_out()).map(move |change| Outcome {
         portal: unit.portal.clone(),
         address: change.address.clone(),
         actions: change.actions.clone(),
-        result: OutcomeResult::Held { codes: codes.clone() },
+        result: match own_refusals(change) {
+            own if own.is_empty() => held(all.clone()),
+            own => held(own),
+        },
         duration_ms: 0,
     })
+}
+
+fn own_refusals(change: &crate::plan::Change) -> Vec<(String, String)> {
+    change.blocked_by.iter().filter(|r| r.stands()).map(|r| (r.code.clone(), r.message.clone())).collect()
+}
+
+/// Codes and messages of refusals, each once.
+fn held(refusals: Vec<(String, String)>) -> OutcomeResult {
+    let (mut codes, mut said): (Vec<_>, Vec<_>) = refusals.into_iter().unzip();
+    codes.sort();
+    codes.dedup();
+    let mut seen = BTreeSet::new();
+    said.retain(|text: &String| seen.insert(text.clone()));
+    OutcomeResult::Held { codes, why: said.join("; ") }
 }
 
 /// A refusal that was passed leaves nothing to do where nothing can be done.
@@ -256,7 +275,7 @@ fn outcomes_of_refused<'a>(unit: &'a Unit) -> impl Iterator<Item = Outcome> + 'a
         portal: unit.portal.clone(),
         address: change.address.clone(),
         actions: Vec::new(),
-        result: OutcomeResult::Held { codes: change.blocked_by.iter().map(|r| r.code.clone()).collect() },
+        result: held(change.blocked_by.iter().map(|r| (r.code.clone(), r.message.clone())).collect()),
         duration_ms: 0,
     })
 }

@@ -9,6 +9,7 @@ mod ask;
 mod commands;
 pub mod exit;
 mod failure;
+mod forgotten;
 mod git;
 mod logging;
 mod output;

@@ -222,7 +222,11 @@ impl Case<'_, '_> {
         if may_show && !repeats {
             delta.resumes = Some(intent.id.clone());
             let window = begun::window(self.input).as_secs();
-            let why = format!("a call to make it began at {:.0} and the portal may take {window} s to show it", intent.at);
+            let until = intent.at.checked_add(begun::window(self.input)).unwrap_or(intent.at);
+            let why = format!(
+                "a call to make it began at {:.0} and the portal may take {window} s to show it: run again after {until:.0}",
+                intent.at
+            );
             return self.stuck(delta, Finding::CreationResultUnknown { why }, out);
         }
         // Its own lost call may hold the key already, and a repetition under the same idempotency key finds that out.
@@ -372,5 +376,5 @@ fn blank(resource: &Resource) -> Delta {
 }
 
 pub(super) fn waiting(resource: &Resource, waits_for: &str, technician: bool) -> Waiting {
-    Waiting { address: resource.address.clone(), waits_for: waits_for.to_owned(), technician }
+    Waiting { address: resource.address.clone(), waits_for: waits_for.to_owned(), technician, failed: false }
 }

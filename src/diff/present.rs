@@ -126,7 +126,7 @@ impl Case<'_, '_> {
         delta.findings.extend(compared.findings);
         if !compared.changes.is_empty() {
             delta.cause = fields::common_cause(&compared.changes);
-            delta.reason = fields::reason(delta.cause).to_owned();
+            delta.reason = self.reason(delta.cause, &compared.changes).to_owned();
             let rekeyed = self.takes_another_key(&compared.changes);
             // What the former name calls for, the changed fields may call for as well.
             delta.actions.retain(|a| *a != Action::Update);
@@ -155,6 +155,16 @@ impl Case<'_, '_> {
         if !delta.actions.is_empty() || !delta.findings.is_empty() {
             delta.before = object.map(|o| self.identity.named_fields(o));
             out.deltas.push(delta);
+        }
+    }
+
+    /// Why fields differ. What was left for later when it was made is no change of the manifest.
+    fn reason(&self, cause: Cause, changes: &[FieldChange]) -> &'static str {
+        let def = self.resource.def();
+        let applied = |row: &LedgerRow, c: &FieldChange| c.sensitive || applied_digest(&row.applied, def.field(c.field).path).is_some();
+        match self.identity.row(self.resource) {
+            Some(row) if cause == Cause::Manifest && !changes.iter().any(|c| applied(row, c)) => "it is declared and was not done yet",
+            _ => fields::reason(cause),
         }
     }
 

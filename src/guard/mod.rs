@@ -210,17 +210,20 @@ fn refusals(guard: &Guard, refused: impl IntoIterator<Item = Refused>) -> Vec<Re
 
 /// Completes each remedy with the very flags that pass it; the digests are known only once all refusals are.
 fn say_how_to_pass(body: &mut Body) {
-    let complete = |refusal: &mut Refusal, digest: &str| {
+    let complete = |refusal: &mut Refusal, digest: &str, fact: Option<&str>| {
         if refusal.fact {
             refusal.help.push_str("; no approval passes this");
+        } else if let Some(fact) = fact {
+            refusal.help.push_str(&format!("; an approval passes it, but not {fact}, which holds the same tenant"));
         } else {
             let code = &refusal.code;
             refusal.help.push_str(&format!("; if it is meant, pass `--approve-digest {digest}` or `--allow {code}=REASON`"));
         }
     };
-    body.refusals.iter_mut().for_each(|r| complete(r, &body.digest));
+    body.refusals.iter_mut().for_each(|r| complete(r, &body.digest, None));
     for unit in &mut body.units {
+        let fact = unit.refused().find(|hold| hold.refusal.fact).map(|hold| hold.refusal.code.clone());
         let own = unit.refusals.iter_mut().chain(unit.changes.iter_mut().flat_map(|c| &mut c.blocked_by));
-        own.for_each(|r| complete(r, &unit.digest));
+        own.for_each(|r| complete(r, &unit.digest, fact.as_deref()));
     }
 }

@@ -111,7 +111,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
     let mut effects = BTreeSet::new();
     let mut who_performs = Performer::Call;
     let mut left_out = None;
-    let mut mail_to = Vec::new();
+    let (mut mail_to, mut admits, mut effects_said) = (Vec::new(), Vec::new(), Vec::new());
     let capability = input.capabilities.kind(address.kind);
     let changed: Vec<_> = fields.iter().map(|f| f.field).collect();
     let mut by_hand = false;
@@ -134,7 +134,9 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         let brings = conduct.effects(&subject);
         if brings.contains(&Effect::Email) {
             mail_to.extend(conduct.recipients(&subject));
+            admits.extend(conduct.admitted(&subject));
         }
+        effects_said.extend(conduct.said_of_effects(&subject));
         effects.extend(brings);
         let broken = conduct.violations(&subject);
         let refuses = |v: &Violation| v.verdict == Verdict::Refuses;
@@ -167,6 +169,8 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         source,
         effects: effects.into_iter().collect(),
         mail_to,
+        admits,
+        effects_said,
         depends_on: Vec::new(),
         carried_by: None,
         performer: who_performs,
@@ -225,6 +229,7 @@ fn consequences(administrators: Administrators, reach: &Reach, changes: &[Change
     let mut out = Consequences::default();
     for change in changes {
         access(change, reach, &mut out);
+        out.gain_access.extend(change.admits.iter().cloned());
         if change.effects.contains(&Effect::Email) {
             let named = change.mail_to.is_empty().then(|| change.key.to_string());
             out.emails.extend(change.mail_to.iter().cloned().chain(named));

@@ -194,6 +194,10 @@ pub struct Change {
     pub effects: Vec<Effect>,
     /// Who gets its e-mails; empty: whom its natural key names, if it sends one.
     pub mail_to: Vec<String>,
+    /// Who may enter the tenant because of it, beside whom it is about: an administrator that the portal makes with it.
+    pub admits: Vec<String>,
+    /// What it brings about, in words.
+    pub effects_said: Vec<String>,
     /// Changes of this plan that come first, sorted; other tenants' included.
     pub depends_on: Vec<Address>,
     /// The change whose call makes this one too.

@@ -44,7 +44,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     let stop = Arc::new(Stops::default());
     stop.listen(args.planning.automation.timeout, face.output.clone());
     let (session, scope, purpose, saved) = prepare(face, args)?;
-    slips::ledger(&args.planning.places, &session, session.ledger().await?.as_ref()).await?;
+    look(face, args, &session).await?;
     let ledger = session.ledger_for_writing().await?;
     let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
     let renewing = renew(Arc::clone(&ledger), lock.clone(), Arc::clone(&stop));
@@ -59,6 +59,17 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     let exit = result?;
     unlocked?;
     Ok(exit)
+}
+
+/// A ledger or portals that were probably not meant are told before anything is written.
+async fn look(face: &Face<'_>, args: &ApplyCommand, session: &Session) -> Result<(), Failure> {
+    let ledger = session.ledger().await?;
+    slips::ledger(&args.planning.places, session, ledger.as_ref()).await?;
+    // A saved plan says itself which portals it is about.
+    match args.plan {
+        Some(_) => Ok(()),
+        None => slips::embedded(face, &args.planning.places, session, &ledger.tenants().await?),
+    }
 }
 
 /// A slip of the hand is told before anything is read.

@@ -50,10 +50,21 @@ const STATEMENTS: usize = 48;
 
 /// Opens it to write, and makes it where there is none.
 pub(super) fn for_writing(path: &Path) -> Result<Opened, LedgerError> {
+    if path.is_dir() {
+        return Err(no_file(path));
+    }
     create(path).map_err(|e| refused(path, &e))?;
     let mut connection = connect(path)?;
     prepare(&mut connection).map_err(|e| translate(path, e))?;
     Ok(Opened { connection, version: newest() })
+}
+
+/// What stands in the ledger's place and is no file.
+fn no_file(path: &Path) -> LedgerError {
+    LedgerError::Unavailable(format!(
+        "{} is a folder, and the ledger is a file: name another place, or take the folder away",
+        path.display()
+    ))
 }
 
 /// Opens it to read; `None`: there is none yet.
@@ -61,6 +72,7 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Opened>, LedgerError> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(refused(path, &e)),
+        Ok(metadata) if metadata.is_dir() => return Err(no_file(path)),
         Ok(_) => {}
     }
     // A write-ahead log is read through a shared index that every reader may have to make, and the last to leave puts both away: a connection

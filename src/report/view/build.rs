@@ -1,7 +1,7 @@
 //! From the document to the view: each part turned into words. Folding is next door.
 
 use super::fields::{Sides, rows};
-use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, fold, headline, portals};
+use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, Waits, fold, headline, held, portals, said};
 use crate::model::rule::Effect;
 use crate::plan::document::{ObservedValue, PlanDocument, ResourceChange, ResourceDrift, TenantPlan, UnmanagedObject};
 use crate::plan::{Action, Cause, Consequences, Refusal, Source};
@@ -20,11 +20,21 @@ const SENTENCE: usize = 500;
 
 pub(super) fn view(document: &PlanDocument, whole: bool) -> View {
     let shared = if whole { fold::Shared::none() } else { fold::Shared::find(&document.tenants) };
-    let mut tenants: Vec<_> = document.tenants.iter().enumerate().map(|(at, t)| tenant_view(at, t, &shared, whole)).collect();
+    let run_held = held::is_run_held(document);
+    let view = |(at, plan): (usize, &TenantPlan)| {
+        let view = tenant_view(at, plan, &shared, whole);
+        if run_held || held::is_held(plan) { held::back(view) } else { view }
+    };
+    let mut tenants: Vec<_> = document.tenants.iter().enumerate().map(view).collect();
     let quiet = if whole { None } else { quiet(&tenants, &document.tenants) };
+    if !whole {
+        said::once(&mut tenants);
+    }
     tenants.retain(|t| t.speaks() || (whole && !t.unmanaged.is_empty()));
     View {
         headline: headline(document),
+        totals: said::totals(document),
+        to_do: Waits::of(document).to_do(),
         digest: visible(&document.plan_digest).into_owned(),
         refusals: document.blocked_by.iter().map(refusal_view).collect(),
         shared: shared.views(&document.tenants, NAMES),
@@ -48,7 +58,7 @@ fn tenant_view(at: usize, plan: &TenantPlan, shared: &fold::Shared, whole: bool)
         folded,
         shared: said_elsewhere,
         drift: plan.resource_drift.iter().map(drift_view).collect(),
-        waiting: plan.waiting.iter().map(|w| (w.address.to_string(), waiting_words(&w.waits_for, w.technician))).collect(),
+        waiting: plan.waiting.iter().map(|w| (w.address.to_string(), format!("waits: {}", sentence(&w.waits_for)))).collect(),
         retained: plan.retained.iter().map(|r| (r.address.to_string(), sentence(&r.reason))).collect(),
         left_out: plan.left_out.iter().map(|l| (l.address.to_string(), sentence(&format!("{}: {}", l.rule, l.reason)))).collect(),
         unmanaged: unmanaged(&plan.unmanaged, whole),
@@ -145,6 +155,7 @@ fn notes(change: &ResourceChange, whole: bool) -> Vec<String> {
     if let Some(carrier) = &change.carried_by {
         notes.push(format!("made by the same call as {carrier}"));
     }
+    notes.extend(change.effects_said.iter().map(|said| sentence(said)));
     notes
 }
 
@@ -259,11 +270,6 @@ pub const fn effect_words(effect: Effect) -> &'static str {
         Effect::Licence => "takes a licence",
         Effect::Technician => "needs a technician",
     }
-}
-
-fn waiting_words(waits_for: &str, technician: bool) -> String {
-    let who = if technician { " (a technician)" } else { "" };
-    format!("waits: {}{who}", sentence(waits_for))
 }
 
 /// A text of others: visible, and not longer than a sentence.

@@ -3,8 +3,11 @@
 mod allowed;
 mod environment;
 mod faulty;
+mod forgotten;
+mod held;
 mod import;
 mod kill;
+mod leaving;
 mod ledger_rebuild;
 mod own_names;
 mod runbook;

@@ -79,6 +79,8 @@ pub(super) fn change(action: Action, at: &str) -> Change {
         source: None,
         effects: Vec::new(),
         mail_to: Vec::new(),
+        admits: Vec::new(),
+        effects_said: Vec::new(),
         depends_on: Vec::new(),
         carried_by: None,
         performer: Performer::Call,
