@@ -1,0 +1,5 @@
+//! The operator.
+mod fleet;
+mod known;
+mod secrets;
+mod status;
