@@ -252,22 +252,25 @@ impl Case<'_, '_> {
             return self.create(delta, Cause::Drift, "a technician recorded that it is not there", out);
         }
         let fields = Fields::from_json(self.resource.def(), &record.fields).unwrap_or_default();
+        let seen_as = self.resource.def().key_field().and_then(|id| fields.get(id)?.as_text().map(normalise_key));
         let object = LiveObject {
             kind: self.resource.address.kind,
             id: record.id.as_deref().unwrap_or_default().into(),
-            key: normalise_key(self.resource.natural_key()),
+            key: seen_as.unwrap_or_else(|| normalise_key(self.resource.natural_key())),
             fields,
             state: ObjectState::Active,
             owner: None,
             created_by: None,
             portals_own: false,
         };
-        match row {
-            Some(_) => self.present(&object, row, delta, out),
-            None => {
-                delta.resumes = begun::creation(self.input, self.resource).map(|i| i.id.clone());
+        match (row, begun::creation(self.input, self.resource)) {
+            (Some(_), _) => self.present(&object, row, delta, out),
+            (None, Some(intent)) => {
+                delta.resumes = Some(intent.id.clone());
                 self.adopt(&object, Origin::Created, "a technician recorded that it is there", delta, out);
             }
+            // Somebody saw it, and nobody of ours set out to make it: it was there before.
+            (None, None) => self.candidate(&object, delta, out),
         }
     }
 

@@ -115,17 +115,23 @@ impl InRun<'_> {
 pub struct Refused {
     message: String,
     numbers: Option<(u64, u64)>,
+    remedy: Option<&'static str>,
 }
 
 impl Refused {
     /// For a reason, one sentence.
     pub fn because(message: impl Into<String>) -> Self {
-        Self { message: message.into(), numbers: None }
+        Self { message: message.into(), numbers: None, remedy: None }
     }
 
     /// About a number: how many there are, and how many there may be (or must be).
     pub fn with_numbers(self, have: u64, limit: u64) -> Self {
         Self { numbers: Some((have, limit)), ..self }
+    }
+
+    /// With another remedy than the guard's, where that does not fit.
+    pub fn with_remedy(self, remedy: &'static str) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 }
 
@@ -194,7 +200,7 @@ fn refusals(guard: &Guard, refused: impl IntoIterator<Item = Refused>) -> Vec<Re
         code: guard.code.to_owned(),
         fact: guard.nature == Nature::Fact,
         message: refused.message,
-        help: guard.remedy.to_owned(),
+        help: refused.remedy.unwrap_or(guard.remedy).to_owned(),
         have: refused.numbers.map(|(have, _)| have),
         limit: refused.numbers.map(|(_, limit)| limit),
         passed: None,

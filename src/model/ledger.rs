@@ -170,7 +170,7 @@ pub struct Attestation {
     pub address: Address,
     /// Whether it was seen, or seen not to be there.
     pub present: bool,
-    /// Its fields as recorded, in the JSON form of [`super::value::Fields`].
+    /// Its fields as recorded, in the JSON form of [`super::value::Fields`]; a field that is not in it was not looked at.
     pub fields: serde_json::Value,
     /// The portal's id of it, if the person gave one.
     pub id: Option<String>,
@@ -180,6 +180,13 @@ pub struct Attestation {
     pub at: Timestamp,
     /// Until when it is believed.
     pub until: Timestamp,
+}
+
+impl Attestation {
+    /// True if it says something of a field; `null` says that the field was seen to have nothing.
+    pub fn speaks_of(&self, path: &str) -> bool {
+        path.split('.').try_fold(&self.fields, |at, part| at.get(part)).is_some()
+    }
 }
 
 /// An object that we deleted or forgot: so that its id is never taken for ours again.

@@ -206,7 +206,7 @@ impl Page<'_> {
     fn refusal(&mut self, indent: usize, refusal: &RefusalView) {
         let RefusalView { code, message, help, passed } = refusal;
         if let Some(passed) = passed {
-            self.line(indent, Tone::Dim, &format!("{code} passed ({passed}): {message}"));
+            self.line(indent, Tone::Dim, &format!("allowed {code} ({passed}): {message}"));
             return;
         }
         self.line(indent, Tone::Alarm, &format!("refused {code}: {message}"));

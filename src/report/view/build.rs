@@ -9,6 +9,10 @@ use crate::report::escape::{cut, visible};
 
 /// Names of one list that are given before the rest is only counted.
 const NAMES: usize = 20;
+/// Stands for an empty list of names.
+pub(in crate::report) const NOBODY: &str = "nobody";
+/// The same, where there may be names that nobody knows.
+pub(in crate::report) const UNKNOWN: &str = "not known";
 /// Unmanaged objects of one kind that are named.
 const UNMANAGED: usize = 6;
 /// Longest sentence or key of others that is shown, in characters.
@@ -163,7 +167,8 @@ pub fn refusal_view(refusal: &Refusal) -> RefusalView {
 
 /// What a plan means to people; names beyond a few are counted unless `whole`, but never those who lose something.
 pub fn consequences(consequences: &Consequences, whole: bool) -> Vec<ConsequenceView> {
-    let Consequences { gain_access, lose_access, administrators_before, administrators_after, emails, licences } = consequences;
+    let Consequences { gain_access, lose_access, administrators_before, administrators_after, administrators_unknown, emails, licences } =
+        consequences;
     let say = |what, grave, whom: Vec<String>| ConsequenceView { what, grave, whom, becomes: None };
     let names = |list: &[String]| list.iter().map(|n| sentence(n)).collect::<Vec<_>>();
     let short = |list: Vec<String>| if whole { list } else { shorten(list, NAMES) };
@@ -172,7 +177,8 @@ pub fn consequences(consequences: &Consequences, whole: bool) -> Vec<Consequence
         said.push(say("lose access", true, names(lose_access)));
     }
     if administrators_before != administrators_after {
-        let or_nobody = |list: Vec<String>| if list.is_empty() { vec!["nobody".to_owned()] } else { list };
+        let none = if *administrators_unknown { UNKNOWN } else { NOBODY };
+        let or_nobody = |list: Vec<String>| if list.is_empty() { vec![none.to_owned()] } else { list };
         let grave = administrators_before.iter().any(|a| !administrators_after.contains(a));
         let after = Some(or_nobody(names(administrators_after)));
         said.push(ConsequenceView { becomes: after, ..say("administrators", grave, or_nobody(names(administrators_before))) });

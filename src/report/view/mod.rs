@@ -6,6 +6,7 @@ mod fields;
 mod fold;
 mod portals;
 
+pub(in crate::report) use build::{NOBODY, UNKNOWN};
 pub use build::{consequences, effect_words, refusal_view, seen_words};
 pub use fields::{FieldValues, FieldView, LineSign, plain};
 

@@ -1,5 +1,6 @@
 //! Tests of the command line, on real processes in folders of their own: what is said, how it ends, and what survives a kill.
 
+mod allowed;
 mod environment;
 mod faulty;
 mod import;
@@ -7,6 +8,7 @@ mod kill;
 mod ledger_rebuild;
 mod own_names;
 mod runbook;
+mod runbook_adoption;
 mod runbook_answers;
 mod runbook_observe;
 mod saved_plan;

@@ -321,8 +321,7 @@ fn code_5_a_guard_refuses() {
     acme (portal embedded): 2 to delete
       lose access: alice@acme.example, bob@acme.example
       administrators: alice@acme.example, bob@acme.example -> nobody
-      refused G007: acme would be left with 0 of 2 administrators; it keeps at least 1 (0, limit 1)
-        to do: declare another administrator first, and apply that; if it is meant, pass `--approve-digest sha256:DIGEST` or `--allow G007=REASON`
+      allowed G007 (the-contract-ended): acme would be left with 0 of 2 administrators; it keeps at least 1 (0, limit 1)
 
       - delete user/alice (alice@acme.example)
           email:         alice@acme.example
@@ -334,7 +333,7 @@ fn code_5_a_guard_refuses() {
           administrator: true
           it is no longer declared
 
-    Plan: 0 to create, 0 to update, 2 to delete; 2 refused
+    Plan: 0 to create, 0 to update, 2 to delete
     Digest: sha256:DIGEST
     Apply: 2 done
     exit 0

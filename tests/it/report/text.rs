@@ -71,7 +71,7 @@ fn a_passed_refusal_says_how_and_does_not_count() {
     let mut unit = acme();
     unit.changes[2].blocked_by[0].passed = Some("digest".into());
     let page = shown(vec![unit]);
-    assert!(page.contains("G004 passed (digest): bob is the last administrator"), "{page}");
+    assert!(page.contains("allowed G004 (digest): bob is the last administrator"), "{page}");
     assert!(page.contains("1 to delete\n"), "{page}");
 }
 

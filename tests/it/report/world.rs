@@ -145,6 +145,7 @@ pub(super) fn acme() -> Unit {
         lose_access: vec!["bob@acme.example".into()],
         administrators_before: vec!["bob@acme.example".into()],
         administrators_after: vec!["alice@acme.example".into()],
+        administrators_unknown: false,
         emails: vec!["alice@acme.example".into(), "alice@acme.example".into()],
         licences: BTreeMap::from([("backup".to_owned(), 2)]),
     };
