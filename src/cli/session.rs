@@ -16,7 +16,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::{Pattern, Scope, Served, own_names};
 use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
 use crate::manifest::{self, Builtins};
-use crate::model::{Address, Capabilities, Desired, Digest, Kind, Name, PortalName, PortalSpec, TenantName};
+use crate::model::{Address, Desired, Digest, Kind, Name, PortalName, PortalSpec};
 use crate::portal::gated::Gated;
 use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
 use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};

@@ -20,8 +20,6 @@ pub(crate) struct Gathered {
     pub(crate) invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
     /// Documents that count for nothing, and why.
     pub(crate) left_out: BTreeMap<ObjectKey, String>,
-    /// The document of each source of [`Self::desired`], by its place there.
-    pub(crate) documents: Vec<ObjectKey>,
 }
 
 /// Sorts out what the cluster has. `home` is the namespace of the MSP's own documents; `names` says what portals have by themselves.
@@ -194,7 +192,7 @@ fn finish(
             organization.meta.get_or_insert_default().control.suspend = Some(true);
         }
     }
-    Gathered { desired, invalid, left_out, documents }
+    Gathered { desired, invalid, left_out }
 }
 
 /// A portal's credentials are in its own namespace, and it serves the organizations of the namespaces that it allows.

@@ -102,6 +102,7 @@ impl Hub {
             }
             Heard::Applied(key, object) => self.keep(key, *object),
             Heard::Gone(key) => self.forget(&key),
+            Heard::Leading => true,
             Heard::Secret(key) => {
                 let held = self.secrets.changed(&key);
                 if held {
@@ -144,14 +145,16 @@ impl Hub {
             }
             own_names::of_tenant(specs, &loaded, tenant, kind)
         };
-        let Gathered { mut desired, invalid, left_out, documents } = fleet::gather(&self.known, &self.home, &names);
+        let Gathered { mut desired, invalid, left_out } = fleet::gather(&self.known, &self.home, &names);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.secrets.hold(&self.client, &secrets::named(&desired)).await;
         let rotated = std::mem::take(&mut self.rotated);
         let (portals, closed) = self.open(&desired, &rotated);
         let touched = tenants_naming(&desired, &rotated);
-        self.teller.declared(&self.known, &left_out, &invalid, &documents);
         let approved = approved(&self.known, &desired);
+        let tenants = desired.tenants.keys().chain(invalid.keys());
+        let served: BTreeSet<String> =
+            tenants.filter(|t| desired.portals.iter().any(|p| p.serves(t))).map(ToString::to_string).collect();
         let fleet = Fleet { desired, portals, closed, approved, invalid };
         if let Err(error) = self.controller.declare(fleet).await {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
@@ -159,7 +162,7 @@ impl Hub {
             return false;
         }
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
-        self.teller.unserved(&self.known).await;
+        self.teller.declared(&left_out, &served).await;
         true
     }
 

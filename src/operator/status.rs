@@ -72,7 +72,7 @@ pub(crate) fn of(object: &Object, told: &Told, now: Timestamp) -> Option<Json> {
 }
 
 /// What several portals say together: the one that is worst off speaks.
-fn merged(portals: &BTreeMap<String, Vec<Condition>>) -> Vec<Condition> {
+pub(crate) fn merged(portals: &BTreeMap<String, Vec<Condition>>) -> Vec<Condition> {
     let mut merged: BTreeMap<ConditionType, (u8, Condition)> = BTreeMap::new();
     for (portal, condition) in portals.iter().flat_map(|(portal, all)| all.iter().map(move |c| (portal, c))) {
         let worse = gravity(condition);

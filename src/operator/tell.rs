@@ -19,21 +19,24 @@ use super::status::{self, PendingPlan, Told};
 use super::watch::api;
 use crate::apply::OutcomeResult;
 use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, of, of_whole};
+use crate::controller::fence::Fence;
 use crate::controller::{End, Fleet, Reporter, Visit};
 use crate::ledger::LedgerRead;
 use crate::model::kind::Placement;
 use crate::model::{Address, Kind, Name};
-use crate::plan::document::TenantPlan;
+use crate::plan::document::PlanDocument;
 use crate::portal::PortalError;
-use crate::report;
+use crate::report::style::Style;
+use crate::report::text;
+use crate::report::view::counts;
 
-/// Who writes, as Kubernetes names it.
-const MANAGER: &str = "tenantry";
 
 /// The teller.
 pub(crate) struct Teller {
     client: Client,
     ledger: Arc<dyn LedgerRead>,
+    /// Who does not lead tells nobody anything.
+    fence: Fence,
     recorder: Recorder,
     state: Mutex<State>,
 }
@@ -46,9 +49,9 @@ struct State {
 }
 
 impl Teller {
-    pub(crate) fn new(client: Client, ledger: Arc<dyn LedgerRead>, instance: &str) -> Self {
+    pub(crate) fn new(client: Client, ledger: Arc<dyn LedgerRead>, fence: Fence, instance: &str) -> Self {
         let reporter = EventReporter { controller: "tenantry.dev/operator".to_owned(), instance: Some(instance.to_owned()) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, ledger, state: Mutex::default() }
+        Self { recorder: Recorder::new(client.clone(), reporter), client, ledger, fence, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -99,7 +102,7 @@ impl Teller {
             let object = state.known.get(key).filter(|o| !o.uid.is_empty());
             object.zip(state.told.get(key)).and_then(|(object, told)| status::of(object, told, now))
         };
-        let Some(wanted) = wanted else { return };
+        let Some(wanted) = wanted.filter(|_| self.fence.is_open()) else { return };
         // What is not wanted any more is taken out: a merge leaves what it does not name.
         let patch = json!({ "status": replaced(self.state().known.get(key).map(|o| &o.status), &wanted) });
         let of_kind = api(&self.client, key.kind, Some(&key.namespace));
@@ -116,7 +119,7 @@ impl Teller {
 
     /// Holds an object by the finalizer while it is declared, and lets go of one that somebody deleted once the portals were seen to.
     async fn finalize(&self, key: &ObjectKey, seen_to: bool) {
-        let Some(object) = self.state().known.get(key).cloned() else { return };
+        let Some(object) = self.state().known.get(key).filter(|_| self.fence.is_open()).cloned() else { return };
         let of_kind = api(&self.client, key.kind, Some(&key.namespace));
         let done = match (object.deleting, object.finalized) {
             (false, false) if !object.asks.paused && key.kind.def().placement != Placement::Configuration => {
@@ -287,18 +290,20 @@ fn address_of(key: &ObjectKey, object: &Object) -> Option<Address> {
 /// Of several resources in one document the one that is worst off speaks for all, by each type of condition.
 fn worst(all: &[&ResourceStatus]) -> Vec<Condition> {
     let portals: BTreeMap<String, Vec<Condition>> = all.iter().map(|s| (s.address.to_string(), s.conditions.clone())).collect();
-    status::worst(&portals, all.len() > 1)
+    status::merged(&portals)
 }
 
 fn pending(visit: &Visit) -> Option<PendingPlan> {
     let waits = matches!(visit.end, End::AwaitingApproval { .. } | End::Refused { .. } | End::DriftReported);
     let plan = visit.plan.as_ref().filter(|_| waits)?;
-    let TenantPlan { digest, summary, .. } = plan;
+    let document = PlanDocument::of_tenant(plan.clone(), visit.at, env!("CARGO_PKG_VERSION"));
+    // As wide as a terminal that shows a custom resource.
+    let style = Style { color: false, width: 100, verbose: false };
     Some(PendingPlan {
         portal: visit.key.portal.to_string(),
-        digest: digest.clone(),
-        summary: report::counts(summary),
-        text: report::text::tenant(plan),
+        digest: plan.digest.clone(),
+        summary: counts(&plan.summary, true),
+        text: text::plan(&document, &style),
     })
 }
 

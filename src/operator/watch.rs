@@ -3,7 +3,7 @@
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio::sync::mpsc::UnboundedSender;
@@ -24,6 +24,8 @@ pub(crate) enum Heard {
     Applied(ObjectKey, Box<Object>),
     /// One is gone.
     Gone(ObjectKey),
+    /// We lead now: what others told is told anew.
+    Leading,
     /// A Secret is there, other than it was, or gone.
     Secret(SecretKey),
 }
@@ -49,7 +51,7 @@ pub(crate) fn watch(client: &Client, places: &[Namespace], heard: &UnboundedSend
         for kind in Kind::ALL {
             tasks.spawn(of_kind(api(client, kind, place.as_deref()), kind, place.clone(), heard.clone()));
         }
-        let secrets: Api<Secret> = place.as_deref().map_or_else(|| Api::all(client.clone()), |n| Api::namespaced(client.clone(), n));
+        let secrets: Api<PartialObjectMeta<Secret>> = place.as_deref().map_or_else(|| Api::all(client.clone()), |n| Api::namespaced(client.clone(), n));
         tasks.spawn(of_secrets(secrets, heard.clone()));
     }
     tasks
@@ -83,8 +85,8 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
 }
 
 /// Of Secrets only their names are watched: most are nobody's business here.
-async fn of_secrets(api: Api<Secret>, heard: UnboundedSender<Heard>) {
-    let mut events = std::pin::pin!(kube::runtime::metadata_watcher(api, watcher::Config::default()).default_backoff());
+async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, heard: UnboundedSender<Heard>) {
+    let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
     while let Some(event) = events.next().await {
         let object = match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object) | watcher::Event::InitApply(object)) => object,
