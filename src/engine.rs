@@ -9,6 +9,7 @@ pub mod import;
 mod lacking;
 mod narrow;
 pub mod offline;
+pub mod own_names;
 pub mod read;
 pub mod runbook;
 pub mod scope;

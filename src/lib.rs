@@ -29,6 +29,7 @@ pub mod guard;
 pub mod ledger;
 pub mod manifest;
 pub mod model;
+pub mod operator;
 pub mod plan;
 pub mod portal;
 pub mod report;

@@ -124,6 +124,12 @@ pub fn of(visit: &Visit, declared: &Tenant) -> Vec<ResourceStatus> {
     declared.resources.iter().map(|r| status(&r.address)).collect()
 }
 
+/// What a visit says of its tenant as a whole: of what is not declared, or not validly.
+pub fn of_whole(visit: &Visit) -> Vec<Condition> {
+    let (ready, reconciling, stalled, synced) = concerned_by(visit, None);
+    [Some(ready), reconciling, stalled, Some(synced)].into_iter().flatten().collect()
+}
+
 /// The resources that a visit's end is about, with what is said of each. `None` for a whole tenant.
 struct Concerned<'a> {
     whole: bool,

@@ -217,6 +217,30 @@ impl PlanDocument {
         document
     }
 
+    /// The document of one tenant's plan by itself, made at a moment.
+    pub fn of_tenant(tenant: TenantPlan, at: Timestamp, tool_version: &str) -> Self {
+        let mut document = Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            tool_version: tool_version.to_owned(),
+            plan_digest: tenant.digest.clone(),
+            timestamp: at,
+            errored: false,
+            applyable: false,
+            complete: false,
+            mode: Mode::Normal,
+            inputs: Inputs::default(),
+            blocked_by: Vec::new(),
+            tenants: vec![tenant],
+            diagnostics: Vec::new(),
+            summary: Summary::default(),
+            awaiting_acceptance: 0,
+            selection: None,
+            desired: None,
+        };
+        document.recount();
+        document
+    }
+
     /// True if nothing is to be done: no change in any tenant.
     pub fn is_empty(&self) -> bool {
         self.tenants.iter().all(|t| t.resource_changes.is_empty())

@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::counted;
 use crate::cli::{forgotten, session};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::engine::{Scope, offline};
+use crate::engine::{Scope, offline, own_names};
 use crate::manifest::Builtins;
 use crate::model::{Address, Kind, Name, PortalSpec};
 use crate::portal::Profile;
@@ -32,9 +32,9 @@ pub(super) fn run(face: &Face<'_>, args: &ValidateArgs) -> Result<Exit, Failure>
             (first.diagnostics.into_iter().chain(failure.diagnostics.clone()).collect::<Vec<_>>(), first.desired.resources().count())
         }
         Ok(profiles) => {
-            let names = |tenant: &_, kind| session::builtin_names(&specs, profiles, tenant, kind);
+            let names = |tenant: &_, kind| own_names::of_tenant(&specs, profiles, tenant, kind);
             let mut loaded = session::read(&args.places, &scope, stdin.as_deref(), Builtins::Known(&names));
-            loaded.desired.builtins = session::builtins(profiles);
+            loaded.desired.builtins = own_names::of_any(profiles);
             let rules = specs.iter().filter_map(|spec| Some((spec, profiles.get(&spec.name)?)));
             let of_portal = |(spec, profile): (&PortalSpec, &Arc<Profile>)| {
                 let rules = offline::check(&loaded.desired, spec, profile.capabilities(), profile.as_ref());
