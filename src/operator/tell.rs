@@ -169,7 +169,7 @@ impl Teller {
                 (OutcomeResult::Failed { message, .. }, Some(action)) => {
                     (EventType::Warning, format!("{}Failed", capital(action.word())), format!("failed: {message}"))
                 }
-                (OutcomeResult::Pending { waits_for }, Some(_)) => (EventType::Normal, "GivenOut".to_owned(), format!("waits: {waits_for}")),
+                (OutcomeResult::Pending { waits_for, called: _ }, Some(_)) => (EventType::Normal, "GivenOut".to_owned(), format!("waits: {waits_for}")),
                 _ => continue,
             };
             let Some((key, uid)) = self.document_of(&outcome.address, documents) else { continue };
