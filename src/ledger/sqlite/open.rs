@@ -15,10 +15,13 @@ const APPLICATION: i64 = 0x544e_4c47;
 
 /// The steps from nothing to the newest version; the file's `user_version` says how many of them it has seen. A step is never changed once
 /// released. A reader, which changes nothing, may meet a file that has not seen the last ones: [`Opened::version`] tells it what is there.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// The first version with work orders and observations.
 const WITH_WORK: i64 = 2;
+
+/// The first version with the names of items.
+const WITH_NAMES: i64 = 3;
 
 /// A connection to a ledger, and how new its tables are.
 #[derive(Debug)]
@@ -31,6 +34,11 @@ impl Opened {
     /// False: the file is from before work orders, and has none.
     pub(super) const fn has_work(&self) -> bool {
         self.version >= WITH_WORK
+    }
+
+    /// False: the file is from before the names of items were kept apart.
+    pub(super) const fn has_names(&self) -> bool {
+        self.version >= WITH_NAMES
     }
 }
 

@@ -19,23 +19,26 @@ pub fn markdown(order: &Order<'_>) -> String {
     }
     let _ = writeln!(out, "\n{SOURCES}");
     for (at, item) in order.items.iter().enumerate() {
-        let _ = write!(out, "\n{}", item_text(item, at + 1, order.places));
+        let _ = write!(out, "\n{}", item_text(item, at + 1, order.places, order.before(item)));
     }
     out
 }
 
 /// One item, numbered; its command lines look for things where they are looked for by default.
 pub fn item(item: &WorkItem, number: usize) -> String {
-    item_text(item, number, "")
+    item_text(item, number, "", &[])
 }
 
-fn item_text(item: &WorkItem, number: usize, places: &str) -> String {
+fn item_text(item: &WorkItem, number: usize, places: &str, before: &[Box<str>]) -> String {
     let title = markdown_prose(&item.instructions.title);
     let (whose, name) = of_tenant(item);
     let name = name.map(code).unwrap_or_default();
     let mut out = format!("## {number}. {} {title} ({whose}{name})\n\n", code(&item.reference));
     if let Some(last) = item.replaces.last() {
         let _ = writeln!(out, "This replaces {}, which nobody is to follow any more.\n", code(last));
+    }
+    if !before.is_empty() {
+        let _ = writeln!(out, "After item {}.\n", before.iter().map(|first| code(first)).collect::<Vec<_>>().join(", "));
     }
     if let Some(state) = state(&item.state) {
         let _ = writeln!(out, "{state}\n");
@@ -88,7 +91,7 @@ fn step(out: &mut String, line: &Line<'_>) {
                 let labels: Vec<_> = path.iter().map(|label| markdown_prose(label)).collect();
                 let _ = write!(out, "**{}**", labels.join(" › "));
             }
-            Part::Value(value) => out.push_str(&code(value)),
+            Part::Value(value) | Part::Shown(value) => out.push_str(&code(value)),
             Part::Prose(prose) => out.push_str(&markdown_prose(prose)),
         }
     }

@@ -9,6 +9,7 @@ mod own_names;
 mod runbook;
 mod runbook_answers;
 mod runbook_observe;
+mod runbook_turns;
 mod saved_plan;
 mod secrets;
 mod several;

@@ -153,6 +153,11 @@ impl Desk {
         block(async { self.location().open_read_only().await.unwrap().read(&name("board"), &[name("acme")]).await.unwrap().remove(0) })
     }
 
+    /// How many commits the ledger has seen.
+    pub(super) fn serial(&self) -> u64 {
+        block(async { self.location().open_read_only().await.unwrap().identity().await.unwrap().serial })
+    }
+
     pub(super) fn item(&self, reference: &str) -> WorkItem {
         let all = block(async { self.location().open_read_only().await.unwrap().work(WorkWanted::All).await.unwrap() });
         all.into_iter().map(|(_, i)| i).find(|i| *i.reference == *reference).unwrap()
@@ -249,6 +254,8 @@ pub(super) fn item(reference: &str, at: &str, key: &str, fields: serde_json::Val
         state: WorkState::Open,
         replaces: Vec::new(),
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 
@@ -257,17 +264,27 @@ fn text_of(json: &serde_json::Value) -> String {
 }
 
 fn wanted(name: &str, ask: &str) -> EvidenceWanted {
-    EvidenceWanted { name: name.to_owned(), ask: ask.to_owned(), expect: None, optional: false, id: false }
+    EvidenceWanted {
+        name: name.to_owned(),
+        ask: ask.to_owned(),
+        expect: None,
+        words: Vec::new(),
+        optional: false,
+        id: false,
+        customer: false,
+    }
 }
 
 pub(super) fn organization() -> WorkItem {
     let number = EvidenceWanted { id: true, ..wanted("number", "The number beside the name") };
-    let customer = EvidenceWanted { expect: Some("ACME Tools".to_owned()), ..wanted("customer", "The name at the top of the page") };
+    let customer =
+        EvidenceWanted { expect: Some("ACME Tools".to_owned()), customer: true, ..wanted("customer", "The name at the top of the page") };
     item("0a0a0a0a", "acme/organization/acme", "acme", json!({"displayName": "ACME Tools"}), vec![number, customer])
 }
 
 pub(super) fn user() -> WorkItem {
-    let customer = EvidenceWanted { expect: Some("ACME Tools".to_owned()), ..wanted("customer", "The customer that is chosen") };
+    let customer =
+        EvidenceWanted { expect: Some("ACME Tools".to_owned()), customer: true, ..wanted("customer", "The customer that is chosen") };
     let fields = json!({"email": "alice@acme.example", "firstName": "Alice", "administrator": true});
     item("0b0b0b0b", "acme/user/alice", "alice@acme.example", fields, vec![customer])
 }

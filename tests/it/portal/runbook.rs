@@ -349,9 +349,11 @@ fn an_action_without_screens_says_what_is_to_be_reached() {
     );
     let role = create("acme/role/ops", json!({"displayName": "Operations", "permissions": ["read", "write"]}));
     insta::assert_snapshot!([delete, resend, changed, role].map(|c| made(&c)).join(""), @r#"
-    Delete user al@acme.example in Acme GmbH [4]
+    Take user al@acme.example out of Acme GmbH [4]
     @ 
-      reach user “al@acme.example” in “Acme GmbH” does not exist any more  (-)
+      look user “al@acme.example” in “Acme GmbH” is there; if it is not, nothing is left to do, and that is confirmed as done  (-)
+    @ 
+      reach user “al@acme.example” is no longer among the users of “Acme GmbH”; the person's account and other customers stay  (-)
     ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme GmbH")
     Send the invitation of user al@acme.example again in Acme GmbH [4]
     @ 

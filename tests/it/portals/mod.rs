@@ -14,6 +14,7 @@ mod observed_effects;
 mod observed_sandbox;
 mod orders;
 mod plx;
+mod removals;
 mod rows;
 mod rules;
 mod wiv;

@@ -83,18 +83,25 @@ fn item((address, action, instructions): (Address, IntentAction, Instructions)) 
         state: WorkState::Open,
         replaces: Vec::new(),
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 
 /// The items of the work order that manifests come to, without the lines that all orders have.
 async fn order(portal: &str, side: Side, purpose: Purpose) -> String {
+    let there = if purpose == Purpose::Destroy { side } else { Side { manifests: "", ..side } };
+    order_after(portal, there, side, purpose).await
+}
+
+/// The same where a technician recorded that something is there.
+pub(super) async fn order_after(portal: &str, there: Side, side: Side, purpose: Purpose) -> String {
     let profile = profile(portal);
-    let desired = desired(portal, side);
-    let there = if purpose == Purpose::Destroy { desired.clone() } else { super::kit::desired(portal, Side { manifests: "", ..side }) };
+    let (desired, there) = (desired(portal, side), desired(portal, there));
     let mut bench = bench(&profile, &[], &there).await;
     bench.purpose = purpose;
     // Somebody has read that the data goes and that nothing brings it back.
-    bench.approvals.allow = ["G006", "G014"].map(|code| (code.to_owned(), "the customer has left".to_owned())).into();
+    bench.approvals.allow = ["G006", "G007", "G014", "G015"].map(|code| (code.to_owned(), "the customer has left".to_owned())).into();
     let technician = Technician { paper: Paper::empty(&profile), profile: Arc::clone(&profile), read: Mutex::default() };
     let technician = Arc::new(technician);
     bench.portals[0].1 = Arc::clone(&technician) as Arc<dyn Execute>;
@@ -112,6 +119,7 @@ async fn order(portal: &str, side: Side, purpose: Purpose) -> String {
         ticket: None,
         items: order_items(items.iter().collect()),
         places: "",
+        after: None,
     };
     let whole = text(&order);
     let (_, of_items) = whole.split_once("\n\n").unwrap();

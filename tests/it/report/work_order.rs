@@ -39,6 +39,8 @@ fn item(reference: &str, of: &str, action: IntentAction, menu_place: u32, steps:
         state: WorkState::Open,
         replaces: Vec::new(),
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 
@@ -54,6 +56,7 @@ fn order(items: Vec<&WorkItem>) -> Order<'_> {
         ticket: Some("MSP-7"),
         items,
         places: "-f 'my customers' --portals portals",
+        after: None,
     }
 }
 
@@ -82,8 +85,10 @@ fn every_sort() -> Vec<WorkItem> {
         name: name.to_owned(),
         ask: "What the screen shows".to_owned(),
         expect: expect.map(str::to_owned),
+        words: Vec::new(),
         optional,
         id,
+        customer: false,
     };
     all.instructions.evidence = vec![
         wanted("organization", Some("Acme GmbH"), false, false),
@@ -306,7 +311,15 @@ fn hostile() -> WorkItem {
     let mut item = item("a1b2c3d4", "acme/user/al", IntentAction::Create, 0, steps);
     item.instructions.title = text();
     item.instructions.screens[0].menu = vec![text(), text()];
-    item.instructions.evidence = vec![EvidenceWanted { name: text(), ask: text(), expect: Some(text()), optional: false, id: false }];
+    item.instructions.evidence = vec![EvidenceWanted {
+        name: text(),
+        ask: text(),
+        expect: Some(text()),
+        words: Vec::new(),
+        optional: false,
+        id: false,
+        customer: false,
+    }];
     item.state = WorkState::Skipped { by: text(), at: "2026-03-02T08:00:00Z".parse().unwrap(), why: text() };
     item
 }

@@ -139,6 +139,8 @@ pub struct CompiledEvidence {
     pub ask: String,
     /// What it must be.
     pub expect: Option<Text>,
+    /// The words that it may be; none: any.
+    pub words: Vec<String>,
     /// True: it may be left out.
     pub optional: bool,
     /// True: it is the portal's id of the object.
