@@ -50,11 +50,11 @@ pub(super) fn evidence(profile: &Profile, call: &Call, own: &Part<'_>, known: Op
     let asked = screens.map_or(&[][..], |s| &s.evidence);
     let mut wanted = asked.iter().map(|one| of_profile(one, own)).collect::<Result<Vec<_>, _>>()?;
     let (kind, new) = (call.address.kind, call.action == IntentAction::Create);
+    let called = (kind == Kind::Organization).then(|| own.object.called());
+    wanted.iter_mut().for_each(|one| tells_customer(one, call, &[known, called.as_deref()]));
     if asked.is_empty() && new && kind != Kind::Organization {
         wanted.push(required("name", ask_for_name(kind), Some(own.object.called())));
     }
-    let called = (kind == Kind::Organization).then(|| own.object.called());
-    wanted.iter_mut().for_each(|one| tells_customer(one, call, &[known, called.as_deref()]));
     if !call.address.tenant.is_msp() && !wanted.iter().any(|one| one.customer && !one.optional) {
         let ask = match (new, kind) {
             (true, Kind::Organization) => ask_for_name(kind),
@@ -85,11 +85,13 @@ fn required(name: &str, ask: String, expect: Option<String>) -> EvidenceWanted {
     EvidenceWanted { name: name.to_owned(), ask, expect, words: Vec::new(), optional: false, id: false, customer: false }
 }
 
-/// The same for evidence that the asking itself brought: whether it tells the customer.
+/// Marks what tells the customer among the evidence of a person who is asked in the middle of calls.
 pub fn of_customer(call: &Call, wanted: &mut EvidenceWanted) {
     let context = call.context.as_deref();
     let known = context.and_then(|context| organization(call, &context.around, &context.named, &context.named_before));
     tells_customer(wanted, call, &[known.as_deref()]);
+    // What is expected in the middle of calls is what they brought for this very customer.
+    wanted.customer = wanted.expect.is_some();
 }
 
 /// Marks what another customer's screen would show otherwise. For one of the MSP's own, `MSP` and the MSP's name are the same.
@@ -97,7 +99,8 @@ fn tells_customer(wanted: &mut EvidenceWanted, call: &Call, names: &[Option<&str
     let Some(expect) = wanted.expect.as_deref().map(str::to_lowercase) else { return };
     let tenant = &call.address.tenant;
     let mut names = names.iter().copied().flatten().chain([tenant.as_str()]);
-    wanted.customer = names.any(|name| expect.contains(&name.to_lowercase()));
+    // An address is a person's, whatever stands behind the @.
+    wanted.customer = !expect.contains('@') && names.any(|name| expect.contains(&name.to_lowercase()));
     if wanted.customer && tenant.is_msp() {
         let account = call.context.as_deref().and_then(|context| context.around.account.name.clone());
         wanted.words = ["MSP".to_owned()].into_iter().chain(account).collect();

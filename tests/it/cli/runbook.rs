@@ -515,7 +515,7 @@ fn what_could_not_be_done_waits_and_what_is_skipped_goes_back_to_the_plan() {
     assert!(list.contains("the domain is taken (ann at "), "{list}");
     desk.run(&["skip", "0a0a0a0a", "--why", "they have left"]).exits(0);
     assert_eq!(desk.state().intents.len(), 1, "its intent is settled");
-    let late = desk.run(&["confirm", "0a0a0a0a", "--evidence", "number=1", "--evidence", "customer=acme tools"]).exits(5);
+    let late = desk.run(&["fail", "0a0a0a0a", "--why", "too late"]).exits(5);
     assert!(late.err.contains("was skipped by"), "{}", late.err);
 }
 

@@ -265,7 +265,7 @@ async fn a_customer_of_wiv_screen_by_screen() {
        [ ] From [Role] choose "Editor".  (manual)
        [ ] Press [Invite].  (manual)
        Bring back customer: The name of the customer whose users now show the address (for one of the MSP's own, write MSP); it must be "ACME Tools"
-       Bring back role: The role that the new user is shown with; it must be "Editor"
+       Bring back role: Every role that the new user is shown with, with commas between; it must be "Editor"
     "#);
 }
 
@@ -332,7 +332,7 @@ async fn a_customer_of_pilixo_screen_by_screen() {
        [ ] In [Confirm e-mail] type "kim@msp.example".  (inferred)
        [ ] In [First name] type "Kim".  (manual)
        [ ] In [Last name] type "Ito".  (manual)
-       [ ] In [Video password] type the secret from "env VIDEO".  (manual)
+       [ ] In [Video password] type the secret that is kept as "env VIDEO" (its name, and not the secret: whoever runs tenantry has that).  (manual)
        [ ] Press [Create].  (inferred)
        [ ] Look, and stop if it is not so: The grid of the dashboard shows "ACME Tools".  (manual)
        Bring back organization: The name of the new sub-organization, as the grid of the dashboard shows it; it must be "ACME Tools"

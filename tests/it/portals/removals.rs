@@ -6,7 +6,7 @@ use super::kit::*;
 use super::orders::order_after;
 
 const SHORT: [(&str, &str, &str, &str); 3] = [
-    ("it-conductor", "", "", "lastName: Lang"),
+    ("it-conductor", "", "domains: [{name: main, domain: acme.example}], ", "lastName: Lang"),
     ("wiv", "kind: MSP-Admin", "", "roles: [Editor]"),
     ("itarian", "kind: MSP", "relationship: managed, ", "lastName: Lang"),
 ];
@@ -39,5 +39,11 @@ async fn who_leaves_a_customer_keeps_the_account() {
     let (ann, bob) = ("{name: ann, email: ann@acme.example}", "{name: bob, email: bob@acme.example}");
     let (both, one) = (format!("{ann}, {bob}"), ann);
     let managed = |users: &str| customer("relationship: managed, ", users);
-    insta::assert_snapshot!(changed("itarian", "kind: MSP", managed(&both), managed(one)).await, @"");
+    insta::assert_snapshot!(changed("itarian", "kind: MSP", managed(&both), managed(one)).await, @r#"
+    1. Take user bob@acme.example out of ACME Tools  (customer acme)
+       [ ] Open Users › User Directory.
+       [ ] Look, and stop if it is not so: user "bob@acme.example" in "ACME Tools" is there; if it is not, nothing is left to do, and that is confirmed as done.  (manual)
+       [ ] See to it, in whatever way the portal offers, that this is so: user "bob@acme.example" is no longer among the users of "ACME Tools"; the person's account and other customers stay.  (not in the manual)
+       Bring back organization: The customer's name, as the screen showed it before you changed anything; it must be "ACME Tools"
+    "#);
 }

@@ -139,7 +139,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - [ ] From **Default dashboard** choose `Overview`. *(vendor's documentation)*
     - [ ] Tick **Make administrator**. *(manual)*
     - [ ] Clear **Notify**. *(manual)*
-    - [ ] In **Video password** type the secret from `env TENANT_SECRET_ACME`. *(manual)*
+    - [ ] In **Video password** type the secret that is kept as `env TENANT_SECRET_ACME` (its name, and not the secret: whoever runs tenantry has that). *(manual)*
     - [ ] In the row that shows `Acme GmbH` press **Invite**. *(manual)*
     - [ ] Open the row that shows `Acme GmbH`. *(manual)*
     - [ ] Open the address `https://x.example/?a=1&b=2`. *(manual)*
@@ -206,7 +206,7 @@ fn the_terminal_shows_the_same_sentences() {
        [ ] From [Default dashboard] choose "Overview".  (vendor's documentation)
        [ ] Tick [Make administrator].  (manual)
        [ ] Clear [Notify].  (manual)
-       [ ] In [Video password] type the secret from "env TENANT_SECRET_ACME".  (manual)
+       [ ] In [Video password] type the secret that is kept as "env TENANT_SECRET_ACME" (its name, and not the secret: whoever runs tenantry has that).  (manual)
        [ ] In the row that shows "Acme GmbH" press [Invite].  (manual)
        [ ] Open the row that shows "Acme GmbH".  (manual)
        [ ] Open the address "https://x.example/?a=1&b=2".  (manual)
@@ -236,7 +236,7 @@ fn json_is_stable() {
     one.items[0].instructions.evidence = items[0].instructions.evidence[..1].to_vec();
     insta::assert_snapshot!(serde_json::to_string_pretty(&one).unwrap(), @r#"
     {
-      "format_version": "1.0",
+      "format_version": "1.1",
       "order": "wo-1",
       "portal": "paper",
       "title": "The Paper Portal",
@@ -273,6 +273,7 @@ fn json_is_stable() {
                 "name": "organization",
                 "ask": "What the screen shows",
                 "expect": "Acme GmbH",
+                "customer": false,
                 "optional": false,
                 "id": false
               }
@@ -285,7 +286,8 @@ fn json_is_stable() {
             "at": "2026-03-02T08:00:00Z",
             "why": "domain taken"
           },
-          "replaces": []
+          "replaces": [],
+          "after": []
         }
       ]
     }
