@@ -123,6 +123,9 @@ pub struct EvidenceSection {
     /// The words that it may be; default any.
     #[serde(default)]
     pub words: Vec<String>,
+    /// CEL: whether it is asked for; default always.
+    #[schemars(with = "Option<String>")]
+    pub when: Option<Spanned<String>>,
     /// True: it may be left out; default false.
     #[serde(default)]
     pub optional: bool,

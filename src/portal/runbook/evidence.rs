@@ -48,7 +48,12 @@ pub fn item_by_item(profile: &Profile, kind: Kind) -> BTreeSet<FieldId> {
 pub(super) fn evidence(profile: &Profile, call: &Call, own: &Part<'_>, known: Option<&str>) -> Result<Vec<EvidenceWanted>, EvalError> {
     let screens = profile.screens(call.address.kind, call.action.into());
     let asked = screens.map_or(&[][..], |s| &s.evidence);
-    let mut wanted = asked.iter().map(|one| of_profile(one, own)).collect::<Result<Vec<_>, _>>()?;
+    let mut wanted = Vec::with_capacity(asked.len() + 2);
+    for one in asked {
+        if one.when.as_ref().map_or(Ok(true), |when| when.holds(&own.scope))? {
+            wanted.push(of_profile(one, own)?);
+        }
+    }
     let (kind, new) = (call.address.kind, call.action == IntentAction::Create);
     let called = (kind == Kind::Organization).then(|| own.object.called());
     wanted.iter_mut().for_each(|one| tells_customer(one, call, &[known, called.as_deref()]));
@@ -122,7 +127,7 @@ fn all_items(profile: &Profile, own: &Part<'_>) -> Vec<EvidenceWanted> {
 }
 
 fn of_profile(wanted: &CompiledEvidence, own: &Part<'_>) -> Result<EvidenceWanted, EvalError> {
-    let CompiledEvidence { name, ask, expect, words, optional, id } = wanted;
+    let CompiledEvidence { name, ask, expect, words, when: _, optional, id } = wanted;
     let expect = expect.as_ref().map(|e| e.render(&own.scope)).transpose()?;
     let (name, ask, words) = (name.clone(), ask.clone(), words.clone());
     Ok(EvidenceWanted { name, ask, expect, words, optional: *optional, id: *id, customer: false })

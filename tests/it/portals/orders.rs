@@ -304,11 +304,12 @@ async fn a_customer_of_itarian_screen_by_screen() {
        [ ] Press [Save].  (inferred)
        [ ] Look, and stop if it is not so: Service Desk alone shows "Corner Shop", for it is a standalone customer.  (manual)
        Bring back customer: The name of the new customer, as the list of customers shows it; it must be "Corner Shop"
-       Bring back systemUsers: For a standalone customer with a web domain, the system users that the portal made in it (Monitor Agent and Patch Management Agent) (may be left out)
+       Bring back systemUsers: The system users that the portal made in it (Monitor Agent and Patch Management Agent) (may be left out)
 
     2. Assign ann@shop.example to Corner Shop  (customer shop)
        [ ] Open Users › User Directory.
        [ ] Look, and stop if it is not so: there is no user "ann@shop.example" in "Corner Shop" yet.  (manual)
+       [ ] Look, and stop if it is not so: "ann@shop.example" is in the User Directory. Who is not is put there first, and no page that we know says how.  (inferred)
        [ ] Open the row that shows "ann@shop.example".  (manual)
        [ ] Press [Add Customer].  (manual)
        [ ] From [Customer] choose "Corner Shop".  (inferred)

@@ -174,6 +174,7 @@ impl Technician {
                 let screen = browser.text().await;
                 screen.contains(name) && screen.contains(word)
             }
+            (so, [person]) if so.starts_with("{} is in the User Directory. ") => self.browser.count(&cells(person)).await > 0,
             (so, [customer, person]) if so.starts_with("{} is one of the customers of {}") => {
                 self.again().await?;
                 let path = format!("//tr[td[normalize-space(.)={}] and td[normalize-space(.)={}]]", quoted(customer), quoted(person));
