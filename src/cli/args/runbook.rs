@@ -122,7 +122,7 @@ pub struct ConfirmArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub evidence: Vec<(String, String)>,
     /// Every open item of the work order; refused if one of them has something to be read off the screen
-    #[arg(long, conflicts_with_all = ["evidence", "answers"])]
+    #[arg(long, conflicts_with_all = ["anyway", "evidence", "answers"])]
     pub all: bool,
     /// Answers for many items, as JSON: {"REF": {"result": "done|failed|skipped", "evidence": {…}, "why": "…"}}; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "evidence")]

@@ -102,7 +102,7 @@ fn who_confirms_is_told_that_the_manifest_has_changed_meanwhile() {
         "{}",
         told.err
     );
-    let same = desk.run(&["confirm", "0a0a0a0a", "--evidence", "customer=ACME Tools", "--evidence", "number=1"]).exits(0);
+    let same = desk.run(&["confirm", "0a0a0a0a", "--evidence", "customer=ACME Tools", "--evidence", "number=17"]).exits(0);
     assert!(!same.err.contains("warning"), "{}", same.err);
 }
 
@@ -140,6 +140,17 @@ fn on_a_terminal_a_person_is_walked_through_the_order_and_asked_once_more() {
     assert!(ran.out.contains("This is recorded:"), "{}", ran.out);
     assert!(matches!(desk.item("0a0a0a0a").state, WorkState::Confirmed { .. }));
     assert!(matches!(desk.item("0b0b0b0b").state, WorkState::Failed { .. }));
+}
+
+#[test]
+fn answers_are_thrown_away_by_a_plain_no_alone() {
+    if program::command("script").arg("--version").output().is_err() {
+        return;
+    }
+    let desk = Desk::ordered();
+    let ran = typed(&desk, "confirm --assignee ann", "s\nlater\nl\ny\n\nyes\n");
+    assert!(ran.out.contains("`yes` records it, `no` throws it away"), "{}", ran.out);
+    assert!(matches!(desk.item("0a0a0a0a").state, WorkState::Skipped { .. }));
 }
 
 #[test]

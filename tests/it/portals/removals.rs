@@ -7,7 +7,7 @@ use super::orders::order_after;
 
 const SHORT: [(&str, &str, &str, &str); 3] = [
     ("it-conductor", "", "domains: [{name: main, domain: acme.example}], ", "lastName: Lang"),
-    ("wiv", "kind: MSP-Admin", "", "roles: [Editor]"),
+    ("idemeum", "domain: northwind.idemeum.com", "", "administrator: true"),
     ("itarian", "kind: MSP", "relationship: managed, ", "lastName: Lang"),
 ];
 

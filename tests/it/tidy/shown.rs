@@ -79,7 +79,7 @@ fn line(example: &str, begin: &str) -> String {
 /// Replaces what differs from run to run: ids and references by their turn, times by one time.
 fn steady(text: &str) -> String {
     let mut text = text.to_owned();
-    for (pattern, name) in [(r"\bwo-[0-9a-f]{8}\b", "wo-"), (r"`[0-9a-f]{8}`", "")] {
+    for (pattern, name) in [(r"\bwo-[0-9a-f]{12}\b", "wo-"), (r"`[0-9a-f]{12}`", "")] {
         let mut found: Vec<String> = Vec::new();
         for at in Regex::new(pattern).expect("a pattern").find_iter(&text) {
             let id = at.as_str().trim_matches('`').to_owned();
@@ -108,7 +108,7 @@ fn stale(path: &str, said: &str) -> Option<String> {
 
 #[test]
 fn plans_and_work_orders_are_what_the_program_says() {
-    let ids = Regex::new(r"\bwo-[0-9a-f]{8}\b").expect("a pattern");
+    let ids = Regex::new(r"\bwo-[0-9a-f]{12}\b").expect("a pattern");
     let mut wrong = Vec::new();
     for (example, order) in SHOWN {
         let clean = Clean::of(example);
