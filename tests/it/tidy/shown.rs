@@ -153,8 +153,7 @@ fn an_example_and_its_portals_page_point_at_one_another() {
 
 #[test]
 fn ids_and_times_are_made_steady() {
-    let text =
-        "# `wo-1a2b3c4d`\n- Due: `2026-01-02`\n- Given out: `2026-01-02 03:04 UTC`\n## `5e6f7a8b` x\nconfirm 5e6f7a8b\n## `aaaaaaaa`\n";
+    let text = "# `wo-1a2b3c4d5e6f`\n- Due: `2026-01-02`\n- Given out: `2026-01-02 03:04 UTC`\n## `5e6f7a8b9c0d` x\nconfirm 5e6f7a8b9c0d\n## `aaaaaaaaaaaa`\n";
     let steady_text =
         "# `wo-00000001`\n- Due: `2030-01-14`\n- Given out: `2030-01-07 09:00 UTC`\n## `00000001` x\nconfirm 00000001\n## `00000002`\n";
     assert_eq!(steady(text), steady_text);
