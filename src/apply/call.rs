@@ -144,7 +144,8 @@ fn fill(
         } else {
             context.knowledge.id(portal, &change.address).or_else(|| change.id.clone())
         },
-        key: change.key.clone(),
+        // What goes is found by the key that it has, whatever is declared to take its place.
+        key: change.key_before().filter(|_| action == IntentAction::Delete).unwrap_or_else(|| change.key.clone()),
         desired,
         changed,
         secrets,
@@ -164,9 +165,13 @@ fn declared(change: &Change, step: &Step) -> Fields {
     fields
 }
 
-/// What the portal had of what differs, by name; nothing for a creation.
+/// What the portal had of what differs, by name, and for a deletion all that is known of what goes; nothing for a creation.
 fn before(change: &Change, action: IntentAction) -> Fields {
     let mut fields = Fields::new();
+    let differs = |id| change.fields.iter().any(|f| f.field == id);
+    // In a replacement what does not differ is as it is declared.
+    let same = change.desired.iter().filter(|(id, _)| action == IntentAction::Delete && !differs(*id));
+    same.filter(|(id, _)| !change.address.kind.def().field(*id).ty.is_secret()).for_each(|(id, value)| fields.set(id, value.clone()));
     let shown = change.fields.iter().filter(|_| action != IntentAction::Create);
     for (field, value) in shown.filter_map(|f| Some((f.field, f.before.clone()?))) {
         fields.set(field, value);

@@ -12,6 +12,7 @@ mod begun;
 mod declared;
 mod fields;
 mod identity;
+mod names;
 mod offboard;
 mod orders;
 mod present;
@@ -28,8 +29,9 @@ use jiff::Timestamp;
 pub(crate) use absence::holder_in;
 pub use fields::created_only;
 pub use identity::Identity;
+pub(crate) use names::names;
 pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
-pub(crate) use types::{intents, performer};
+pub(crate) use types::{former_key, intents, performer};
 pub(crate) use wait::{needs, targets, waits};
 
 use crate::model::live::{KeyHolder, normalise_key};
@@ -60,6 +62,8 @@ pub struct Input<'a> {
     pub macs: &'a BTreeMap<(Address, FieldId), Result<Digest, String>>,
     /// Names of the portal's tenants by their ids there: what shares refer to.
     pub organizations: &'a BTreeMap<Box<str>, TenantName>,
+    /// What people call each organization that is declared: texts of work orders name them.
+    pub names: &'a BTreeMap<TenantName, Box<str>>,
     /// Now.
     pub now: Timestamp,
     /// What is wanted.

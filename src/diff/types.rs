@@ -1,5 +1,6 @@
 //! What a diff says, as values. `plan` passes them on; reports render them.
 
+use crate::model::live::normalise_key;
 use crate::model::{Address, FieldId, IntentAction, Kind, KindCapability, Performer, Value};
 
 /// What is done. The names are part of the JSON plan.
@@ -115,6 +116,13 @@ pub struct FieldChange {
     pub sensitive: bool,
     /// Why it differs.
     pub cause: Cause,
+}
+
+/// The natural key that something gives up for another; `None`: it keeps its key, or has none to begin with.
+pub(crate) fn former_key(kind: Kind, fields: &[FieldChange], key: &str) -> Option<Box<str>> {
+    let field = kind.def().key_field()?;
+    let before = fields.iter().find(|f| f.field == field)?.before.as_ref()?.as_text().map(normalise_key)?;
+    Some(before).filter(|before| **before != *key)
 }
 
 /// What was noticed about a change. Each is turned into a refusal (or a warning) by the guard that knows its code.

@@ -13,12 +13,7 @@ pub fn of_any(profiles: &BTreeMap<PortalName, Arc<Profile>>) -> BTreeSet<(Kind, 
 }
 
 /// What the portals that serve a tenant have of a kind by themselves.
-pub fn of_tenant(
-    specs: &[PortalSpec],
-    profiles: &BTreeMap<PortalName, Arc<Profile>>,
-    tenant: &TenantName,
-    kind: Kind,
-) -> BTreeSet<String> {
+pub fn of_tenant(specs: &[PortalSpec], profiles: &BTreeMap<PortalName, Arc<Profile>>, tenant: &TenantName, kind: Kind) -> BTreeSet<String> {
     let serving = specs.iter().filter(|spec| spec.serves(tenant)).filter_map(|spec| profiles.get(&spec.name));
     serving.filter_map(|profile| profile.capabilities().kind(kind)).flat_map(|can| &can.builtin).cloned().collect()
 }

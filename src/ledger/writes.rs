@@ -80,6 +80,9 @@ const WORK: &str = "INSERT INTO tenantry_work (portal, tenant, kind, name, inten
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (portal, tenant, intent) DO UPDATE SET kind = excluded.kind, name = excluded.name, given = excluded.given,
     waits = excluded.waits, follows = excluded.follows, body = excluded.body";
+/// An item keeps every name that it ever had.
+const NAME: &str = "INSERT INTO tenantry_work_names (name, item)
+    SELECT $1, seq FROM tenantry_work WHERE portal = $2 AND tenant = $3 AND intent = $4 ON CONFLICT (name, item) DO NOTHING";
 const OBSERVE: &str = "INSERT INTO tenantry_observed (portal, tenant, name, at, body) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (portal, tenant, name) DO UPDATE SET at = excluded.at, body = excluded.body WHERE excluded.at >= tenantry_observed.at";
 pub(super) const AUDIT: &str = "INSERT INTO tenantry_audit (body) VALUES ($1)";
@@ -102,7 +105,11 @@ pub(super) fn steps(writes: &[Write]) -> Result<Vec<Step<'_>>, LedgerError> {
                 steps.extend(tombstone.as_ref().map(|t| bury(portal, t)));
             }
             Write::Attest(portal, attestation) => steps.push(attest(portal, attestation)?),
-            Write::Work(portal, item) => steps.push(work(portal, item)?),
+            Write::Unattest(portal, address) => steps.push(Step::new(DROP_ATTESTATION, at(portal, address))),
+            Write::Work(portal, item) => {
+                steps.push(work(portal, item)?);
+                steps.extend(names(portal, item));
+            }
             Write::Observe(portal, tenant, name, seen) => steps.push(observe(portal, tenant, name, seen)?),
             Write::Audit(record) => steps.push(Step::new(AUDIT, vec![Param::Text(codec::json(record)?.into())])),
         }
@@ -127,6 +134,7 @@ pub(super) fn units(writes: &[Write]) -> BTreeSet<(&PortalName, &TenantName)> {
                 units.insert((portal, &address.tenant))
             }
             Write::Attest(portal, attestation) => units.insert((portal, &attestation.address.tenant)),
+            Write::Unattest(portal, address) => units.insert((portal, &address.tenant)),
             Write::Work(portal, item) => units.insert((portal, &item.address.tenant)),
             Write::Observe(portal, tenant, _, _) => units.insert((portal, tenant)),
             Write::Audit(record) => units.insert((&record.portal, &record.address.tenant)),
@@ -255,6 +263,15 @@ fn work<'a>(portal: &'a PortalName, item: &'a WorkItem) -> Result<Step<'a>, Ledg
         Param::Text(codec::json(item)?.into()),
     ]);
     Ok(Step::new(WORK, params))
+}
+
+/// By which names an item is found.
+fn names<'a>(portal: &'a PortalName, item: &'a WorkItem) -> impl Iterator<Item = Step<'a>> {
+    let names = [&item.reference, &item.order].into_iter().chain(&item.replaces);
+    names.map(move |name| {
+        let name = Param::Text(name.to_ascii_lowercase().into());
+        Step::new(NAME, vec![name, text(portal), text(&item.address.tenant), (&*item.intent).into()])
+    })
 }
 
 fn observe<'a>(portal: &'a PortalName, tenant: &'a TenantName, name: &'a str, seen: &Observation) -> Result<Step<'a>, LedgerError> {

@@ -23,7 +23,11 @@ pub(crate) struct Gathered {
 }
 
 /// Sorts out what the cluster has. `home` is the namespace of the MSP's own documents; `names` says what portals have by themselves.
-pub(crate) fn gather(known: &BTreeMap<ObjectKey, Object>, home: &str, names: &(dyn Fn(&[PortalSpec], &TenantName, Kind) -> BTreeSet<String> + Sync)) -> Gathered {
+pub(crate) fn gather(
+    known: &BTreeMap<ObjectKey, Object>,
+    home: &str,
+    names: &(dyn Fn(&[PortalSpec], &TenantName, Kind) -> BTreeSet<String> + Sync),
+) -> Gathered {
     let mut left_out = foreign(known, home);
     let mut invalid: BTreeMap<TenantName, Vec<Diagnostic>> = BTreeMap::new();
     loop {
@@ -52,7 +56,10 @@ pub(crate) fn gather(known: &BTreeMap<ObjectKey, Object>, home: &str, names: &(d
 }
 
 fn first_words(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.first().map(|d| if d.help.is_empty() { d.summary.clone() } else { format!("{}: {}", d.summary, d.help) }).unwrap_or_default()
+    diagnostics
+        .first()
+        .map(|d| if d.help.is_empty() { d.summary.clone() } else { format!("{}: {}", d.summary, d.help) })
+        .unwrap_or_default()
 }
 
 /// Documents in namespaces where they may not stand. What stands there earlier keeps its name.
@@ -88,7 +95,8 @@ fn foreign(known: &BTreeMap<ObjectKey, Object>, home: &str) -> BTreeMap<ObjectKe
     for (key, object) in known {
         // Variables and files are the operator's own: whoever may write a custom resource may not read them.
         if object.text.contains("\"env\"") || object.text.contains("\"file\"") {
-            left_out.extend(names_own_secrets(object).then(|| (key.clone(), "in a cluster secrets are named by `secretKeyRef`".to_owned())));
+            left_out
+                .extend(names_own_secrets(object).then(|| (key.clone(), "in a cluster secrets are named by `secretKeyRef`".to_owned())));
         }
     }
     left_out
@@ -219,7 +227,8 @@ fn place_portal(spec: &mut PortalSpec, known: &BTreeMap<ObjectKey, Object>, docu
 
 /// Secrets are named with the namespace of the document that names them.
 fn place_secrets(fields: &mut Fields, kind: Kind, namespace: &str) {
-    let secret: Vec<_> = fields.iter().filter(|(id, _)| kind.def().field(*id).ty.is_secret()).map(|(id, value)| (id, value.clone())).collect();
+    let secret: Vec<_> =
+        fields.iter().filter(|(id, _)| kind.def().field(*id).ty.is_secret()).map(|(id, value)| (id, value.clone())).collect();
     for (id, mut value) in secret {
         place_in(&mut value, namespace);
         fields.set(id, value);

@@ -127,7 +127,9 @@ impl Hub {
         if let Some(tenant) = object.tenant.as_deref().and_then(|t| Name::new(t).ok()).filter(|_| asked) {
             self.controller.wake_tenant(&tenant, Why::Asked);
         }
-        let same = before.is_some_and(|b| b.text == object.text && b.asks == object.asks && b.deleting == object.deleting && b.finalized == object.finalized);
+        let same = before.is_some_and(|b| {
+            b.text == object.text && b.asks == object.asks && b.deleting == object.deleting && b.finalized == object.finalized
+        });
         self.teller.seen(&key, &object);
         self.known.insert(key, object);
         !same
@@ -153,8 +155,7 @@ impl Hub {
         let touched = tenants_naming(&desired, &rotated);
         let approved = approved(&self.known, &desired);
         let tenants = desired.tenants.keys().chain(invalid.keys());
-        let served: BTreeSet<String> =
-            tenants.filter(|t| desired.portals.iter().any(|p| p.serves(t))).map(ToString::to_string).collect();
+        let served: BTreeSet<String> = tenants.filter(|t| desired.portals.iter().any(|p| p.serves(t))).map(ToString::to_string).collect();
         let fleet = Fleet { desired, portals, closed, approved, invalid };
         if let Err(error) = self.controller.declare(fleet).await {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
@@ -167,7 +168,11 @@ impl Hub {
     }
 
     /// Opens portals; one whose document says the same and whose credentials are the same stays open.
-    fn open(&mut self, desired: &Desired, rotated: &BTreeSet<SecretKey>) -> (BTreeMap<PortalName, Open>, BTreeMap<PortalName, PortalError>) {
+    fn open(
+        &mut self,
+        desired: &Desired,
+        rotated: &BTreeSet<SecretKey>,
+    ) -> (BTreeMap<PortalName, Open>, BTreeMap<PortalName, PortalError>) {
         let (mut portals, mut closed) = (BTreeMap::new(), BTreeMap::new());
         let mut before = std::mem::take(&mut self.opened);
         for spec in &desired.portals {
@@ -186,7 +191,8 @@ impl Hub {
     }
 
     fn open_one(&self, spec: &PortalSpec, bare: PortalSpec) -> Result<Opened, PortalError> {
-        let words = |wrong: Vec<Diagnostic>| PortalError::Misconfigured(wrong.iter().map(|d| d.summary.as_str()).collect::<Vec<_>>().join("; "));
+        let words =
+            |wrong: Vec<Diagnostic>| PortalError::Misconfigured(wrong.iter().map(|d| d.summary.as_str()).collect::<Vec<_>>().join("; "));
         let profile: Arc<Profile> = load_profile(&spec.profile, self.profiles.as_deref()).map_err(words)?;
         let context = OpenContext { spec, profile, state_dir: &self.state_dir, secrets: self.secrets.as_ref() };
         let observe = self.drivers.open_reader(&context)?;
@@ -199,7 +205,14 @@ impl Hub {
 fn approved(known: &BTreeMap<ObjectKey, Object>, desired: &Desired) -> Approved {
     let mut approved = Approved::default();
     for (key, object) in known.iter().filter(|(_, o)| !o.asks.approved.is_empty()) {
-        let used: BTreeSet<_> = object.status.get("appliedPlans").and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(|d| d.as_str()).collect();
+        let used: BTreeSet<_> = object
+            .status
+            .get("appliedPlans")
+            .and_then(serde_json::Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|d| d.as_str())
+            .collect();
         let fresh = object.asks.approved.iter().filter(|digest| !used.contains(digest.as_str())).cloned();
         match key.kind.def().placement {
             Placement::Configuration => approved.everywhere.extend(fresh),

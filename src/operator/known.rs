@@ -64,7 +64,9 @@ pub(crate) struct Asks {
 impl Asks {
     fn of(annotations: &BTreeMap<String, String>) -> Self {
         let ours = |name: &str| annotations.get(&format!("{OURS}{name}")).map(String::as_str);
-        let list = |text: Option<&str>| text.into_iter().flat_map(|t| t.split(',')).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect();
+        let list = |text: Option<&str>| {
+            text.into_iter().flat_map(|t| t.split(',')).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
+        };
         let flux = annotations.get("reconcile.fluxcd.io/requestedAt").map(String::as_str);
         Self {
             paused: ours("paused").is_some_and(|text| text != "false"),
@@ -113,7 +115,8 @@ impl Object {
     /// A document that only says that the organization is there, with its labels, so that what selects it does not lose it.
     pub(crate) fn stub(&self, key: &ObjectKey) -> String {
         let spec = serde_json::from_str::<Json>(&self.text).ok().and_then(|d| d.get("spec").cloned()).unwrap_or_default();
-        let labels: BTreeMap<_, _> = spec.get("labels").and_then(Json::as_object).into_iter().flatten().filter(|(_, v)| v.is_string()).collect();
+        let labels: BTreeMap<_, _> =
+            spec.get("labels").and_then(Json::as_object).into_iter().flatten().filter(|(_, v)| v.is_string()).collect();
         let name = self.tenant.clone().unwrap_or_else(|| key.name.clone());
         let document = json!({
             "apiVersion": "tenantry.dev/v1alpha1", "kind": key.kind.def().name, "metadata": { "name": key.name },

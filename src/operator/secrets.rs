@@ -52,7 +52,8 @@ async fn value(client: &Client, (namespace, name): &SecretKey) -> Result<BTreeMa
         error => error.to_string(),
     })?;
     let data = secret.ok_or_else(|| format!("there is no Secret {name} in namespace {namespace}"))?.data.unwrap_or_default();
-    let text = |bytes: k8s_openapi::ByteString| String::from_utf8(bytes.0).ok().map(|t| SecretString::from(t.trim_end_matches('\n').to_owned()));
+    let text =
+        |bytes: k8s_openapi::ByteString| String::from_utf8(bytes.0).ok().map(|t| SecretString::from(t.trim_end_matches('\n').to_owned()));
     Ok(data.into_iter().filter_map(|(key, bytes)| Some((key, text(bytes)?))).collect())
 }
 

@@ -100,7 +100,8 @@ fn gravity(condition: &Condition) -> u8 {
 fn condition(condition: Condition, object: &Object, now: Timestamp) -> Json {
     let Condition { ty, holds, reason, message } = condition;
     let before = object.status.get("conditions").and_then(Json::as_array).into_iter().flatten();
-    let same = |c: &&Json| c.get("type").and_then(Json::as_str) == Some(ty.word()) && c.get("status").and_then(Json::as_str) == Some(holds.word());
+    let same =
+        |c: &&Json| c.get("type").and_then(Json::as_str) == Some(ty.word()) && c.get("status").and_then(Json::as_str) == Some(holds.word());
     let since = before.into_iter().find(same).and_then(|c| c.get("lastTransitionTime")).cloned();
     json!({
         "type": ty.word(),

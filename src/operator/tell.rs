@@ -18,8 +18,8 @@ use super::known::{FINALIZER, Object, ObjectKey};
 use super::status::{self, PendingPlan, Told};
 use super::watch::api;
 use crate::apply::OutcomeResult;
-use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, of, of_whole};
 use crate::controller::fence::Fence;
+use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, of, of_whole};
 use crate::controller::{End, Fleet, Reporter, Visit};
 use crate::ledger::LedgerRead;
 use crate::model::kind::Placement;
@@ -29,7 +29,6 @@ use crate::portal::PortalError;
 use crate::report::style::Style;
 use crate::report::text;
 use crate::report::view::counts;
-
 
 /// The teller.
 pub(crate) struct Teller {
@@ -169,7 +168,9 @@ impl Teller {
                 (OutcomeResult::Failed { message, .. }, Some(action)) => {
                     (EventType::Warning, format!("{}Failed", capital(action.word())), format!("failed: {message}"))
                 }
-                (OutcomeResult::Pending { waits_for, called: _ }, Some(_)) => (EventType::Normal, "GivenOut".to_owned(), format!("waits: {waits_for}")),
+                (OutcomeResult::Pending { waits_for, called: _ }, Some(_)) => {
+                    (EventType::Normal, "GivenOut".to_owned(), format!("waits: {waits_for}"))
+                }
                 _ => continue,
             };
             let Some((key, uid)) = self.document_of(&outcome.address, documents) else { continue };
@@ -194,14 +195,26 @@ impl Teller {
     fn document_of(&self, address: &Address, documents: &BTreeMap<Address, ObjectKey>) -> Option<(ObjectKey, String)> {
         let state = self.state();
         let own = documents.get(address).cloned();
-        let organization = || state.known.iter().find(|(k, o)| is_tenant(k.kind) && o.tenant.as_deref() == Some(address.tenant.as_str())).map(|(k, _)| k.clone());
+        let organization = || {
+            state
+                .known
+                .iter()
+                .find(|(k, o)| is_tenant(k.kind) && o.tenant.as_deref() == Some(address.tenant.as_str()))
+                .map(|(k, _)| k.clone())
+        };
         let key = own.or_else(organization)?;
         let uid = state.known.get(&key)?.uid.clone();
         Some((key, uid))
     }
 
     /// Records what a visit says, and which objects it speaks of, each with whether the portals were seen to.
-    fn record(&self, fleet: &Fleet, visit: &Visit, ids: Option<&BTreeMap<Address, String>>, documents: &BTreeMap<Address, ObjectKey>) -> Vec<(ObjectKey, bool)> {
+    fn record(
+        &self,
+        fleet: &Fleet,
+        visit: &Visit,
+        ids: Option<&BTreeMap<Address, String>>,
+        documents: &BTreeMap<Address, ObjectKey>,
+    ) -> Vec<(ObjectKey, bool)> {
         let portal = visit.key.portal.to_string();
         let statuses = fleet.desired.tenants.get(&visit.key.tenant).map(|t| of(visit, t)).unwrap_or_default();
         let valid = !fleet.invalid.contains_key(&visit.key.tenant);
@@ -215,7 +228,9 @@ impl Teller {
         let mut state = self.state();
         let State { known, told, left_out } = &mut *state;
         let mut spoken_of = Vec::new();
-        for (key, object) in known.iter().filter(|(k, o)| o.tenant.as_deref() == Some(visit.key.tenant.as_str()) && !left_out.contains_key(*k)) {
+        for (key, object) in
+            known.iter().filter(|(k, o)| o.tenant.as_deref() == Some(visit.key.tenant.as_str()) && !left_out.contains_key(*k))
+        {
             let own = by_document.get(key).map_or(&[][..], Vec::as_slice);
             let told = told.entry(key.clone()).or_default();
             told.portals.remove("");
@@ -241,7 +256,8 @@ impl Teller {
 impl Reporter for Teller {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
         let documents = documents(fleet, visit, &self.state().known);
-        let ids = if matches!(visit.end, End::InStep | End::Applied | End::AwaitingTechnician) { Some(self.ids(visit).await) } else { None };
+        let ids =
+            if matches!(visit.end, End::InStep | End::Applied | End::AwaitingTechnician) { Some(self.ids(visit).await) } else { None };
         for (key, seen_to) in self.record(fleet, visit, ids.as_ref(), &documents) {
             self.write(&key).await;
             self.finalize(&key, seen_to).await;
@@ -331,7 +347,12 @@ fn portal_told(visit: &Visit, known: &BTreeMap<ObjectKey, Object>, told: &mut BT
     let key = known.iter().find(|(key, object)| named(key, object)).map(|(key, _)| key.clone())?;
     let conditions = match &visit.end {
         End::Portal(_) => of_whole(visit),
-        _ => vec![Condition { ty: ConditionType::Ready, holds: Holds::True, reason: "ReconciliationSucceeded", message: "it can be read".to_owned() }],
+        _ => vec![Condition {
+            ty: ConditionType::Ready,
+            holds: Holds::True,
+            reason: "ReconciliationSucceeded",
+            message: "it can be read".to_owned(),
+        }],
     };
     told.entry(key.clone()).or_default().portals = BTreeMap::from([(visit.key.portal.to_string(), conditions)]);
     Some(key)

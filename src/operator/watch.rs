@@ -51,7 +51,8 @@ pub(crate) fn watch(client: &Client, places: &[Namespace], heard: &UnboundedSend
         for kind in Kind::ALL {
             tasks.spawn(of_kind(api(client, kind, place.as_deref()), kind, place.clone(), heard.clone()));
         }
-        let secrets: Api<PartialObjectMeta<Secret>> = place.as_deref().map_or_else(|| Api::all(client.clone()), |n| Api::namespaced(client.clone(), n));
+        let secrets: Api<PartialObjectMeta<Secret>> =
+            place.as_deref().map_or_else(|| Api::all(client.clone()), |n| Api::namespaced(client.clone(), n));
         tasks.spawn(of_secrets(secrets, heard.clone()));
     }
     tasks

@@ -19,7 +19,6 @@ use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
 pub use crate::diff::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
-use crate::model::live::normalise_key;
 use crate::model::rule::Effect;
 use crate::model::{Address, Fields, Kind, Observation, Performer, PortalName, TenantName};
 
@@ -236,9 +235,7 @@ impl Change {
 
     /// The natural key that it gives up for another; `None`: it keeps its key, or has none to begin with.
     pub fn key_before(&self) -> Option<Box<str>> {
-        let field = self.address.kind.def().key_field()?;
-        let before = self.fields.iter().find(|f| f.field == field)?.before.as_ref()?.as_text().map(normalise_key)?;
-        Some(before).filter(|before| *before != self.key)
+        crate::diff::former_key(self.address.kind, &self.fields, &self.key)
     }
 
     /// True if an action is among them.

@@ -110,7 +110,8 @@ pub struct Call {
     pub secrets: Vec<(FieldId, Box<str>, SecretString)>,
     /// Creations that this call makes as well (an organization's first administrator).
     pub carries: Vec<Call>,
-    /// What the portal had of `changed` when it was planned; references hold ids where they are known.
+    /// What the portal had of `changed` when it was planned, and for a deletion all that is known of what goes; references hold ids where they
+    /// are known.
     pub before: Fields,
     /// What is around it; `None` where [`Capabilities::context`] does not ask for it.
     pub context: Option<Box<CallContext>>,

@@ -6,7 +6,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{IsolationLevel, Row};
 
 use super::session::{Failure, Session};
-use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, WorkWanted, codec};
+use crate::ledger::{AuditRecord, CALLED, Holder, Identity, Lock, LockId, WorkWanted, beginning, codec};
 use crate::model::ledger::{Intent, LedgerRow, LedgerState, Tombstone};
 use crate::model::work_order::WorkItem;
 use crate::model::{Address, PortalName, TenantName};
@@ -239,12 +239,25 @@ pub(super) async fn work(session: &mut Session, wanted: WorkWanted) -> Result<Ve
         return Ok(Vec::new());
     }
     let sql = session.prepare(wanted.sql()).await?;
-    let item = |row: &Row| {
-        let tenant = codec::name(column(row, 1)?)?;
-        let address = codec::address(&tenant, column(row, 2)?, column(row, 3)?)?;
-        Ok((codec::name(column(row, 0)?)?, codec::work(address, column(row, 4)?)?))
-    };
     session.client.query(&sql, &[]).await?.iter().map(item).collect()
+}
+
+/// Items with a name.
+pub(super) async fn called(session: &mut Session, name: String) -> Result<Vec<(PortalName, WorkItem)>, Failure> {
+    let items = if session.has_names() {
+        let sql = session.prepare(CALLED).await?;
+        let [from, to] = beginning(&name);
+        session.client.query(&sql, &[&from, &to]).await?.iter().map(item).collect::<Result<_, _>>()?
+    } else {
+        work(session, WorkWanted::All).await?
+    };
+    Ok(WorkWanted::with_name(items, &name))
+}
+
+fn item(row: &Row) -> Result<(PortalName, WorkItem), Failure> {
+    let tenant = codec::name(column(row, 1)?)?;
+    let address = codec::address(&tenant, column(row, 2)?, column(row, 3)?)?;
+    Ok((codec::name(column(row, 0)?)?, codec::work(address, column(row, 4)?)?))
 }
 
 /// True if a row has the MAC of a secret.

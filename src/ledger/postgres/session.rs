@@ -22,6 +22,9 @@ const WITH_WORK: i64 = 2;
 /// The first version whose intents say how far their calls have come.
 const WITH_FATE: i64 = 3;
 
+/// The first version with the names of items.
+const WITH_NAMES: i64 = 3;
+
 /// Longest wait for a server to take a connection, unless the URL says otherwise.
 const CONNECT: Duration = Duration::from_secs(10);
 /// After so long without an answer from the network a connection is given up, unless the URL says otherwise.
@@ -211,6 +214,11 @@ impl Session {
     /// False: the tables do not say how far calls have come.
     pub(super) const fn has_fate(&self) -> bool {
         self.version >= WITH_FATE
+    }
+
+    /// False: the tables are from before the names of items were kept apart.
+    pub(super) const fn has_names(&self) -> bool {
+        self.version >= WITH_NAMES
     }
 
     async fn make(&mut self) -> Result<(), Failure> {

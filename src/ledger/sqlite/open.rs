@@ -23,6 +23,9 @@ const WITH_WORK: i64 = 2;
 /// The first version whose intents say how far their calls have come.
 const WITH_FATE: i64 = 3;
 
+/// The first version with the names of items.
+const WITH_NAMES: i64 = 3;
+
 /// A connection to a ledger, and how new its tables are.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -39,6 +42,11 @@ impl Opened {
     /// False: the file does not say how far calls have come.
     pub(super) const fn has_fate(&self) -> bool {
         self.version >= WITH_FATE
+    }
+
+    /// False: the file is from before the names of items were kept apart.
+    pub(super) const fn has_names(&self) -> bool {
+        self.version >= WITH_NAMES
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::open::{Failure, Opened};
-use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, WorkWanted, codec};
+use crate::ledger::{AuditRecord, CALLED, Holder, Identity, Lock, LockId, WorkWanted, beginning, codec};
 use crate::model::ledger::{Attestation, Intent, LedgerRow, LedgerState, Tombstone};
 use crate::model::work_order::{Observation, WorkItem};
 use crate::model::{PortalName, TenantName};
@@ -114,11 +114,20 @@ pub(super) fn work(opened: &Opened, wanted: WorkWanted) -> Result<Vec<(PortalNam
     if !opened.has_work() {
         return Ok(Vec::new());
     }
-    select(&opened.connection, wanted.sql(), [], |row| {
-        let tenant = codec::name(text(row, 1)?)?;
-        let address = codec::address(&tenant, text(row, 2)?, text(row, 3)?)?;
-        Ok((codec::name(text(row, 0)?)?, codec::work(address, text(row, 4)?)?))
-    })
+    select(&opened.connection, wanted.sql(), [], item_of_row)
+}
+
+/// Items with a name.
+pub(super) fn called(opened: &Opened, name: &str) -> Result<Vec<(PortalName, WorkItem)>, Failure> {
+    let items =
+        if opened.has_names() { select(&opened.connection, CALLED, beginning(name), item_of_row)? } else { work(opened, WorkWanted::All)? };
+    Ok(WorkWanted::with_name(items, name))
+}
+
+fn item_of_row(row: &Row<'_>) -> Result<(PortalName, WorkItem), Failure> {
+    let tenant = codec::name(text(row, 1)?)?;
+    let address = codec::address(&tenant, text(row, 2)?, text(row, 3)?)?;
+    Ok((codec::name(text(row, 0)?)?, codec::work(address, text(row, 4)?)?))
 }
 
 /// Every portal and tenant with anything, sorted. Steps from one to the next through the primary key: the rows between are not looked at.

@@ -7,7 +7,7 @@ use super::steps::Run;
 use crate::model::work_order::{Act, EvidenceWanted, Instructions, Screen, Step as Done};
 use crate::portal::profile::http::compiled::{PersonAct, PersonStep};
 use crate::portal::profile::template::Template;
-use crate::portal::runbook::{customer, declared};
+use crate::portal::runbook::{customer, declared, of_customer};
 use crate::portal::{CallError, Work};
 
 impl Run<'_> {
@@ -36,9 +36,12 @@ impl Run<'_> {
                 ask: wanted.ask.to_string(),
                 expect: wanted.expect.as_ref().map(text).transpose()?,
                 optional: wanted.optional,
+                words: Vec::new(),
                 id: wanted.id,
+                customer: false,
             });
         }
+        evidence.iter_mut().for_each(|wanted| of_customer(self.call, wanted));
         evidence.extend(customer(self.call, &evidence));
         // Where no page says how, the person needs all that is declared: what to enter, and where each secret is kept.
         let reached = steps.iter().any(|step| matches!(step.act, Act::Reach { .. }))

@@ -52,6 +52,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("answers", "gone.json", "runbook confirm"),
     ("note", "-", "runbook confirm 0a0a0a0a"),
     ("by", "-", "runbook confirm 0a0a0a0a"),
+    ("anyway", "", "runbook confirm nowhere --all"),
     ("why", "later", "runbook skip 0a0a0a0a"),
     ("table", "customers", OBSERVE),
     ("complete", "", OBSERVE_PEOPLE),

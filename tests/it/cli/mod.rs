@@ -14,6 +14,7 @@ mod runbook;
 mod runbook_adoption;
 mod runbook_answers;
 mod runbook_observe;
+mod runbook_turns;
 mod saved_plan;
 mod secrets;
 mod several;

@@ -129,7 +129,10 @@ fn a_second_run_gives_nothing_out_again_and_says_that_work_waits() {
     desk.run(APPLY).exits(6);
     let before = desk.items();
     let again = desk.run(APPLY).exits(6);
-    says(&again, &["No changes to make now, but not in step with the manifests; 32 wait", "msp/delegation/service-desk is left out: PLX-8"]);
+    says(
+        &again,
+        &["No changes to make now, but not in step with the manifests; 32 wait", "msp/delegation/service-desk is left out: PLX-8"],
+    );
     assert_eq!(desk.items(), before);
 }
 

@@ -167,6 +167,8 @@ fn item(id: &str, text: &str, given: i64) -> WorkItem {
         state: WorkState::Open,
         replaces: vec!["ffffffff".into()],
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 

@@ -130,7 +130,7 @@ async fn a_damaged_page_is_found_when_it_is_read() {
     commit(&ledger, writes).await.unwrap();
     drop(ledger);
     let mut bytes = std::fs::read(&fixture.file).unwrap();
-    let from = bytes.len() / 3;
+    let from = bytes.len() / 3 * 2;
     bytes[from..].fill(0xa5);
     std::fs::write(&fixture.file, bytes).unwrap();
     let reader = SqliteReader::open(&fixture.file).await.unwrap();

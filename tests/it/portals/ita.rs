@@ -130,9 +130,10 @@ async fn ita_5_a_guest_is_reported_and_never_pruned() {
 #[tokio::test]
 async fn ita_6_a_person_is_assigned_to_a_customer_and_may_be_in_several() {
     assert_eq!(
-        way(PORTAL, "User", "create")[..5],
+        way(PORTAL, "User", "create")[..6],
         [
             "Users > User Directory (m)",
+            "- look “${self.email}” is in the User Directory. Who is not is put there first, and no page that we know says how (i)",
             "- row ${self.email} (m)",
             "- press Add Customer (m)",
             "- choose Customer = ${organization} (i)",

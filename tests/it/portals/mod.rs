@@ -15,6 +15,7 @@ mod observed_effects;
 mod observed_sandbox;
 mod orders;
 mod plx;
+mod removals;
 mod rows;
 mod rules;
 mod wiv;
