@@ -5,7 +5,7 @@ use super::{Action, Cause, FieldChange, Finding, Input, Purpose};
 use crate::model::kind::Sense;
 use crate::model::ledger::applied_digest;
 use crate::model::portal_spec::Unsupported;
-use crate::model::{Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Resource, Value};
+use crate::model::{Completeness, Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Resource, Value};
 
 /// What a comparison of one object found.
 #[derive(Debug, Default)]
@@ -40,6 +40,13 @@ pub(super) fn compare(
         let applied = row.and_then(|r| applied_digest(&r.applied, field.path));
         if field.ty.is_secret() {
             compare_secret(input, resource, id, row, &mut out);
+            continue;
+        }
+        if object.is_some_and(|o| input.live.is_unknown(o, id)) {
+            // As it was applied it is taken to be; what is to change is not written over what nobody can see.
+            if applied != Some(Digest::of_field(Some(declared))) {
+                out.findings.push(unknown(input, resource, id));
+            }
             continue;
         }
         let live = match support {
@@ -80,9 +87,18 @@ pub(super) fn compare(
         });
     }
     if input.purpose == Purpose::Look {
-        out.drifted = object.zip(row).map(|(object, row)| drift(identity, capability, def, object, row)).unwrap_or_default();
+        out.drifted = object.zip(row).map(|(object, row)| drift(input, identity, capability, def, object, row)).unwrap_or_default();
     }
     out
+}
+
+/// A field of which nobody can tell what it has, and which is to have something else than was last applied.
+fn unknown(input: &Input<'_>, resource: &Resource, field: FieldId) -> Finding {
+    let why = match input.live.collections.get(&resource.address.kind).map(|c| &c.completeness) {
+        Some(Completeness::Incomplete { why }) => why.as_str(),
+        Some(Completeness::Complete | Completeness::Unreadable) | None => "a list was not read to its end",
+    };
+    Finding::FieldUnknown { field, why: why.to_owned() }
 }
 
 /// What a technician recorded of a field that no call shows; `None`: nobody recorded it, and what was last applied is all there is.
@@ -93,6 +109,7 @@ fn recorded(input: &Input<'_>, resource: &Resource, field: FieldId) -> Option<Va
 
 /// Every field that differs from what was last applied, declared today or not.
 pub(super) fn drift(
+    input: &Input<'_>,
     identity: &Identity<'_>,
     capability: &KindCapability,
     def: &'static KindDef,
@@ -105,6 +122,7 @@ pub(super) fn drift(
             matches!(capability.field(*id), FieldSupport::Full | FieldSupport::Immutable)
                 && !created_only(field.sense)
                 && !field.ty.is_secret()
+                && !input.live.is_unknown(object, *id)
         })
         .filter_map(|(id, field, applied)| {
             let live = object.fields.get(id).map(|v| identity.named(&field.ty, v));
