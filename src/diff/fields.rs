@@ -5,7 +5,7 @@ use super::{Action, Cause, FieldChange, Finding, Input, Purpose, begun};
 use crate::model::kind::Sense;
 use crate::model::ledger::{Attestation, applied_digest};
 use crate::model::portal_spec::Unsupported;
-use crate::model::{Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Origin, Resource, Value};
+use crate::model::{Completeness, Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Origin, Resource, Value};
 
 /// What a comparison of one object found.
 #[derive(Debug, Default)]
@@ -45,6 +45,13 @@ pub(super) fn compare(
         if field.ty.is_secret() {
             if record.is_none() || !given_before_us(input, resource, field.path, row) {
                 compare_secret(input, resource, id, row, &mut out);
+            }
+            continue;
+        }
+        if object.is_some_and(|o| input.live.is_unknown(o, id)) {
+            // As it was applied it is taken to be; what is to change is not written over what nobody can see.
+            if applied != Some(Digest::of_field(Some(declared))) {
+                out.findings.push(unknown(input, resource, id));
             }
             continue;
         }
@@ -90,7 +97,7 @@ pub(super) fn compare(
         });
     }
     if input.purpose == Purpose::Look {
-        out.drifted = object.zip(row).map(|(object, row)| drift(identity, capability, def, object, row)).unwrap_or_default();
+        out.drifted = object.zip(row).map(|(object, row)| drift(input, identity, capability, def, object, row)).unwrap_or_default();
         out.drifted.retain(|(id, _)| looked_at(*id));
     }
     out
@@ -111,6 +118,15 @@ fn record_behind<'a>(input: &Input<'a>, identity: &Identity<'_>, resource: &Reso
     input.ledger.attestations.get(&resource.address).filter(|_| !shown)
 }
 
+/// A field of which nobody can tell what it has, and which is to have something else than was last applied.
+fn unknown(input: &Input<'_>, resource: &Resource, field: FieldId) -> Finding {
+    let why = match input.live.collections.get(&resource.address.kind).map(|c| &c.completeness) {
+        Some(Completeness::Incomplete { why }) => why.as_str(),
+        Some(Completeness::Complete | Completeness::Unreadable) | None => "a list was not read to its end",
+    };
+    Finding::FieldUnknown { field, why: why.to_owned() }
+}
+
 /// What a technician recorded of a field that no call shows; `None`: nobody recorded it, and what was last applied is all there is.
 fn recorded(input: &Input<'_>, resource: &Resource, field: FieldId) -> Option<Value> {
     let record = input.ledger.attestations.get(&resource.address).filter(|a| a.present && a.until >= input.now)?;
@@ -119,6 +135,7 @@ fn recorded(input: &Input<'_>, resource: &Resource, field: FieldId) -> Option<Va
 
 /// Every field that differs from what was last applied, declared today or not.
 pub(super) fn drift(
+    input: &Input<'_>,
     identity: &Identity<'_>,
     capability: &KindCapability,
     def: &'static KindDef,
@@ -131,6 +148,7 @@ pub(super) fn drift(
             matches!(capability.field(*id), FieldSupport::Full | FieldSupport::Immutable)
                 && !created_only(field.sense)
                 && !field.ty.is_secret()
+                && !input.live.is_unknown(object, *id)
         })
         .filter_map(|(id, field, applied)| {
             let live = object.fields.get(id).map(|v| identity.named(&field.ty, v));

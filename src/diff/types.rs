@@ -143,6 +143,13 @@ pub enum Finding {
         /// Why.
         why: String,
     },
+    /// It is there, and what it has in a field that is to change is not known.
+    FieldUnknown {
+        /// The field.
+        field: FieldId,
+        /// Why.
+        why: String,
+    },
     /// Two ways of telling which object it is disagree, or two objects fit.
     AmbiguousIdentity {
         /// Which, in words.

@@ -247,7 +247,7 @@ fn look(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut T
     let Some(capability) = input.capabilities.kind(row.address.kind) else { return };
     match identity.objects_of_row(row).first() {
         Some(object) => {
-            let drifted = fields::drift(identity, capability, row.address.kind.def(), object, row);
+            let drifted = fields::drift(input, identity, capability, row.address.kind.def(), object, row);
             if !drifted.is_empty() {
                 out.drift.push(Drift { address: row.address.clone(), what: DriftKind::Changed, fields: drifted });
             }

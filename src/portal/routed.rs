@@ -98,6 +98,8 @@ impl<T: Observe + ?Sized> Routed<T> {
             };
             for (into, mut from) in merged.iter_mut().zip(answers) {
                 into.observed.append(&mut from.observed);
+                from.unknown.retain(|(kind, _), _| kinds.contains(kind));
+                into.unknown.append(&mut from.unknown);
                 into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! Fails closed: a rule that cannot be evaluated refuses the change and says why; an effect that cannot be ruled out is announced.
 
+use std::collections::BTreeSet;
+
 use super::cel::{EvalError, Expression, SubjectScope};
 use super::{EffectRule, Message, Profile, Rule};
 use crate::model::live::normalise_key;
@@ -40,6 +42,13 @@ impl Conduct for Profile {
 }
 
 impl Profile {
+    /// The fields of the MSP's own account that a rule looks at.
+    pub fn account_fields_of(&self, rule: &str) -> BTreeSet<&str> {
+        let rules = self.rules.iter().filter(|r| *r.id == *rule);
+        let paths = rules.flat_map(|r| r.when.iter().chain([&r.expr])).flat_map(|expression| expression.paths());
+        paths.filter(|path| path.root == "account").filter_map(|path| path.fields.first().map(String::as_str)).collect()
+    }
+
     /// The e-mails that a change sends: to whom, and what each is, where the profile says so.
     fn mails<'a>(&'a self, subject: &'a Subject<'_>) -> impl Iterator<Item = (String, Option<&'a str>)> {
         let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email);

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 
 use super::Portal;
-use super::object::{self, Raw};
+use super::object::{self, Raw, Unread};
 use super::read::Reader;
 use super::request;
 use super::scope::scope;
@@ -178,7 +178,8 @@ impl Portal {
         };
         let tenant_itself = kind.def().placement == Placement::Tenant;
         let tenant = (run.tenant_name(), if tenant_itself { run.id() } else { run.tenant_id() });
-        let raw = Raw { list: &get.list, rows: &[shown], joined: object::joined(&[], None), tenant, account: &self.account };
+        let joined = object::joined(&[], None);
+        let raw = Raw { list: &get.list, rows: &[shown], joined, unread: &Unread::NOTHING, tenant, account: &self.account };
         let object = object::object(kind, item, &raw).ok()?;
         (run.id() == Some(&*object.id)).then_some(object)
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::Portal;
 use super::collect::Items;
 use super::index::{Index, Place};
-use super::object::{self, Raw};
+use super::object::{self, Raw, Unread};
 use super::seen::{Lists, Seen};
 use super::sorted::{By, Sorted, by, sorted};
 use super::transport::SendError;
@@ -21,7 +21,9 @@ use crate::model::kind::Placement;
 use crate::model::live::{KeyHolder, normalise_key};
 use crate::model::rule::Conduct;
 use crate::model::work_order::Observation;
-use crate::model::{Capabilities, Collection, Completeness, KeyScope, Kind, LiveObject, LiveTenant, Name, Readability, TenantName};
+use crate::model::{
+    Capabilities, Collection, Completeness, FieldId, KeyScope, Kind, LiveObject, LiveTenant, Name, Readability, TenantName,
+};
 use crate::portal::profile::document::Action;
 use crate::portal::profile::http::compiled::List;
 use crate::portal::profile::http::document::Within;
@@ -45,6 +47,8 @@ pub(super) struct Objects {
     pub(super) objects: Vec<LiveObject>,
     /// What they show of their tenant.
     observed: object::Shown,
+    /// Fields of theirs that nobody can tell, by their ids.
+    unknown: BTreeMap<Box<str>, BTreeSet<FieldId>>,
     /// Why there may be more.
     pub(super) incomplete: Option<String>,
 }
@@ -186,6 +190,8 @@ impl Reader {
         };
         let joins: Vec<_> = calls.lists.iter().filter(|l| l.join.is_some()).map(|l| (&*l.name, sorted_of(l))).collect();
         made.incomplete = joins.iter().find_map(|(_, sorted)| sorted.and_then(|s| s.incomplete.clone()));
+        let cut = |sorted: Option<&Sorted>| sorted.is_some_and(|s| s.incomplete.is_some());
+        let mut unread = Unread { joined: joins.iter().filter(|(_, s)| cut(*s)).map(|(name, _)| *name).collect(), rows: false };
         let mut seen: BTreeMap<Box<str>, &str> = BTreeMap::new();
         let own = |unless: bool| calls.lists.iter().filter(move |l| l.join.is_none() && l.unless.is_some() == unless);
         // What stands back comes after what it stands back for.
@@ -199,11 +205,17 @@ impl Reader {
             if by(kind, list) == By::Nothing && list.within == Within::Portal && !tenant.name.is_msp() {
                 continue;
             }
+            unread.rows = list.group.is_some() && sorted.incomplete.is_some();
+            let unknown = unread.fields(item);
+            // What stands back for a list that is cut may be in the part of it that nobody saw.
+            let first = list.unless.as_deref().and_then(|name| calls.lists.iter().find(|l| *l.name == *name));
+            let covered = first.is_some_and(|first| cut(sorted_of(first)));
             for rows in sorted.rows.get(key).into_iter().flatten() {
                 let mut raw = Raw {
                     list: &list.name,
                     rows,
                     joined: object::joined(&joins, None),
+                    unread: &unread,
                     tenant: (tenant.name, tenant.id),
                     account: &self.0.account,
                 };
@@ -216,6 +228,7 @@ impl Reader {
                     match seen.get(&object.id) {
                         Some(other) if list.unless.as_deref() == Some(*other) => Ok(None),
                         Some(_) => Err(twice()),
+                        None if covered => Ok(None),
                         None => {
                             seen.insert(object.id.clone(), &list.name);
                             Ok(Some(object))
@@ -227,6 +240,9 @@ impl Reader {
                     Ok(Some(mut object)) => {
                         object.portals_own |= self.0.profile.is_portals_own(&object);
                         made.observed.extend(object::observed(item, &raw));
+                        if !unknown.is_empty() {
+                            made.unknown.insert(object.id.clone(), unknown.clone());
+                        }
                         made.objects.push(object);
                     }
                     Err(why) => made.incomplete = made.incomplete.take().or(Some(why)),
@@ -282,7 +298,8 @@ impl Reader {
                 live.collections.insert(*kind, Collection { completeness: Completeness::Unreadable, objects: Vec::new() });
                 continue;
             }
-            let Objects { objects, observed, incomplete } = self.objects(*kind, tenant, read);
+            let Objects { objects, observed, unknown, incomplete } = self.objects(*kind, tenant, read);
+            live.unknown.extend(unknown.into_iter().map(|(id, fields)| ((*kind, id), fields)));
             let completeness = incomplete.map_or(Completeness::Complete, |why| Completeness::Incomplete { why });
             live.collections.insert(*kind, Collection { completeness, objects });
             let seen = observed.into_iter().map(|(name, value)| (name, Observation { value, at: now, by: None }));

@@ -16,7 +16,8 @@ fn g001_the_sixth_deletion_of_a_kind_is_refused() {
     check(unit("acme", deletes(5, "group")), &[]);
     check(unit("acme", deletes(6, "group")), &["acme G001 6/5"]);
     check(unit("acme", many(6, Action::Replace, "acme", "group")), &["acme G001 6/5"]);
-    check(unit("acme", many(6, Action::Forget, "acme", "group")), &[]);
+    // To be forgotten is no deletion.
+    check(unit("acme", many(6, Action::Forget, "acme", "group")), &["acme G025 6/5"]);
     // Five of each of two kinds is the tenant's matter, not the kind's.
     check(unit("acme", [deletes(5, "group"), deletes(5, "role")].concat()), &[]);
     check(unit("acme", [deletes(7, "group"), deletes(6, "gateway")].concat()), &["acme G001 7/5", "acme G001 6/5", "acme G003 13/10"]);
@@ -251,6 +252,7 @@ fn refusing_findings() -> Vec<(Finding, &'static str)> {
         Finding::ForeignOwner { owner: text() },
         Finding::AdoptionRefused { why: text() },
         Finding::ObservationIncomplete { why: text() },
+        Finding::FieldUnknown { field: FieldId(0), why: text() },
         Finding::AmbiguousIdentity { why: text() },
         Finding::KeyTaken { by: text() },
         Finding::UnreadableSecret { why: text() },
@@ -266,7 +268,7 @@ fn refusing_findings() -> Vec<(Finding, &'static str)> {
         Finding::OwnAccount => "G008",
         Finding::Protected => "G009",
         Finding::ForeignOwner { .. } => "G010",
-        Finding::ObservationIncomplete { .. } => "G011",
+        Finding::ObservationIncomplete { .. } | Finding::FieldUnknown { .. } => "G011",
         Finding::AmbiguousIdentity { .. } => "G012",
         Finding::UnreadableSecret { .. } => "G013",
         Finding::Rule { .. } => "G015",
@@ -365,6 +367,32 @@ fn g022_the_fifty_first_person_of_a_run_is_refused() {
     check_under(&policy(), fleet(25, 1), &["run G022 51/50"]);
     let by_deletions = (0..17).map(|n| unit(&format!("t{n}"), many(3, Action::Delete, &format!("t{n}"), "user"))).collect();
     check_under(&policy(), body(by_deletions), &["run G004 51/50"]);
+}
+
+/// A tenant of which so many users of `of` are gone: half of them declared, to be made again, and half to be forgotten.
+fn gone(count: u64, of: u64) -> Unit {
+    let (again, forgotten) = (many(count / 2, Action::Create, "acme", "user"), many(count - count / 2, Action::Forget, "acme", "user"));
+    let drift = again.iter().map(|c| Drift { address: c.address.clone(), what: DriftKind::Deleted, fields: Vec::new() }).collect();
+    // The two halves must not be the same people.
+    let forgotten = forgotten.into_iter().map(|c| Change { address: address(&format!("{}-f", c.address)), ..c });
+    let mut unit = unit("acme", again.into_iter().chain(forgotten).collect());
+    unit.drift = drift;
+    unit.facts.owned.insert(Kind::User, of);
+    unit
+}
+
+#[test]
+fn g025_many_of_ours_that_are_gone_at_once_are_refused() {
+    check(gone(5, 60), &[]);
+    check(gone(6, 1000), &["acme G025 6/5"]);
+    check(gone(10, 60), &["acme G025 10/5"]);
+    check(gone(2, 2), &[]);
+    check(gone(3, 10), &[]);
+    check(gone(3, 9), &["acme G025 34/30"]);
+    let asked = Unit { settled: vec![(address("acme/user/x0"), "intent".into())], ..gone(6, 1000) };
+    check(asked, &[]);
+    let looked_at = Body { mode: Mode::RefreshOnly, ..body(vec![gone(10, 60)]) };
+    check_under(&policy(), looked_at, &[]);
 }
 
 #[test]

@@ -144,7 +144,10 @@ impl Observe for Paper {
         let completeness = |read| if read == Readability::Listed { Completeness::Complete } else { Completeness::Unreadable };
         let nothing = |read| Collection { completeness: completeness(read), objects: Vec::new() };
         let collections = || self.capabilities().kinds.iter().map(|(kind, c)| (*kind, nothing(c.read))).collect();
-        Ok(tenants.iter().map(|_| LiveTenant { collections: collections(), observed: self.observed.clone() }).collect())
+        Ok(tenants
+            .iter()
+            .map(|_| LiveTenant { collections: collections(), observed: self.observed.clone(), ..LiveTenant::default() })
+            .collect())
     }
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
         Ok(Vec::new())
