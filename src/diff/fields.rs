@@ -5,7 +5,9 @@ use super::{Action, Cause, FieldChange, Finding, Input, Purpose, begun};
 use crate::model::kind::Sense;
 use crate::model::ledger::{Attestation, applied_digest};
 use crate::model::portal_spec::Unsupported;
-use crate::model::{Completeness, Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Origin, Resource, Value};
+use crate::model::{
+    Completeness, Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Origin, Resource, Value,
+};
 
 /// What a comparison of one object found.
 #[derive(Debug, Default)]
