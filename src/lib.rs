@@ -16,8 +16,9 @@
 //! 5. [`diff`], [`plan`], [`guard`], [`report`]: pure, in this order.
 //! 6. [`apply`]: drives portals by an approved plan.
 //! 7. [`engine`]: the only place where the stages meet.
-//! 8. [`sandbox`]: a server that plays a portal by its profile.
-//! 9. [`cli`]: the face; arguments in, exit code out.
+//! 8. [`controller`]: the engine again and again, for whoever declares continuously.
+//! 9. [`sandbox`]: a server that plays a portal by its profile.
+//! 10. [`cli`]: the face; arguments in, exit code out.
 
 pub mod apply;
 pub mod cli;

@@ -14,7 +14,7 @@ use crate::apply::Stop;
 #[derive(Default)]
 pub(super) struct Stops {
     /// What the run looks at before it begins anything.
-    pub(super) stop: Stop,
+    pub(super) stop: Arc<Stop>,
     /// Somebody asked twice: nothing is waited for.
     pub(super) at_once: Notify,
     cancelled: AtomicBool,
