@@ -89,16 +89,18 @@ impl Consents {
         self.folder.join("approvals")
     }
 
-    /// Makes the folders, for their owner alone.
+    /// Makes the folders: their owner alone approves until somebody says otherwise; the owner's group may read what waits.
     ///
     /// # Errors
     /// With what cannot be made.
     pub(super) fn prepare(&self) -> Result<(), String> {
-        for folder in [self.folder.clone(), self.pending_folder(), self.approvals_folder()] {
+        for (folder, mode) in [(self.folder.clone(), 0o750), (self.pending_folder(), 0o750), (self.approvals_folder(), 0o700)] {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true);
             #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
+            #[cfg(not(unix))]
+            let _: i32 = mode;
             builder.create(&folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
         }
         Ok(())

@@ -28,14 +28,14 @@ pub(super) struct Told {
 impl Reporter for Told {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
         self.metrics.visited(visit);
+        self.log(visit);
         if let Some(digest) = &visit.spent {
             match self.consents.consume(digest) {
-                Ok(()) => tracing::info!(portal = %visit.key.portal, tenant = %visit.key.tenant, digest, "the approval was used"),
-                Err(error) => tracing::warn!(digest, "the approval was used, and {error}"),
+                Ok(()) => tracing::info!(portal = %visit.key.portal, tenant = %visit.key.tenant, %digest, "used the approval"),
+                Err(error) => tracing::warn!(%digest, "used the approval, and {error}"),
             }
         }
         self.paper(fleet, visit);
-        self.log(visit);
     }
 }
 
