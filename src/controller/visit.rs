@@ -16,7 +16,8 @@ use crate::apply::{Run, RunReport, Stop, World};
 use crate::engine::{self, Purpose, Scope, Served, View};
 use crate::guard::{self, Approvals, Policy};
 use crate::ledger::{Holder, LedgerError, LockId};
-use crate::model::{Control, PortalName, TenantName};
+use crate::model::ledger::LedgerState;
+use crate::model::{Control, Kind, PortalName, TenantName};
 use crate::plan::document::{PlanDocument, TenantPlan};
 use crate::plan::{Inputs, Judged, Plan, Unit};
 
@@ -58,7 +59,11 @@ pub(super) async fn look(
         }
     }
     let Some(open) = fleet.portals.get(portal).filter(|_| !left.is_empty()) else { return (seen, Vec::new()) };
-    let plan = match plan(tools, fleet, open, left.clone()).await {
+    let planned = match not_made_yet(tools, fleet, open, &left).await {
+        Ok(needed) => plan(tools, fleet, open, left.union(&needed).cloned().collect()).await,
+        Err(end) => Err(end),
+    };
+    let plan = match planned {
         Ok(plan) => plan,
         Err(end) => {
             seen.extend(left.into_iter().map(|tenant| (tenant, Seen::Ended(end.clone(), None))));
@@ -68,7 +73,7 @@ pub(super) async fn look(
     let document = PlanDocument::from_plan(&plan, env!("CARGO_PKG_VERSION"));
     let documents: BTreeMap<_, _> = document.tenants.into_iter().map(|t| (t.tenant.clone(), Box::new(t))).collect();
     let mut to_apply: BTreeMap<TenantName, &Unit> = BTreeMap::new();
-    for unit in &plan.body.units {
+    for unit in plan.body.units.iter().filter(|u| left.contains(&u.tenant)) {
         let given = given(fleet, spent, unit);
         let control = control(fleet, open, &unit.tenant);
         let end = match decide(unit, &plan.body.refusals, control, &given) {
@@ -123,6 +128,21 @@ fn without_looking(fleet: &Fleet, portal: &PortalName, tenant: &TenantName) -> O
         });
     }
     None
+}
+
+/// The tenants that these name and that are still to be made: planned with them, so that what needs them is seen to wait, and applied only in
+/// their own turn.
+async fn not_made_yet(tools: &Tools, fleet: &Fleet, open: &Open, tenants: &BTreeSet<TenantName>) -> Result<BTreeSet<TenantName>, End> {
+    let declared = tenants.iter().filter_map(|t| fleet.desired.tenants.get(t));
+    let mut named: BTreeSet<_> = declared.flat_map(engine::tenants_named).collect();
+    named.retain(|t| !tenants.contains(t) && open.served.spec.serves(t) && fleet.desired.tenants.contains_key(t));
+    if named.is_empty() {
+        return Ok(named);
+    }
+    let names: Vec<_> = named.into_iter().collect();
+    let states = tools.ledger.read(&open.served.spec.name, &names).await.map_err(|e| ledger_failed(&e))?;
+    let is_made = |state: &LedgerState| state.rows.keys().any(|a| a.kind == Kind::Organization);
+    Ok(names.into_iter().zip(states).filter(|(_, state)| !is_made(state)).map(|(name, _)| name).collect())
 }
 
 /// How a unit is treated: as its tenant says, else as the portal says.

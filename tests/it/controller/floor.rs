@@ -10,7 +10,7 @@ use tenantry::controller::fence::{Fence, Term};
 use tenantry::controller::{Approved, Controller, End, Fleet, Open, Reporter, Tools, UnitKey, Visit};
 use tenantry::engine::Served;
 use tenantry::model::{Desired, PortalSpec};
-use tenantry::portal::Execute;
+use tenantry::portal::{Execute, Observe};
 use tokio::time::Instant;
 
 use crate::engine::scripted::{Manners, Scripted, capable};
@@ -22,13 +22,14 @@ use crate::support::{Clock, name};
 /// A controller that runs.
 pub(super) struct Floor {
     pub(super) portal: Arc<Scripted>,
-    pub(super) ledger: Arc<MemoryLedger>,
     pub(super) controller: Arc<Controller>,
     pub(super) fence: Fence,
     pub(super) spec: PortalSpec,
     pub(super) approved: Approved,
     /// What changes the portal; the portal itself unless a test puts something in between.
     pub(super) execute: Arc<dyn Execute>,
+    /// What reads it, likewise.
+    pub(super) observe: Arc<dyn Observe>,
     stop: Arc<Stop>,
     ends: Arc<Ends>,
     running: tokio::task::JoinHandle<()>,
@@ -71,13 +72,13 @@ impl Floor {
             async move { controller.run().await }
         });
         let spec = PortalSpec { name: name("main"), parallelism: 2, ..PortalSpec::embedded() };
-        let execute = Arc::clone(&portal) as _;
-        Self { portal, ledger, controller, fence, spec, approved: Approved::default(), execute, stop, ends, running }
+        let (execute, observe) = (Arc::clone(&portal) as _, Arc::clone(&portal) as _);
+        Self { portal, controller, fence, spec, approved: Approved::default(), execute, observe, stop, ends, running }
     }
 
     /// Declares this and waits until it is quiet; what visits came to, in their order.
     pub(super) async fn declare(&self, desired: &Desired) -> Vec<String> {
-        let served = Served { spec: self.spec.clone(), observe: Arc::clone(&self.portal) as _ };
+        let served = Served { spec: self.spec.clone(), observe: Arc::clone(&self.observe) };
         let open = Open { served, execute: Arc::clone(&self.execute) };
         let fleet = Fleet {
             desired: desired.clone(),

@@ -2,7 +2,8 @@
 //! two loads that lie apart say the same, or why it cannot be taken in.
 //!
 //! A `git pull` writes one file after the other, and a file that is missing for a moment must never be read as "these users are gone". So nothing
-//! is loaded while git holds its index, and what was loaded counts only if it is the same a little later.
+//! is loaded while git holds its index, and what was loaded counts only if it is the same a little later and nothing was put in or taken out in
+//! between.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,6 +22,8 @@ use crate::engine::Scope;
 
 /// How far apart two loads lie that must say the same: a checkout of thousands of files does not pause so long.
 pub(super) const SETTLED: Duration = Duration::from_secs(2);
+/// A folder that is written to for so long without a pause is worth a word.
+const RESTLESS: Duration = Duration::from_secs(120);
 /// Deepest folder that is looked into, and no deeper than manifests may lie.
 const DEPTH: usize = 64;
 
@@ -49,12 +52,14 @@ pub(super) struct Folder {
     taken: Option<String>,
     stamp: Option<u64>,
     /// What was read once, and when.
-    candidate: Option<(String, Instant)>,
+    candidate: Option<(u64, String, Instant)>,
+    /// Since when something is new and does not settle.
+    restless: Option<Instant>,
 }
 
 impl Folder {
     pub(super) fn new(places: Places) -> Self {
-        Self { places, taken: None, stamp: None, candidate: None }
+        Self { places, taken: None, stamp: None, candidate: None, restless: None }
     }
 
     /// The folders to watch.
@@ -82,22 +87,29 @@ impl Folder {
             return Turn::Wait;
         }
         if self.taken.as_ref() == Some(&key) {
-            (self.candidate, self.stamp) = (None, Some(stamp));
+            (self.candidate, self.stamp, self.restless) = (None, Some(stamp), None);
             return Turn::Same;
         }
         match &self.candidate {
-            Some((before, at)) if *before == key => {
+            // A file that went and came back leaves its folder's time behind.
+            Some((before, said, at)) if (*before, said) == (stamp, &key) => {
                 if at.elapsed() < SETTLED {
                     return Turn::Wait;
                 }
-                (self.taken, self.stamp, self.candidate) = (Some(key), Some(stamp), None);
+                (self.taken, self.stamp, self.candidate, self.restless) = (Some(key), Some(stamp), None, None);
                 Turn::New(found)
             }
             _ => {
-                self.candidate = Some((key, Instant::now()));
+                self.restless.get_or_insert_with(Instant::now);
+                self.candidate = Some((stamp, key, Instant::now()));
                 Turn::Wait
             }
         }
+    }
+
+    /// True where something is new and does not settle for longer than any checkout takes.
+    pub(super) fn never_rests(&self) -> bool {
+        self.restless.is_some_and(|since| since.elapsed() > RESTLESS)
     }
 
     /// Forgets what was handed out: it could not be taken in, and is handed out again.
@@ -137,13 +149,11 @@ fn index_lock(path: &Path) -> Option<PathBuf> {
     lock.symlink_metadata().is_ok().then_some(lock)
 }
 
-/// Visits every file of a folder that is not hidden, in the order of names.
+/// Visits a folder and every file and folder below that is not hidden, in the order of names.
 fn walk(path: &Path, depth: usize, visit: &mut dyn FnMut(&Path, &fs::Metadata)) {
     let Ok(about) = fs::metadata(path) else { return };
-    if !about.is_dir() {
-        return visit(path, &about);
-    }
-    if depth > DEPTH {
+    visit(path, &about);
+    if !about.is_dir() || depth > DEPTH {
         return;
     }
     let entries: BTreeMap<_, _> =
@@ -155,12 +165,20 @@ fn walk(path: &Path, depth: usize, visit: &mut dyn FnMut(&Path, &fs::Metadata)) 
     }
 }
 
-/// How the files look without opening them: where they are, how long, and written when.
+/// How manifests, and all below the trusted root, look without opening them: where they are, how long, and written when. Folders count too. What
+/// else lies among manifests does not: a log that grows there is nobody's news.
 fn stamp(places: &Places) -> u64 {
     let mut hash = DefaultHasher::new();
-    for root in session::roots(places).iter().chain(&places.portals) {
-        walk(root, 0, &mut |path, about| (path, about.len(), about.modified().ok()).hash(&mut hash));
+    let mut add = |path: &Path, about: &fs::Metadata| (path, about.len(), about.modified().ok()).hash(&mut hash);
+    for root in session::roots(places) {
+        walk(&root, 0, &mut |path, about| {
+            let is_manifest = path.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|known| e == *known));
+            if about.is_dir() || is_manifest || path == root {
+                add(path, about);
+            }
+        });
     }
+    places.portals.iter().for_each(|root| walk(root, 0, &mut add));
     hash.finish()
 }
 
@@ -168,6 +186,9 @@ fn stamp(places: &Places) -> u64 {
 fn contents(root: &Path) -> String {
     let mut hash = Sha256::new();
     walk(root, 0, &mut |path, about| {
+        if about.is_dir() {
+            return;
+        }
         hash.update(path.as_os_str().as_encoded_bytes());
         hash.update(about.len().to_le_bytes());
         let mut piece = [0_u8; 8192];

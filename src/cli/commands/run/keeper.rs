@@ -45,8 +45,12 @@ pub(super) struct Keeper {
     key: Arc<OnceLock<MacKey>>,
     shown: Arc<Shown>,
     approvals: Vec<Approval>,
-    /// What could not be done at the last turn.
-    troubles: Vec<String>,
+    /// Why what is declared could not be taken in.
+    not_declared: Option<String>,
+    /// Why approvals do not count.
+    not_approved: Option<String>,
+    /// What was said of both.
+    said: Vec<String>,
 }
 
 /// Waits for the folder to settle for the first time; `None`: it was stopped before.
@@ -85,8 +89,9 @@ impl Keeper {
         key: Arc<OnceLock<MacKey>>,
         shown: Arc<Shown>,
     ) -> Self {
-        let (approvals, troubles) = (Vec::new(), Vec::new());
-        Self { folder, portals, consents, controller, ledger, key_source, key, shown, approvals, troubles }
+        let (approvals, said) = (Vec::new(), Vec::new());
+        let (not_declared, not_approved) = (None, None);
+        Self { folder, portals, consents, controller, ledger, key_source, key, shown, approvals, not_declared, not_approved, said }
     }
 
     pub(super) fn ledger(&self) -> Arc<dyn Ledger> {
@@ -135,17 +140,17 @@ impl Keeper {
 
     /// Looks at the folder; true: look again soon.
     async fn look(&mut self, told: bool) -> bool {
-        self.troubles.retain(|t| t.starts_with("approvals"));
         match self.folder.turn(told).await {
             Turn::Same => false,
             Turn::Wait => true,
             Turn::New(Found::Whole(declared, trusted)) => {
                 let taken_in = self.take_in(declared, trusted).await;
-                if let Err(failure) = &taken_in {
-                    self.troubles.push(format!("what is declared could not be taken in: {}", failure.message));
+                let failed = taken_in.err().map(|failure| format!("what is declared could not be taken in: {}", failure.message));
+                if failed.is_some() {
                     self.folder.again();
                 }
-                taken_in.is_err()
+                self.not_declared = failed;
+                self.not_declared.is_some()
             }
             Turn::New(Found::Broken(diagnostics)) => {
                 self.broke(diagnostics);
@@ -209,10 +214,7 @@ impl Keeper {
     }
 
     async fn look_at_approvals(&mut self) {
-        self.troubles.retain(|t| !t.starts_with("approvals"));
-        if let Err(why) = self.consents.check() {
-            self.troubles.push(format!("approvals: {why}"));
-        }
+        self.not_approved = self.consents.check().err();
         let approvals = self.consents.approvals();
         if approvals == self.approvals {
             return;
@@ -228,7 +230,7 @@ impl Keeper {
     async fn declare_again(&mut self) {
         let Some(fleet) = self.controller.fleet() else { return };
         if let Err(failure) = self.declare(fleet.desired.clone()).await {
-            self.troubles.push(format!("approvals could not be taken in: {}", failure.message));
+            self.not_approved = Some(format!("approvals could not be taken in: {}", failure.message));
             self.approvals.clear();
         }
     }
@@ -250,16 +252,17 @@ impl Keeper {
     }
 
     fn say_troubles(&mut self) {
-        if let Some(lock) = self.folder.held_by_git() {
-            self.troubles.retain(|t| !t.starts_with("git "));
-            self.troubles.push(format!("git holds its index: nothing is loaded while {} is there", lock.display()));
-        } else {
-            self.troubles.retain(|t| !t.starts_with("git "));
+        let mut troubles: Vec<_> = self.not_declared.iter().chain(&self.not_approved).cloned().collect();
+        if self.folder.never_rests() {
+            troubles.push("the folder is written to again and again: nothing is taken in until it rests for two seconds".to_owned());
+        }
+        if troubles != self.said {
+            troubles.iter().filter(|trouble| !self.said.contains(trouble)).for_each(|trouble| tracing::warn!("{trouble}"));
+            self.said.clone_from(&troubles);
         }
         // Git's hold is over in a moment: it is shown, and said by nobody.
-        if self.shown.troubles(self.troubles.clone()) {
-            self.troubles.iter().filter(|t| !t.starts_with("git ")).for_each(|trouble| tracing::warn!("{trouble}"));
-        }
+        troubles.extend(self.folder.held_by_git().map(|lock| format!("nothing is loaded while git holds {}", lock.display())));
+        self.shown.troubles(troubles);
     }
 
     /// Has `written` told when a manifest was written; `None` where the system does not tell.

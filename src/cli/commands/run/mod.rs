@@ -156,12 +156,18 @@ fn beside(
 async fn together(mut keeper: Keeper, beside: Beside, stop: &Arc<Stop>) -> Result<Exit, Failure> {
     let Beside { mut controller, leading, mut server } = beside;
     let broke = |what: &str| Failure::new(Exit::Error, format!("{what} ended by itself, which is a bug; start it again"));
-    tokio::select! {
-        () = keeper.keep(stop) => {}
-        _ = &mut controller => return Err(broke("the loop that looks at portals")),
+    let early = tokio::select! {
+        () = keeper.keep(stop) => None,
+        ended = &mut controller => Some(ended),
         _ = &mut server => return Err(broke("the server")),
+    };
+    if early.is_some() && !stop.requested() {
+        return Err(broke("the loop that looks at portals"));
     }
-    let ended = controller.await;
+    let ended = match early {
+        Some(ended) => ended,
+        None => controller.await,
+    };
     // Leadership is given back before we go; where that fails it has been said, and the lease runs out.
     let given_back = leading.await;
     match (ended, given_back) {

@@ -58,12 +58,9 @@ impl Shown {
         self.state().broken = diagnostics;
     }
 
-    /// What a person should see to, all of it; whether it is other than before.
-    pub(super) fn troubles(&self, troubles: Vec<String>) -> bool {
-        let mut state = self.state();
-        let other = state.troubles != troubles;
-        state.troubles = troubles;
-        other
+    /// What a person should see to, all of it.
+    pub(super) fn troubles(&self, troubles: Vec<String>) {
+        self.state().troubles = troubles;
     }
 
     /// The loop that looks at the folder turned.
