@@ -136,8 +136,13 @@ impl Consents {
         if self.check().is_err() {
             return Vec::new();
         }
-        let pending = self.pending();
-        let mut all: Vec<_> = entries(&self.approvals_folder()).into_iter().filter_map(|file| approval(file, &pending)).collect();
+        let mut all: Vec<_> = entries(&self.approvals_folder()).into_iter().filter_map(approval).collect();
+        // Of a file that says nothing, the papers say what it means: they are read where there is one.
+        if all.iter().any(|a| a.unit.is_none()) {
+            let pending = self.pending();
+            let unit = |digest: &str| pending.iter().find(|p| p.digest == digest).map(|p| p.unit.clone());
+            all.iter_mut().filter(|a| a.unit.is_none()).for_each(|a| a.unit = unit(&a.digest));
+        }
         all.sort_by(|a, b| (&a.digest, &a.file).cmp(&(&b.digest, &b.file)));
         all
     }
@@ -180,10 +185,18 @@ impl Consents {
     /// The plans that wait.
     pub(super) fn pending(&self) -> Vec<Pending> {
         let papers = entries(&self.pending_folder()).into_iter().filter(|f| f.extension().is_some_and(|e| e == "json"));
-        let read = |file: PathBuf| serde_json::from_str::<Paper>(&fs::read_to_string(file).ok()?).ok();
-        let mut all: Vec<_> = papers.filter_map(read).filter_map(Paper::pending).collect();
+        let mut all: Vec<_> = papers.filter_map(|file| Paper::read(&file)).collect();
         all.sort_by(|a, b| a.unit.cmp(&b.unit));
         all
+    }
+
+    /// The digest on the paper of a unit, if there is one.
+    pub(super) fn pending_of(&self, unit: &UnitKey) -> Option<String> {
+        Paper::read(&self.paper(unit, "json")).map(|pending| pending.digest)
+    }
+
+    fn paper(&self, unit: &UnitKey, ending: &str) -> PathBuf {
+        self.pending_folder().join(format!("{}.{}.{ending}", unit.portal, unit.tenant))
     }
 
     /// Writes the paper of a plan that waits, for people and for programs.
@@ -191,16 +204,15 @@ impl Consents {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn write_pending(&self, unit: &UnitKey, text: &str, json: &str) -> Result<(), String> {
-        let file = |ending| self.pending_folder().join(format!("{}.{}.{ending}", unit.portal, unit.tenant));
-        whole(&file("txt"), text)?;
-        whole(&file("json"), json)
+        whole(&self.paper(unit, "txt"), text)?;
+        whole(&self.paper(unit, "json"), json)
     }
 
     /// Takes the paper of a unit away, if there is one.
     pub(super) fn clear_pending(&self, unit: &UnitKey) {
         for ending in ["json", "txt"] {
             // What is not there need not be taken away; what cannot be is an old plan, whose digest nothing waits for.
-            let _gone = fs::remove_file(self.pending_folder().join(format!("{}.{}.{ending}", unit.portal, unit.tenant)));
+            let _gone = fs::remove_file(self.paper(unit, ending));
         }
     }
 
@@ -213,9 +225,10 @@ impl Consents {
 }
 
 impl Paper {
-    fn pending(self) -> Option<Pending> {
-        let Of { portal, tenant } = self.tenants.into_iter().next()?;
-        Some(Pending { digest: self.plan_digest, unit: UnitKey { portal, tenant } })
+    fn read(file: &Path) -> Option<Pending> {
+        let Self { plan_digest: digest, tenants } = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
+        let Of { portal, tenant } = tenants.into_iter().next()?;
+        Some(Pending { digest, unit: UnitKey { portal, tenant } })
     }
 }
 
@@ -226,7 +239,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// An approval from a file whose name is a digest: `approve` wrote it, or somebody made it by hand and it may be empty.
-fn approval(file: PathBuf, pending: &[Pending]) -> Option<Approval> {
+fn approval(file: PathBuf) -> Option<Approval> {
     let name = file.file_name()?.to_str()?;
     let hex = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
     if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
@@ -243,8 +256,7 @@ fn approval(file: PathBuf, pending: &[Pending]) -> Option<Approval> {
     }
     let about = file.symlink_metadata().ok()?;
     let at = about.modified().ok().and_then(|at| Timestamp::try_from(at).ok()).unwrap_or_else(Timestamp::now);
-    let unit = pending.iter().find(|p| p.digest == digest).map(|p| p.unit.clone());
-    Some(Approval { digest, unit, who: by_hand(&about), ticket: None, at, file })
+    Some(Approval { digest, unit: None, who: by_hand(&about), ticket: None, at, file })
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@
 //! Counters are counted as things happen. What is a state (drift, pending changes, the last success) is worked out of the newest visits when
 //! somebody asks, so that what is gone is gone here too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -179,7 +179,8 @@ impl Metrics {
             states.clear();
         }
         let mut seen = self.seen();
-        seen.retain(|key, _| visits.iter().any(|v| v.key == *key));
+        let known: BTreeSet<_> = visits.iter().map(|v| &v.key).collect();
+        seen.retain(|key, _| known.contains(key));
         let mut oldest: BTreeMap<Labels, Timestamp> = BTreeMap::new();
         for visit in visits {
             if let Some(at) = seen.get(&visit.key).and_then(|s| s.succeeded) {

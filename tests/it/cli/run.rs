@@ -9,7 +9,8 @@ use super::faulty;
 use super::kill::nothing_doubled_and_nothing_lost;
 use super::run_kit::Running;
 use super::transcript::Shell;
-use crate::support::program::copy;
+use crate::support::program::{PROGRAM, command, copy};
+use crate::support::sandbox::Sandbox;
 
 const CAROL: &str = "    - name: carol\n      email: carol@acme.example\n";
 
@@ -54,7 +55,7 @@ fn what_is_written_comes_about_within_seconds_and_it_stops_in_order() {
 #[test]
 fn log_lines_are_json_where_that_is_asked_for() {
     let shell = Shell::small();
-    let mut run = crate::support::program::command(crate::support::program::PROGRAM);
+    let mut run = command(PROGRAM);
     run.args(["run", "--listen", "127.0.0.1:0"]).current_dir(shell.path()).env("TENANTRY_LOG_FORMAT", "json");
     let mut running = Running::of(run);
     running.says("created acme/user/bob");
@@ -164,6 +165,30 @@ fn told_twice_it_waits_for_nothing() {
 }
 
 #[test]
+fn requests_to_portals_are_counted_and_what_a_technician_does_waits() {
+    let shell = Shell::of("every-portal");
+    let wiv = Sandbox::start(["--profile", "wiv", "--account-kind", "MSP-Admin"], shell.path());
+    shell.edit("portals/costs.yaml", "127.0.0.1:7700", &wiv.address);
+    let mut run = command(PROGRAM);
+    run.args(["run", "--listen", "127.0.0.1:0", "-f", "customers", "--portals", "portals", "--no-tenant-label"]);
+    run.current_dir(shell.path()).env("WIV_API_KEY", &wiv.token).env("TENANT_SECRET_VIDEO_PASSWORD", "canary-9c1d");
+    let mut running = Running::of(run);
+    running.says("waited for a technician");
+    let has = |metrics: &str, words: &str| metrics.lines().any(|l| l.starts_with(words));
+    let metrics = running.answers("/metrics", |body| {
+        has(body, "tenantry_portal_requests_total{portal=\"costs\",method=\"GET\",code=\"200\"} ")
+            && has(body, "tenantry_portal_requests_total{portal=\"costs\",method=\"POST\",code=\"2")
+    });
+    assert!(has(&metrics, "tenantry_portal_request_duration_seconds_count{portal=\"costs\"} "), "{metrics}");
+    assert!(has(&metrics, "tenantry_reconcile_total{kind=\"Organization\",result=\"awaiting_technician\"} "), "{metrics}");
+    let status = running.get("/status").1;
+    let log = running.stop();
+    for said in [&metrics, &status, &log] {
+        assert!(!said.contains("canary-9c1d") && !said.contains(&wiv.token), "{said}");
+    }
+}
+
+#[test]
 fn what_cannot_be_run_is_told_at_once() {
     let shell = Shell::small();
     let stdin = shell.run("run -f -").exits(64);
@@ -185,7 +210,7 @@ fn the_unit_for_systemd_is_well_formed_and_starts_what_there_is() {
     shell.run(&format!("{line} --listen 127.0.0.1:0")).exits(65);
     let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else { return };
     assert!(version.status.success());
-    shell.write("tenantry.service", &text.replace("/usr/local/bin/tenantry", crate::support::program::PROGRAM));
+    shell.write("tenantry.service", &text.replace("/usr/local/bin/tenantry", PROGRAM));
     let file = shell.file("tenantry.service");
     for words in [&["verify", "--man=no"][..], &["security", "--offline=yes", "--no-pager", "--threshold=20"]] {
         let ran = Command::new("systemd-analyze").args(words).arg(&file).output().expect("it runs");

@@ -156,13 +156,14 @@ fn beside(
 async fn together(mut keeper: Keeper, beside: Beside, stop: &Arc<Stop>) -> Result<Exit, Failure> {
     let Beside { mut controller, leading, mut server } = beside;
     let broke = |what: &str| Failure::new(Exit::Error, format!("{what} ended by itself, which is a bug; start it again"));
-    let early = tokio::select! {
-        () = keeper.keep(stop) => None,
-        ended = &mut controller => Some(ended),
-        _ = &mut server => return Err(broke("the server")),
+    let (early, what) = tokio::select! {
+        () = keeper.keep(stop) => (None, ""),
+        ended = &mut controller => (Some(ended), "the loop that looks at portals"),
+        _ = &mut server => (None, "the server"),
     };
-    if early.is_some() && !stop.requested() {
-        return Err(broke("the loop that looks at portals"));
+    // Told to stop, the loops may end in any order.
+    if !stop.requested() {
+        return Err(broke(what));
     }
     let ended = match early {
         Some(ended) => ended,

@@ -53,7 +53,7 @@ impl Told {
             }
             return;
         };
-        if self.consents.pending().iter().any(|p| p.unit == visit.key && p.digest == plan.digest) {
+        if self.consents.pending_of(&visit.key).as_ref() == Some(&plan.digest) {
             return;
         }
         let document = document(fleet, plan);
