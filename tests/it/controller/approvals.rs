@@ -64,11 +64,12 @@ async fn an_approval_is_used_once_and_the_same_change_asks_again() {
     assert!(later.iter().all(|end| end == "acme AwaitingApproval") && !later.is_empty(), "{later:?}");
     assert_eq!(floor.pending("acme"), digest, "it is the same change");
     assert_eq!(floor.portal.took(), [""; 0]);
-    // The face takes the approval away; whoever gives it anew means the change of now.
+    // The face takes the approval away; whoever gives it anew means the change of now. (A poll may be due just then, too.)
     floor.approved.units.clear();
-    assert_eq!(floor.declare(&acme()).await, ["acme AwaitingApproval"]);
+    let ends = floor.declare(&acme()).await;
+    assert!(ends.iter().all(|end| end == "acme AwaitingApproval"), "{ends:?}");
     floor.approve("acme", &digest);
-    assert_eq!(floor.declare(&acme()).await, ["acme Applied"]);
+    assert_eq!(floor.declare(&acme()).await.first().map(String::as_str), Some("acme Applied"));
     assert_eq!(floor.portal.took(), ["create acme/user/bob"]);
     floor.end().await;
 }

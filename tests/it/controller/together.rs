@@ -35,6 +35,9 @@ async fn who_waits_for_another_tenant_goes_on_as_soon_as_that_one_is_applied() {
     assert_eq!(floor.portal.took(), [""; 0]);
     let digest = floor.pending("acme");
     floor.approve("acme", &digest);
-    assert_eq!(floor.declare(&fleet).await, ["acme Applied", "msp Applied"]);
+    let mut ends = floor.declare(&fleet).await;
+    // A poll may be due just then, too.
+    ends.retain(|end| end.ends_with("Applied"));
+    assert_eq!(ends, ["acme Applied", "msp Applied"]);
     floor.end().await;
 }
