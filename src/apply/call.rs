@@ -6,7 +6,7 @@ use super::steps::{self, Step};
 use super::{Knowledge, order, secret_fields};
 use crate::diff;
 use crate::model::kind::Placement;
-use crate::model::{Address, Digest, FieldId, Fields, IntentAction, KindCapability, PortalName, TenantName, Value};
+use crate::model::{Address, Digest, Fate, FieldId, Fields, IntentAction, KindCapability, Next, PortalName, Reached, TenantName, Value};
 use crate::plan::Change;
 use crate::portal::{Call, CallContext, Execute};
 
@@ -59,7 +59,26 @@ pub(super) fn prepare(
             riders.push(Rider { macs, left_out });
         }
     }
+    call.fate = fate(context, task, &call);
     Ok(Prepared { call, macs, riders, step })
+}
+
+/// Where a call stands before it is made: at its beginning, or where an earlier run left it. The plan has looked for what lists can show: what
+/// it makes all the same was not there.
+fn fate(context: &Context<'_>, task: &Task<'_>, call: &Call) -> Fate {
+    let (change, fresh) = (task.change, call.fate.clone());
+    let Some(begun) = context.knowledge.intent(&task.unit.portal, &call.intent) else { return fresh };
+    let fate = Fate { content: fresh.content, ..begun.fate };
+    let found = change.id.as_deref().filter(|_| call.action == IntentAction::Create && !fate.is_made());
+    match (found, fate.next, fate.reached.clone()) {
+        (Some(id), _, before) => fate.at(Reached::found(id, before)),
+        // What is shown as declared was written.
+        (None, Next::Shown, Some(reached)) if call.action != IntentAction::Create && change.fields.is_empty() => {
+            fate.at(reached.advanced())
+        }
+        (None, Next::Shown, _) => fate.cleared(),
+        (None, _, _) => fate,
+    }
 }
 
 /// How many things a reference names.
@@ -132,6 +151,7 @@ fn fill(
         carries: Vec::new(),
         before,
         context: around,
+        fate: Fate::fresh(Some(Fate::content_of(change.address.kind.def(), action, &change.key, &change.desired))),
     };
     Ok((call, macs))
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, UnlockArgs};
+pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, StepWas, UnlockArgs};
 pub use run::{ApproveArgs, RunArgs};
 pub use runbook::{
     AnswerTalk, ConfirmArgs, ItemState, ListArgs, ObserveArgs, OrderFormat, RunbookAction, RunbookCommand, ShowOrderArgs, WhyArgs,

@@ -10,6 +10,7 @@ mod commands;
 mod consents;
 pub mod exit;
 mod failure;
+mod forgotten;
 mod git;
 mod logging;
 mod output;

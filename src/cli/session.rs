@@ -12,6 +12,7 @@ use super::Face;
 use super::args::{Places, Select};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::forgotten;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Pattern, Scope, Served};
 use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
@@ -181,11 +182,12 @@ pub(crate) struct Declared {
 /// # Errors
 /// With exit code 65 and every diagnostic if they have errors.
 pub(crate) fn declared(places: &Places, scope: &Scope) -> Result<Declared, Failure> {
+    forgotten::trusted_root(places)?;
     let stdin = stdin(places)?;
     let loaded = read(places, scope, stdin.as_deref(), Builtins::NONE);
     let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
     let profiles = match profiles(&specs, places) {
-        Err(_) if loaded.has_errors() => return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics)),
+        Err(_) if loaded.has_errors() => return Err(forgotten::explain(places, loaded)),
         profiles => profiles?,
     };
     // What a portal has by itself its profile alone says: until that is read, a reference to it leads nowhere.
@@ -196,7 +198,7 @@ pub(crate) fn declared(places: &Places, scope: &Scope) -> Result<Declared, Failu
         loaded
     };
     if loaded.has_errors() {
-        return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics));
+        return Err(forgotten::explain(places, loaded));
     }
     let desired = Desired { builtins: builtins(&profiles), ..loaded.desired };
     Ok(Declared { desired, warnings: loaded.diagnostics, specs, profiles })

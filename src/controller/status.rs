@@ -145,7 +145,7 @@ impl<'a> Concerned<'a> {
         for outcome in visit.report.iter().flat_map(|r| &r.outcomes).filter(|o| o.portal == visit.key.portal) {
             match &outcome.result {
                 OutcomeResult::Done => drop(single.remove(&outcome.address)),
-                OutcomeResult::Pending { waits_for } => drop(single.insert(&outcome.address, waits_for.clone())),
+                OutcomeResult::Pending { waits_for, called: _ } => drop(single.insert(&outcome.address, waits_for.clone())),
                 OutcomeResult::Failed { message, .. } | OutcomeResult::Uncertain { message } => {
                     single.insert(&outcome.address, message.clone());
                 }

@@ -4,7 +4,7 @@
 //! [`Capabilities`] and in the kinds' tables. Never guesses: what is not proven becomes a [`Finding`].
 //!
 //! Reading order: here, then `identity` (which object is which resource), `declared` and `present` (one declared resource), `absence` (what speaks for its not being there), `fields` (one
-//! object's fields), `undeclared` (what is ours and no longer declared), `begun` (what earlier runs left open), `orders` (what technicians were
+//! object's fields), `undeclared` (what is ours and no longer declared), `begun` (what earlier runs left open), `unfinished` (what they left half done), `orders` (what technicians were
 //! asked to do), `wait` (what cannot be done before something else is finished).
 
 mod absence;
@@ -18,6 +18,7 @@ mod present;
 mod referrers;
 mod types;
 mod undeclared;
+mod unfinished;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,6 +174,7 @@ pub fn tenant(input: &Input<'_>) -> TenantDiff {
     identity.unmanaged(input, &mut out);
     offboard::strangers(input, &identity, &mut out);
     orders::reconcile(input, &mut out);
+    unfinished::reconcile(input, &mut out);
     wait::for_what_is_unfinished(input, &mut out);
     referrers::of_what_goes(&identity, &mut out);
     begun::settle(input, &identity, &mut out);

@@ -137,7 +137,7 @@ fn wait(item: &WorkItem, address: &Address, out: &mut TenantDiff) {
             out.ordered.insert(address.clone());
         }
     }
-    out.waiting.push(Waiting { address: address.clone(), waits_for: in_words(item), technician: true });
+    out.waiting.push(Waiting { address: address.clone(), waits_for: in_words(item), technician: true, failed });
 }
 
 fn in_words(item: &WorkItem) -> String {

@@ -243,4 +243,6 @@ pub struct Waiting {
     pub waits_for: String,
     /// True if a technician has to do something.
     pub technician: bool,
+    /// True if a technician said that it could not be done.
+    pub failed: bool,
 }

@@ -48,10 +48,11 @@ pub(super) const CLAIM: &str = "UPDATE tenantry_meta SET installation = $1, seri
 /// only its answer was lost. In PostgreSQL it also waits for such a commit to end, and keeps others from taking the lock over until this one has.
 pub(super) const MARK: &str = "UPDATE tenantry_locks SET last_commit = $1 WHERE id = $2 AND last_commit IS DISTINCT FROM $1";
 
-const INTEND: &str = "INSERT INTO tenantry_intents (portal, tenant, id, kind, name, natural_key, action, object, at, plan, unknown)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+const INTEND: &str = "INSERT INTO tenantry_intents (portal, tenant, id, kind, name, natural_key, action, object, at, plan, unknown, fate)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (portal, tenant, id) DO UPDATE SET kind = excluded.kind, name = excluded.name, natural_key = excluded.natural_key,
-    action = excluded.action, object = excluded.object, at = excluded.at, plan = excluded.plan, unknown = excluded.unknown";
+    action = excluded.action, object = excluded.object, at = excluded.at, plan = excluded.plan, unknown = excluded.unknown,
+    fate = excluded.fate";
 const SETTLE: &str = "DELETE FROM tenantry_intents WHERE portal = $1 AND tenant = $2 AND id = $3";
 const MARK_UNKNOWN: &str = "UPDATE tenantry_intents SET unknown = $1 WHERE portal = $2 AND tenant = $3 AND id = $4";
 /// The owner is nearly always this installation: then the column is null, a million times over.
@@ -88,7 +89,7 @@ pub(super) fn steps(writes: &[Write]) -> Result<Vec<Step<'_>>, LedgerError> {
     let mut steps = Vec::with_capacity(writes.len() + 1);
     for write in writes {
         match write {
-            Write::Intend(portal, intent) => steps.push(intend(portal, intent)),
+            Write::Intend(portal, intent) => steps.push(intend(portal, intent)?),
             Write::Settle(portal, tenant, id) => steps.push(Step::new(SETTLE, vec![text(portal), text(tenant), (&**id).into()])),
             Write::MarkUnknown(portal, tenant, id) => steps.push(Step {
                 on_none: Some(format!("{tenant} in portal {portal} has no open intent {id}")),
@@ -159,29 +160,28 @@ fn here(address: &Address) -> [Param<'_>; 3] {
     [text(&address.tenant), address.kind.def().slug.into(), text(&address.name)]
 }
 
-fn intend<'a>(portal: &'a PortalName, intent: &'a Intent) -> Step<'a> {
+fn intend<'a>(portal: &'a PortalName, intent: &'a Intent) -> Result<Step<'a>, LedgerError> {
     // No `..`: a new part of an intent has to be written down here.
-    let Intent { id, address, key, action, object, at, plan, unknown } = intent;
+    let Intent { id, address, key, action, object, at, plan, unknown, fate } = intent;
     let [tenant, kind, name] = here(address);
     let began = Param::Integer(codec::nanos(*at));
     let action = action.word().into();
     let object = Param::MaybeText(object.as_deref());
-    Step::new(
-        INTEND,
-        vec![
-            text(portal),
-            tenant,
-            (&**id).into(),
-            kind,
-            name,
-            (&**key).into(),
-            action,
-            object,
-            began,
-            (&**plan).into(),
-            Param::Bool(*unknown),
-        ],
-    )
+    let params = vec![
+        text(portal),
+        tenant,
+        (&**id).into(),
+        kind,
+        name,
+        (&**key).into(),
+        action,
+        object,
+        began,
+        (&**plan).into(),
+        Param::Bool(*unknown),
+        Param::Text(codec::json(fate)?.into()),
+    ];
+    Ok(Step::new(INTEND, params))
 }
 
 fn put<'a>(portal: &'a PortalName, row: &'a LedgerRow) -> Result<Step<'a>, LedgerError> {

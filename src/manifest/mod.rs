@@ -38,6 +38,7 @@ use problem::Problems;
 use split::Part;
 
 pub use lower::Trust;
+pub(crate) use problem::did_you_mean;
 pub use schema::{json_schema, json_schema_all};
 pub use write::write_tenant;
 

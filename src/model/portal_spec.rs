@@ -29,6 +29,18 @@ pub enum AdoptionPolicy {
     Always,
 }
 
+impl AdoptionPolicy {
+    /// The word for it in manifests.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Refuse => "Refuse",
+            Self::IfIdentical => "IfIdentical",
+            Self::IfUnowned => "IfUnowned",
+            Self::Always => "Always",
+        }
+    }
+}
+
 /// What becomes of a declared field that the portal lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsupported {

@@ -379,7 +379,7 @@ fn furniture(profile: &Profile, draft: &mut Draft<'_>) -> Result<Vec<Call>, Refu
 fn shown(done: Done) -> Option<LiveObject> {
     match done {
         Done::Now { object, .. } => object.map(|o| *o),
-        Done::Pending { .. } => None,
+        Done::Partly { .. } | Done::Pending { .. } => None,
     }
 }
 
@@ -390,7 +390,7 @@ fn storage(error: &PortalError) -> Refusal {
 fn refusal(error: CallError) -> Refusal {
     match error {
         CallError::Refused(why) => Refusal::Invalid(why),
-        CallError::Retry { message, after: _ } => Refusal::Storage(message),
+        CallError::Retry { message, after: _ } | CallError::Lost { message, after: _, next: _ } => Refusal::Storage(message),
         CallError::Uncertain(why) | CallError::Denied(why) => Refusal::Storage(why),
     }
 }

@@ -14,7 +14,9 @@ use crate::model::{Address, PortalName, TenantName};
 const META: &str = "SELECT installation, serial FROM tenantry_meta";
 const OBJECTS: &str = "SELECT tenant, kind, name, id, natural_key, owner, adopted, released, protected, applied, secrets
     FROM tenantry_objects WHERE portal = $1 AND tenant = ANY ($2)";
-const INTENTS: &str = "SELECT tenant, kind, name, id, natural_key, action, object, at, plan, unknown
+const INTENTS: &str = "SELECT tenant, kind, name, id, natural_key, action, object, at, plan, unknown, fate
+    FROM tenantry_intents WHERE portal = $1 AND tenant = ANY ($2) ORDER BY at, seq";
+const INTENTS_BEFORE_FATE: &str = "SELECT tenant, kind, name, id, natural_key, action, object, at, plan, unknown, NULL::text
     FROM tenantry_intents WHERE portal = $1 AND tenant = ANY ($2) ORDER BY at, seq";
 const ATTESTATIONS: &str = "SELECT tenant, kind, name, body FROM tenantry_attestations WHERE portal = $1 AND tenant = ANY ($2)";
 const TOMBSTONES: &str = "SELECT tenant, kind, name, id, at
@@ -50,7 +52,7 @@ pub(super) async fn states(session: &mut Session, portal: &PortalName, tenants: 
     }
     let installation = identity(session).await?.installation;
     let objects = session.prepare(OBJECTS).await?;
-    let intents = session.prepare(INTENTS).await?;
+    let intents = session.prepare(if session.has_fate() { INTENTS } else { INTENTS_BEFORE_FATE }).await?;
     let attestations = session.prepare(ATTESTATIONS).await?;
     let tombstones = session.prepare(TOMBSTONES).await?;
     let since_work = if session.has_work() { Some((session.prepare(WORK).await?, session.prepare(OBSERVED).await?)) } else { None };
@@ -167,6 +169,7 @@ fn intent(address: Address, row: &Row) -> Result<Intent, Failure> {
         at: codec::timestamp(column(row, 7)?)?,
         plan: column(row, 8)?,
         unknown: column(row, 9)?,
+        fate: codec::fate(column(row, 10)?)?,
     })
 }
 

@@ -102,9 +102,9 @@ impl Reader {
     }
 
     /// Lists of tenants.
-    async fn of_tenants(&self, tenants: &[There<'_>]) -> Read {
+    async fn of_tenants(&self, tenants: &[There<'_>], wanted: &(dyn Fn(Kind) -> bool + Sync)) -> Read {
         let mut read = Read::new();
-        let lists: Vec<_> = self.lists().filter(|(_, list)| list.within == Within::Tenant).collect();
+        let lists: Vec<_> = self.lists().filter(|(kind, list)| list.within == Within::Tenant && wanted(*kind)).collect();
         // One list of all tenants after another: what a page holds is let go of once it is sorted.
         for (kind, list) in lists {
             // Where the MSP's own tenant has no id, a list that asks for one has nothing of it.
@@ -242,6 +242,32 @@ impl Reader {
         self.0.http().and_then(|http| http.kinds.get(&kind)).is_some_and(|calls| calls.lists.is_empty() && !calls.nested.is_empty())
     }
 
+    /// What is read of these kinds; of organizations always, for they say who is there.
+    async fn read_of(&self, tenants: &[TenantKey], wanted: impl Fn(Kind) -> bool + Sync) -> Result<Vec<LiveTenant>, PortalError> {
+        let now = Timestamp::now();
+        let wanted = |kind: Kind| kind.def().placement == Placement::Tenant || wanted(kind);
+        let msp = tenants.iter().any(|key| key.name.is_msp());
+        let mut read = self.spanning(|kind, list| wanted(kind) && (list.within == Within::Portal || msp)).await?;
+        let index = self.index(&read);
+        let places: Vec<_> = tenants.iter().map(|key| (key, index.place(key))).collect();
+        let there: Vec<_> = places
+            .iter()
+            .filter_map(|(key, place)| match place {
+                Place::There(id) => Some(There { name: &key.name, id: id.as_deref() }),
+                Place::Absent | Place::Unknown(_) => None,
+            })
+            .collect();
+        read.extend(self.of_tenants(&there, &wanted).await);
+        let live = places.iter().map(|(key, place)| match place {
+            Place::There(id) => self.tenant(&There { name: &key.name, id: id.as_deref() }, &read, now),
+            Place::Absent => self.empty(None),
+            Place::Unknown(why) => self.empty(Some(why)),
+        });
+        let mut live: Vec<LiveTenant> = live.collect();
+        live.iter_mut().for_each(|live| live.collections.retain(|kind, _| wanted(*kind)));
+        Ok(live)
+    }
+
     /// What is read of a tenant that is there.
     fn tenant(&self, tenant: &There<'_>, read: &Read, now: Timestamp) -> LiveTenant {
         let mut live = LiveTenant::default();
@@ -291,25 +317,11 @@ impl Observe for Reader {
     }
 
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
-        let now = Timestamp::now();
-        let msp = tenants.iter().any(|key| key.name.is_msp());
-        let mut read = self.spanning(|_, list| list.within == Within::Portal || msp).await?;
-        let index = self.index(&read);
-        let places: Vec<_> = tenants.iter().map(|key| (key, index.place(key))).collect();
-        let there: Vec<_> = places
-            .iter()
-            .filter_map(|(key, place)| match place {
-                Place::There(id) => Some(There { name: &key.name, id: id.as_deref() }),
-                Place::Absent | Place::Unknown(_) => None,
-            })
-            .collect();
-        read.extend(self.of_tenants(&there).await);
-        let live = places.iter().map(|(key, place)| match place {
-            Place::There(id) => self.tenant(&There { name: &key.name, id: id.as_deref() }, &read, now),
-            Place::Absent => self.empty(None),
-            Place::Unknown(why) => self.empty(Some(why)),
-        });
-        Ok(live.collect())
+        self.read_of(tenants, |_| true).await
+    }
+
+    async fn look(&self, tenants: &[TenantKey], kinds: &[Kind]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.read_of(tenants, |kind| kinds.contains(&kind)).await
     }
 
     fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {

@@ -1,9 +1,13 @@
 //! Tests of the command line, on real processes in folders of their own: what is said, how it ends, and what survives a kill.
 
+mod allowed;
 mod environment;
 mod faulty;
+mod forgotten;
+mod held;
 mod import;
 mod kill;
+mod leaving;
 mod ledger_rebuild;
 mod own_names;
 mod run;
@@ -11,6 +15,7 @@ mod run_approve;
 mod run_kit;
 mod run_together;
 mod runbook;
+mod runbook_adoption;
 mod runbook_answers;
 mod runbook_observe;
 mod saved_plan;

@@ -79,6 +79,13 @@ impl Desk {
         body.units.iter().flat_map(|u| &u.changes).filter(|c| unknown(&c.findings)).map(|c| c.address.to_string()).collect()
     }
 
+    /// Why nobody knows of those.
+    pub(super) async fn why_unknown(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> Vec<String> {
+        let body = self.plan(portal, desired).await.expect("the portal can be read");
+        let why = |finding: &Finding| if let Finding::CreationResultUnknown { why } = finding { Some(why.clone()) } else { None };
+        body.units.iter().flat_map(|u| &u.changes).flat_map(|c| c.findings.iter().filter_map(why)).collect()
+    }
+
     /// `None`: the portal cannot be read.
     async fn plan(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> Option<Body> {
         let ledger = self.ledger().await;

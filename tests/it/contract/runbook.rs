@@ -83,7 +83,7 @@ async fn tells(desk: &Desk, item: &WorkItem, said: Answer, by: &str) -> Result<b
 }
 
 /// Everything that waits is done, in order.
-async fn all_is_done(desk: &Desk) {
+pub(super) async fn all_is_done(desk: &Desk) {
     for (n, item) in desk.items().await.iter().enumerate() {
         tells(desk, item, Answer::Done(evidence(item, &format!("{}-{n}", item.address.kind))), "tess").await.unwrap();
     }

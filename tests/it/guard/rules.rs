@@ -166,7 +166,7 @@ fn g007_does_not_ask_for_administrators_of_a_tenant_that_goes() {
 fn g007_administrators_that_the_portal_did_not_show_may_be_the_last() {
     let unseen = |change| {
         let mut unit = unit("acme", vec![change]);
-        unit.facts.administrators_known = false;
+        unit.facts.administrators_in_doubt = unit.changes.iter().map(|c| c.address.clone()).collect();
         unit
     };
     let ann = |action, path: &str, before, after: bool| with_field(change(action, "acme/user/ann"), path, before, Some(Value::Bool(after)));
@@ -180,6 +180,29 @@ fn g007_administrators_that_the_portal_did_not_show_may_be_the_last() {
     check(unseen(change(Action::Delete, "acme/group/staff")), &[]);
     let offboard = with_field(change(Action::Update, "acme/organization/acme"), "offboard", None, Some(Value::Bool(true)));
     check(unseen(offboard), &["acme G007"]);
+}
+
+#[test]
+fn g007_lets_go_whom_nobody_doubts_and_whoever_leaves_enough_behind() {
+    let doubtful = |after: &[&str], doubt: bool| {
+        let mut unit = administrators(&["zoe"], after, vec![change(Action::Delete, "acme/user/ann")]);
+        unit.facts.administrators_in_doubt = doubt.then(|| address("acme/user/ann")).into_iter().collect();
+        unit
+    };
+    check(doubtful(&["zoe"], true), &[]);
+    check(doubtful(&["zoe"], false), &[]);
+    check(doubtful(&[], true), &["acme G007 0/1"]);
+}
+
+#[test]
+fn g007_advises_whoever_offboards_to_offboard() {
+    let help = |offboarded: bool| {
+        let mut unit = administrators(&["ann"], &[], vec![change(Action::Delete, "acme/user/ann")]);
+        unit.facts.offboarded = offboarded;
+        judge(Plan::unchecked(body(vec![unit])), &policy()).body.units[0].refusals[0].help.clone()
+    };
+    assert!(help(false).starts_with("declare another administrator first"), "{}", help(false));
+    assert!(help(true).starts_with("offboarding takes everybody's access away"), "{}", help(true));
 }
 
 #[test]

@@ -173,7 +173,7 @@ async fn ita_8_organization_company_and_customer_are_one_declared_thing() {
     let tree = tree(PORTAL);
     let tables = tree["tables"].as_array().unwrap().iter();
     let named: Vec<_> = tables.filter(|t| t["columns"].get("Customer").is_some()).map(|t| t["kind"].as_str().unwrap()).collect();
-    assert_eq!(named, ["Organization", "Organization"]);
+    assert_eq!(named, ["Organization", "Organization", "User"]);
     assert!(columns(PORTAL, "customers").contains(&"Organization: observed organizationName".to_owned()));
     assert!(columns(PORTAL, "managed-customers").contains(&"Company: observed companyName".to_owned()));
 }

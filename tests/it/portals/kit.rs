@@ -187,6 +187,7 @@ pub(crate) async fn bench(profile: &Arc<Profile>, observed: &[(&str, &str)], the
     for resource in there.resources() {
         let record = recorded(profile, resource, now);
         bench.ledger.edit(spec.name.as_str(), resource.address.tenant.as_str(), |ledger| {
+            ledger.intents.push(set_out_to_make(resource, now));
             ledger.attestations.insert(resource.address.clone(), record);
         });
     }
@@ -194,6 +195,21 @@ pub(crate) async fn bench(profile: &Arc<Profile>, observed: &[(&str, &str)], the
         bench.apply(there).await;
     }
     bench
+}
+
+/// What tells that it was we who had it made.
+fn set_out_to_make(resource: &Resource, now: jiff::Timestamp) -> Intent {
+    Intent {
+        id: format!("made-{}", resource.address).into(),
+        address: resource.address.clone(),
+        key: tenantry::model::live::normalise_key(resource.natural_key()),
+        action: IntentAction::Create,
+        object: None,
+        at: now,
+        plan: "earlier".into(),
+        unknown: false,
+        fate: tenantry::model::fate::Fate::default(),
+    }
 }
 
 pub(crate) fn recorded(profile: &Profile, resource: &Resource, now: jiff::Timestamp) -> Attestation {

@@ -3,6 +3,7 @@
 
 pub(crate) mod kit;
 
+mod administrators;
 mod idm;
 mod ita;
 mod itc;

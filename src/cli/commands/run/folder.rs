@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::cli::args::Places;
+use crate::cli::failure::Failure;
 use crate::cli::session::{self, Declared};
-use crate::diagnostic::Diagnostic;
 use crate::engine::Scope;
 
 /// How far apart two loads lie that must say the same: a checkout of thousands of files does not pause so long.
@@ -31,8 +31,8 @@ const DEPTH: usize = 64;
 pub(super) enum Found {
     /// All of it can be planned from; with what the trusted root held.
     Whole(Box<Declared>, String),
-    /// It has errors.
-    Broken(Vec<Diagnostic>),
+    /// It cannot be taken in.
+    Broken(Box<Failure>),
 }
 
 /// What a look came to.
@@ -130,7 +130,7 @@ fn look(places: &Places, known: Option<u64>) -> Option<(u64, String, Found)> {
             let key = format!("{} {trusted}", declared.desired.manifests_digest);
             (stamp, key, Found::Whole(Box::new(declared), trusted))
         }
-        Err(failure) => (stamp, format!("{:?}", failure.diagnostics), Found::Broken(failure.diagnostics)),
+        Err(failure) => (stamp, format!("{} {:?}", failure.message, failure.diagnostics), Found::Broken(Box::new(failure))),
     })
 }
 

@@ -19,7 +19,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Declared;
 use crate::controller::{Approved, Consent, Controller, Fleet, Why};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, codes::manifest as codes};
 use crate::ledger::Ledger;
 use crate::model::Desired;
 use crate::report::diagnostics;
@@ -67,7 +67,7 @@ pub(super) async fn first(folder: &mut Folder, shown: &Shown, stop: &Stop) -> Re
         }
         match folder.turn(true).await {
             Turn::New(Found::Whole(declared, trusted)) => return Ok(Some((declared, trusted))),
-            Turn::New(Found::Broken(diagnostics)) => return Err(Failure::of_diagnostics(Exit::Invalid, diagnostics)),
+            Turn::New(Found::Broken(failure)) => return Err(*failure),
             Turn::Same | Turn::Wait => {}
         }
         tokio::select! {
@@ -152,15 +152,19 @@ impl Keeper {
                 self.not_declared = failed;
                 self.not_declared.is_some()
             }
-            Turn::New(Found::Broken(diagnostics)) => {
-                self.broke(diagnostics);
+            Turn::New(Found::Broken(failure)) => {
+                self.broke(*failure);
                 false
             }
         }
     }
 
     /// The last good fleet stays.
-    fn broke(&self, found: Vec<Diagnostic>) {
+    fn broke(&self, failure: Failure) {
+        let Failure { message, help, diagnostics: mut found, .. } = failure;
+        if !message.is_empty() {
+            found.push(Diagnostic::error(codes::UNREADABLE_FILE, message).help(help));
+        }
         let errors: Vec<_> = found.iter().filter(|d| d.is_error()).collect();
         tracing::error!("manifests have {} and were not taken in; the last good ones hold", diagnostics::tally(&found));
         // A folder that is wrong altogether need not be said file by file: /status has them all.

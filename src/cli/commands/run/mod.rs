@@ -78,6 +78,7 @@ async fn work(face: &Face<'_>, args: &RunArgs, stop: &Arc<Stop>) -> Result<Exit,
     let opened = Session::open(face, &args.places, &Scope::default())?;
     let ledger = opened.ledger_for_writing().await?;
     slips::ledger(&args.places, &opened, ledger.as_ref()).await?;
+    slips::embedded(face, &args.places, &opened, &ledger.tenants().await?)?;
     let state_dir = session::state_dir(&args.places);
     let consents = Consents::new(&state_dir);
     consents.prepare().map_err(|why| Failure::new(Exit::Error, why))?;

@@ -113,7 +113,7 @@ fn change(outcome: &Outcome) {
         OutcomeResult::DoneDiffers { fields } => {
             tracing::warn!(%portal, %address, took_ms = duration_ms, "{did} {address}; the portal shows another {}", fields.join(", "));
         }
-        OutcomeResult::Pending { waits_for } => tracing::info!(%portal, %address, "handed over {address}: {waits_for}"),
+        OutcomeResult::Pending { waits_for, called: _ } => tracing::info!(%portal, %address, "handed over {address}: {waits_for}"),
         OutcomeResult::Uncertain { message } => tracing::warn!(%portal, %address, "got no answer about {address}: {message}"),
         // The customer's own line says it once, however often it is tried.
         OutcomeResult::Failed { .. } | OutcomeResult::Skipped { .. } | OutcomeResult::Held { .. } | OutcomeResult::Cancelled => {}

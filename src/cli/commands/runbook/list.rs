@@ -1,5 +1,6 @@
 //! `runbook list` and `runbook show`: what waits for technicians, and what became of it. Only reads.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -14,16 +15,18 @@ use crate::cli::failure::Failure;
 use crate::cli::{output, session, settings};
 use crate::engine::Scope;
 use crate::ledger::{LedgerLocation, LedgerRead, WorkWanted};
-use crate::manifest::Builtins;
-use crate::model::{PortalName, WorkItem, WorkState};
+use crate::manifest::{Builtins, did_you_mean};
+use crate::model::{Name, PortalName, TenantName, WorkItem, WorkState};
 use crate::report::escape::visible;
 use crate::report::style::{Style, Tone, table};
 use crate::report::work_order::{self, Order, order_items};
 
 /// Lists orders with their items.
-pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ListArgs) -> Result<Exit, Failure> {
+pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Places, args: &ListArgs) -> Result<Exit, Failure> {
     let portal = args.portal.iter().cloned().collect();
     let scope = session::scope(&Select { tenant: args.tenant.clone(), portal, ..Select::default() })?;
+    let mut all = ledger.work(WorkWanted::All).await?;
+    selected(ledger, &all, places, args).await?;
     let theirs = |i: &WorkItem| args.assignee.as_ref().is_none_or(|a| i.assignee.as_deref().is_some_and(|b| b.eq_ignore_ascii_case(a)));
     let wanted = |item: &WorkItem| match args.state {
         None => item.state.keeps_intent(),
@@ -33,7 +36,6 @@ pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ListAr
         Some(ItemState::Confirmed) => matches!(item.state, WorkState::Confirmed { .. }),
         Some(ItemState::Skipped) => matches!(item.state, WorkState::Skipped { .. }),
     };
-    let mut all = ledger.work(WorkWanted::All).await?;
     all.retain(|(portal, item)| scope.portal(portal) && scope.tenant(&item.address.tenant) && theirs(item) && wanted(item));
     let orders = orders(&all);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
@@ -52,6 +54,34 @@ pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ListAr
     let texts: Vec<_> = orders.iter().map(|o| text(o, today, &face.output.data)).collect();
     face.output.data(&texts.join("\n"));
     Ok(Exit::Success)
+}
+
+/// A portal or a tenant that nobody knows is a slip of the hand, and "no work order waits" would be a lie about it.
+async fn selected(ledger: &dyn LedgerRead, all: &[(PortalName, WorkItem)], places: &Places, args: &ListArgs) -> Result<(), Failure> {
+    if args.portal.is_none() && args.tenant.is_empty() {
+        return Ok(());
+    }
+    let recorded = ledger.tenants().await?;
+    // Manifests that are wrong, or elsewhere, name nobody: what is recorded is known without them.
+    let declared = session::declared(places, &Scope::default()).ok();
+    let mut portals: BTreeSet<&str> = recorded.iter().map(|(p, _)| p).chain(all.iter().map(|(p, _)| p)).map(Name::as_str).collect();
+    portals.extend(declared.iter().flat_map(|d| &d.specs).map(|spec| spec.name.as_str()));
+    let mut tenants: BTreeSet<&TenantName> = recorded.iter().map(|(_, t)| t).chain(all.iter().map(|(_, i)| &i.address.tenant)).collect();
+    tenants.extend(declared.iter().flat_map(|d| d.desired.tenants.keys()));
+    if let Some(portal) = args.portal.as_deref().filter(|portal| !portals.contains(portal)) {
+        let known: Vec<_> = portals.iter().copied().collect();
+        let help = did_you_mean(portal, portals.iter().copied(), &format!("the portals are {}", known.join(", ")));
+        return Err(Failure::usage(format!("--portal {portal}: there is no such portal")).help(help));
+    }
+    for text in &args.tenant {
+        let one = session::scope(&Select { tenant: vec![text.clone()], ..Select::default() })?;
+        if !tenants.iter().any(|tenant| one.tenant(tenant)) {
+            let otherwise = "`tenantry ledger list` and the manifests have the names";
+            let help = did_you_mean(text, tenants.iter().map(|tenant| tenant.as_str()), otherwise);
+            return Err(Failure::usage(format!("--tenant {text}: no such tenant is declared or in the ledger")).help(help));
+        }
+    }
+    Ok(())
 }
 
 /// Shows one order or one item.

@@ -33,7 +33,7 @@ pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exi
             if let Err(nothing) = there(&location) {
                 face.output.note(&format!("{}.", nothing.message));
             }
-            list::list(face, location.open_read_only().await?.as_ref(), args).await
+            list::list(face, location.open_read_only().await?.as_ref(), &command.places, args).await
         }
         RunbookAction::Show(args) => list::show(face, location.open_read_only().await?.as_ref(), &command.places, args).await,
         RunbookAction::Confirm(args) => {
