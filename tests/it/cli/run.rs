@@ -60,7 +60,8 @@ fn log_lines_are_json_where_that_is_asked_for() {
     let mut running = Running::of(run);
     running.says("created acme/user/bob");
     let log = running.stop();
-    let line = log.lines().map(json).find(|l| l["fields"]["message"] == "created acme/user/bob").expect("a line");
+    let lines: Vec<_> = log.lines().map(json).collect();
+    let line = lines.iter().find(|l| l["fields"]["message"] == "created acme/user/bob").expect("a line");
     assert_eq!((line["level"].as_str(), line["fields"]["address"].as_str()), (Some("INFO"), Some("acme/user/bob")));
 }
 

@@ -23,6 +23,7 @@ use crate::cli::commands::slips;
 use crate::cli::consents::Consents;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::output::Output;
 use crate::cli::session::{self, Session};
 use crate::cli::stops::Stops;
 use crate::controller::fence::Fence;
@@ -45,7 +46,7 @@ pub(super) async fn run(face: &Face<'_>, args: &RunArgs) -> Result<Exit, Failure
         return Err(Failure::usage("`run` watches a folder, and standard input is none").help("give the folder with -f"));
     }
     let stops = Arc::new(Stops::default());
-    stops.listen(None, face.output.clone());
+    stops.listen(None, |line| tracing::info!("{line}"));
     tokio::select! {
         ended = work(face, args, &stops.stop) => ended,
         () = stops.at_once.notified() => Err(Failure::new(Exit::Cancelled, "stopped at once: what became of the calls under way is not known")
@@ -75,11 +76,15 @@ async fn work(face: &Face<'_>, args: &RunArgs, stop: &Arc<Stop>) -> Result<Exit,
     let mut folder = Folder::new(args.places.clone());
     let Some((first, trusted)) = keeper::first(&mut folder, &shown, stop).await? else { return Ok(Exit::Success) };
     // The last look before the ledger is written: a slip of the hand would make everybody a second time.
+    let state_dir = session::state_dir(&args.places);
     let opened = Session::open(face, &args.places, &Scope::default())?;
     let ledger = opened.ledger_for_writing().await?;
     slips::ledger(&args.places, &opened, ledger.as_ref()).await?;
-    slips::embedded(face, &args.places, &opened, &ledger.tenants().await?)?;
-    let state_dir = session::state_dir(&args.places);
+    let known = ledger.tenants().await?;
+    slips::embedded(&quiet_face(face), &args.places, &opened, &known)?;
+    if opened.desired.portals.is_empty() && known.is_empty() {
+        tracing::info!("no Portal is declared: this is about the embedded portal, a file in {}", state_dir.display());
+    }
     let consents = Consents::new(&state_dir);
     consents.prepare().map_err(|why| Failure::new(Exit::Error, why))?;
     let secrets = Arc::new(LocalSecrets::new(crate::cli::settings::variable, std::env::current_dir().unwrap_or_default()));
@@ -100,6 +105,12 @@ async fn work(face: &Face<'_>, args: &RunArgs, stop: &Arc<Stop>) -> Result<Exit,
     keeper.begin(first, trusted).await?;
     let beside = beside(&controller, keeper.ledger(), fence, stop, (quiet, stopped), consents, server);
     together(keeper, beside, stop).await
+}
+
+/// What is said to a person at a terminal, `run` says in its log.
+fn quiet_face<'a>(face: &Face<'a>) -> Face<'a> {
+    let output = Output { quiet: true, ..face.output.clone() };
+    Face { drivers: face.drivers, settings: face.settings.clone(), output, interactive: false }
 }
 
 async fn listen(args: &RunArgs) -> Result<Server, Failure> {

@@ -28,6 +28,8 @@ pub(super) struct Told {
 impl Reporter for Told {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
         self.metrics.visited(visit);
+        // Whoever reads in the log that a plan waits finds its paper there.
+        self.paper(fleet, visit);
         self.log(visit);
         if let Some(digest) = &visit.spent {
             match self.consents.consume(digest) {
@@ -35,7 +37,6 @@ impl Reporter for Told {
                 Err(error) => tracing::warn!(%digest, "used the approval, and {error}"),
             }
         }
-        self.paper(fleet, visit);
     }
 }
 
