@@ -120,7 +120,7 @@ fn without_looking(fleet: &Fleet, portal: &PortalName, tenant: &TenantName) -> O
         return Some(End::Invalid { message: first.map(|d| d.summary.clone()).unwrap_or_default() });
     }
     if let Some(other) = fleet.invalid.keys().next()
-        && fleet.desired.tenants.get(tenant).is_some_and(|t| engine::names_tenants(t))
+        && fleet.desired.tenants.get(tenant).is_some_and(engine::names_tenants)
     {
         // A selector over an incomplete fleet would read as "no longer shared".
         return Some(End::DependencyNotReady {
