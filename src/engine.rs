@@ -188,6 +188,11 @@ pub fn names_tenants(tenant: &Tenant) -> bool {
     read::names_others(tenant)
 }
 
+/// The tenants that a tenant's fields name: what it needs of one that is not made yet comes first.
+pub fn tenants_named(tenant: &Tenant) -> BTreeSet<TenantName> {
+    read::others_named(tenant)
+}
+
 const fn mode(purpose: Purpose) -> Mode {
     match purpose {
         Purpose::Converge => Mode::Normal,

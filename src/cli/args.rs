@@ -1,6 +1,7 @@
 //! Arguments, as `clap` reads them. Every long flag is also an environment variable, `TENANTRY_<FLAG>`; `settings` adds that.
 
 mod ledger;
+mod run;
 mod runbook;
 mod sandbox;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, StepWas, UnlockArgs};
+pub use run::{ApproveArgs, RunArgs};
 pub use runbook::{
     AnswerTalk, ConfirmArgs, ItemState, ListArgs, ObserveArgs, OrderFormat, RunbookAction, RunbookCommand, ShowOrderArgs, WhyArgs,
 };
@@ -66,6 +68,10 @@ pub enum Command {
     Plan(PlanCommand),
     /// Show what would change, ask, and change it
     Apply(ApplyCommand),
+    /// Keep portals in step with a folder of manifests, until it is stopped
+    Run(RunArgs),
+    /// Let `run` apply a plan that waits for approval, once
+    Approve(ApproveArgs),
     /// Show what differs from what was last applied
     Drift(DriftArgs),
     /// Write manifests for what a portal has, and record it as adopted

@@ -7,6 +7,7 @@
 pub mod args;
 mod ask;
 mod commands;
+mod consents;
 pub mod exit;
 mod failure;
 mod forgotten;
@@ -57,7 +58,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> 
         Err(error) => return plain.end(said_by_clap(&plain, &error)).code(),
     };
     let output = Output::new(cli.talk.no_color || settings.no_color, cli.talk.quiet, cli.talk.verbose > 0);
-    logging::start(&settings, cli.talk.verbose);
+    // Whoever runs all the time is heard of by log lines alone.
+    let always = matches!(cli.command, args::Command::Run(_));
+    logging::start(&settings, cli.talk.verbose.max(u8::from(always)));
     let interactive = settings.terminal && !cli.talk.no_input && !settings.ci;
     let face = Face { drivers, settings, output, interactive };
     let result = match writes(&cli.command).filter(|_| cli.talk.require_read_only) {
@@ -108,6 +111,8 @@ fn writes(command: &args::Command) -> Option<&'static str> {
     use args::{Command, LedgerAction, RunbookAction};
     match command {
         Command::Apply(_) => Some("apply"),
+        Command::Run(_) => Some("run"),
+        Command::Approve(_) => Some("approve"),
         Command::Import(_) => Some("import"),
         Command::Unlock(_) => Some("unlock"),
         Command::Ledger(ledger) => match ledger.action {

@@ -7,14 +7,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::exit::Exit;
-use super::output::Output;
 use crate::apply::Stop;
 
 /// Why a run is to stop.
 #[derive(Default)]
 pub(super) struct Stops {
     /// What the run looks at before it begins anything.
-    pub(super) stop: Stop,
+    pub(super) stop: Arc<Stop>,
     /// Somebody asked twice: nothing is waited for.
     pub(super) at_once: Notify,
     cancelled: AtomicBool,
@@ -23,7 +22,8 @@ pub(super) struct Stops {
 
 impl Stops {
     /// Listens for Ctrl-C, for an end asked for by the system, and for the clock. Whoever asks twice does not wait for calls under way.
-    pub(super) fn listen(self: &Arc<Self>, timeout: Option<u64>, output: Output) {
+    /// `say` tells a person that the first was heard.
+    pub(super) fn listen(self: &Arc<Self>, timeout: Option<u64>, say: impl Fn(&str) + Send + 'static) {
         let this = Arc::clone(self);
         let mut interrupts = interrupts();
         tokio::spawn(async move {
@@ -32,7 +32,7 @@ impl Stops {
             }
             this.cancelled.store(true, Ordering::SeqCst);
             this.stop.request();
-            output.error("Stopping: calls under way finish and no new one begins. Ask again to stop at once.");
+            say("Stopping: calls under way finish and no new one begins. Ask again to stop at once.");
             if interrupts.recv().await.is_some() {
                 this.at_once.notify_one();
             }

@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
+use super::changed::{same, units};
+use super::tasks::{About, Ended, Tasks};
 use super::visit::{self, Group, Seen, key};
-use super::{End, Fleet, Reporter, Tools, UnitKey, Visit, Why, backoff};
+use super::{End, Fleet, Reporter, Spent, Tools, UnitKey, Visit, Why, backoff};
 use crate::apply::RunReport;
 use crate::ledger::LedgerError;
-use crate::model::{Control, PortalName, Tenant, TenantName};
+use crate::model::{Control, DriftMode, PortalName, TenantName};
 use crate::plan::document::TenantPlan;
-use crate::portal::PortalError;
 
 /// How often live is looked at where nobody says: often enough that drift is seen within a coffee break, seldom enough for portals' budgets.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -28,6 +29,10 @@ const RETRY: Duration = Duration::from_secs(5);
 const LOOKS: usize = 4;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
+/// The loop turns at least so often, so that one that hangs is seen.
+const TURN: Duration = Duration::from_secs(10);
+/// Where nothing is due: longer than any process lives, and short enough for every clock.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// A controller.
 pub struct Controller {
@@ -48,12 +53,12 @@ struct State {
     looks: BTreeMap<PortalName, usize>,
     /// The newest visit of each unit.
     visits: BTreeMap<UnitKey, Visit>,
-}
-
-/// What ended in the loop.
-enum Ended {
-    Look { portal: PortalName, groups: Vec<Group> },
-    Act,
+    /// The units that the fleet has.
+    units: BTreeSet<UnitKey>,
+    /// Approvals that were used up.
+    spent: Spent,
+    /// When the loop turned last.
+    turned: Option<Instant>,
 }
 
 impl Controller {
@@ -74,6 +79,12 @@ impl Controller {
             let mut state = self.state();
             let before = state.fleet.replace(Arc::clone(&fleet));
             let units = units(&fleet, &known);
+            state.spent.retain(|unit, digests| {
+                let said = fleet.approved.about(unit);
+                digests.retain(|digest| said.contains(digest));
+                !digests.is_empty() && units.contains(unit)
+            });
+            state.units.clone_from(&units);
             for unit in state.queue.units().filter(|u| !units.contains(u)).collect::<Vec<_>>() {
                 state.queue.forget(&unit);
                 state.failures.remove(&unit);
@@ -99,11 +110,35 @@ impl Controller {
 
     /// Wakes every unit of a tenant.
     pub fn wake_tenant(&self, tenant: &TenantName, why: Why) {
+        self.wake_those(why, |unit| unit.tenant == *tenant);
+    }
+
+    /// Wakes every unit of a portal.
+    pub fn wake_portal(&self, portal: &PortalName, why: Why) {
+        self.wake_those(why, |unit| unit.portal == *portal);
+    }
+
+    /// Wakes every unit.
+    pub fn wake_all(&self, why: Why) {
+        self.wake_those(why, |_| true);
+    }
+
+    fn wake_those(&self, why: Why, which: impl Fn(&UnitKey) -> bool) {
         let mut state = self.state();
-        let units: Vec<_> = state.queue.units().filter(|u| u.tenant == *tenant).collect();
+        let units: Vec<_> = state.queue.units().filter(which).collect();
         units.iter().for_each(|unit| state.wake(unit, why, Instant::now()));
         drop(state);
         self.told.notify_one();
+    }
+
+    /// How long ago the loop turned; `None`: it does not run yet. More than a minute means that it hangs.
+    pub fn turned(&self) -> Option<Duration> {
+        self.state().turned.map(|at| at.elapsed())
+    }
+
+    /// What is declared now.
+    pub fn fleet(&self) -> Option<Arc<Fleet>> {
+        self.state().fleet.clone()
     }
 
     /// The newest visit of each unit, sorted.
@@ -118,8 +153,9 @@ impl Controller {
 
     /// Works until it is told to stop.
     pub async fn run(self: &Arc<Self>) {
-        let mut tasks = JoinSet::new();
+        let mut tasks = Tasks::default();
         loop {
+            self.state().turned = Some(Instant::now());
             let stopping = self.tools.stop.requested();
             if stopping && tasks.is_empty() {
                 return;
@@ -133,17 +169,18 @@ impl Controller {
                 }
             };
             tokio::select! {
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => self.ended(ended, &mut tasks),
+                Some(ended) = tasks.next(), if !tasks.is_empty() => self.ended(ended, &mut tasks),
                 () = self.told.notified() => {}
                 () = due => {}
                 () = self.tools.fence.opens(), if !open => {}
                 () = self.tools.stop.asked(), if !stopping => {}
+                () = tokio::time::sleep(TURN) => {}
             }
         }
     }
 
     /// Begins the looks that are due; when the next one is.
-    fn begin(self: &Arc<Self>, tasks: &mut JoinSet<Ended>) -> Option<Instant> {
+    fn begin(self: &Arc<Self>, tasks: &mut Tasks) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.state();
         let fleet = Arc::clone(state.fleet.as_ref()?);
@@ -165,12 +202,13 @@ impl Controller {
             state.looks.insert(portal.clone(), looks + 1);
             let (this, fleet) = (Arc::clone(self), Arc::clone(&fleet));
             let tenants: BTreeSet<_> = due.into_iter().map(|(tenant, _)| tenant).collect();
-            tasks.spawn(async move { this.look(&fleet, portal, &tenants).await });
+            let about = About { portal: portal.clone(), tenants: tenants.iter().cloned().collect(), is_look: true };
+            tasks.spawn(about, async move { this.look(&fleet, portal, &tenants).await });
         }
         next
     }
 
-    fn ended(self: &Arc<Self>, ended: Result<Ended, tokio::task::JoinError>, tasks: &mut JoinSet<Ended>) {
+    fn ended(self: &Arc<Self>, ended: Result<Ended, (About, JoinError)>, tasks: &mut Tasks) {
         match ended {
             Ok(Ended::Look { portal, groups }) => {
                 let mut state = self.state();
@@ -179,21 +217,52 @@ impl Controller {
                 drop(state);
                 for group in groups {
                     let (this, fleet) = (Arc::clone(self), Arc::clone(&fleet));
-                    tasks.spawn(async move { this.act(&fleet, &group).await });
+                    let about = About { portal: group.portal.clone(), tenants: group.tenants.keys().cloned().collect(), is_look: false };
+                    tasks.spawn(about, async move { this.act(&fleet, &group).await });
                 }
             }
             Ok(Ended::Act) => {}
-            Err(error) => tracing::error!(%error, "a visit ended without a word"),
+            Err((about, error)) => self.broke(about, &error, tasks),
         }
     }
 
+    /// A visit that a bug ended: its units are visited again as after any failure, and nobody else is kept waiting.
+    fn broke(self: &Arc<Self>, about: About, error: &JoinError, tasks: &mut Tasks) {
+        tracing::error!(portal = %about.portal, %error, "a visit ended without a word, which is a bug");
+        let mut state = self.state();
+        if about.is_look {
+            state.looks.entry(about.portal.clone()).and_modify(|n| *n = n.saturating_sub(1));
+        }
+        let Some(fleet) = state.fleet.clone() else { return };
+        drop(state);
+        let this = Arc::clone(self);
+        let (portal, tenants) = (about.portal.clone(), about.tenants.clone());
+        // Telling of it may fail as the visit did, and then nothing is told: that must not go on for ever.
+        tasks.spawn(About { tenants: Vec::new(), is_look: false, ..about }, async move {
+            for tenant in tenants {
+                let end = End::Failed { message: "the visit ended without a word, which is a bug: the log says more".to_owned() };
+                this.end(&fleet, Over::of(key(&portal, &tenant), end, Instant::now())).await;
+            }
+            Ended::Act
+        });
+    }
+
     async fn look(&self, fleet: &Fleet, portal: PortalName, tenants: &BTreeSet<TenantName>) -> Ended {
-        let (seen, groups) = visit::look(&self.tools, fleet, &portal, tenants).await;
+        let began = Instant::now();
+        let spent = self.state().spent.clone();
+        let (seen, groups) = tokio::select! {
+            biased;
+            // Reading changes nothing, and nobody waits for it.
+            () = self.tools.stop.asked() => return Ended::Look { portal, groups: Vec::new() },
+            looked = visit::look(&self.tools, fleet, &spent, &portal, tenants) => looked,
+        };
         for (tenant, seen) in seen {
             match seen {
-                Seen::Ended(end, plan) => self.end(fleet, key(&portal, &tenant), end, plan, None).await,
+                Seen::Ended(end, plan) => {
+                    self.end(fleet, Over { plan: plan.map(|p| *p), ..Over::of(key(&portal, &tenant), end, began) }).await;
+                }
                 Seen::ToApply(plan) => {
-                    let visit = self.applying(key(&portal, &tenant), *plan);
+                    let visit = self.applying(key(&portal, &tenant), *plan, began);
                     self.reporter.visited(fleet, &visit).await;
                 }
             }
@@ -202,22 +271,35 @@ impl Controller {
     }
 
     /// Notes that a unit's plan is about to be applied.
-    fn applying(&self, unit: UnitKey, plan: TenantPlan) -> Visit {
+    fn applying(&self, unit: UnitKey, plan: TenantPlan, began: Instant) -> Visit {
         let mut state = self.state();
         let failures = state.failures.get(&unit).copied().unwrap_or_default();
         let now = Timestamp::now();
-        let visit = Visit { key: unit.clone(), at: now, end: End::Applying, plan: Some(plan), report: None, failures, again: now };
+        let visit = Visit {
+            key: unit.clone(),
+            at: now,
+            end: End::Applying,
+            plan: Some(plan),
+            report: None,
+            spent: None,
+            took: began.elapsed(),
+            failures,
+            again: now,
+        };
         state.visits.insert(unit, visit.clone());
         visit
     }
 
     async fn act(&self, fleet: &Fleet, group: &Group) -> Ended {
-        let (ends, report) = visit::act(&self.tools, fleet, group).await;
-        let applied = ends.values().any(|end| matches!(end, End::Applied));
-        for (tenant, end) in ends {
+        let began = Instant::now();
+        let spent = self.state().spent.clone();
+        let acted = visit::act(&self.tools, fleet, &spent, group).await;
+        let applied = acted.ends.values().any(|end| matches!(end, End::Applied));
+        for (tenant, end) in acted.ends {
             let unit = key(&group.portal, &tenant);
-            let plan = self.state().visits.get(&unit).and_then(|v| v.plan.clone()).map(Box::new);
-            self.end(fleet, unit, end, plan, report.clone()).await;
+            let plan = self.state().visits.get(&unit).and_then(|v| v.plan.clone());
+            let spent = acted.spent.get(&tenant).cloned();
+            self.end(fleet, Over { plan, report: acted.report.clone(), spent, ..Over::of(unit, end, began) }).await;
         }
         if applied {
             self.wake_waiting(&group.portal);
@@ -236,10 +318,14 @@ impl Controller {
     }
 
     /// Records what a visit came to, and when the next one is.
-    async fn end(&self, fleet: &Fleet, unit: UnitKey, end: End, plan: Option<Box<TenantPlan>>, report: Option<RunReport>) {
+    async fn end(&self, fleet: &Fleet, over: Over) {
+        let Over { unit, end, plan, report, spent, began } = over;
         let control = fleet.portals.get(&unit.portal).map(|open| visit::control(fleet, open, &unit.tenant)).unwrap_or_default();
         let visit = {
             let mut state = self.state();
+            if let Some(digest) = &spent {
+                state.spent.entry(unit.clone()).or_default().insert(digest.clone());
+            }
             let failures = if end.is_failure() { state.failures.get(&unit).copied().unwrap_or_default().saturating_add(1) } else { 0 };
             if failures == 0 {
                 state.failures.remove(&unit)
@@ -247,12 +333,19 @@ impl Controller {
                 state.failures.insert(unit.clone(), failures)
             };
             let now = Instant::now();
-            let (at, why) = state.next(&unit, &end, control, failures, now);
+            let (at, why) = state.next(fleet, &unit, &end, control, failures, now);
             state.queue.done(&unit, at, why);
+            if !state.units.contains(&unit) {
+                // It went while it was visited.
+                state.queue.forget(&unit);
+                state.failures.remove(&unit);
+                state.visits.remove(&unit);
+                return;
+            }
             let pause = SignedDuration::try_from(at.duration_since(now)).unwrap_or_default();
             let now = Timestamp::now();
             let again = now.checked_add(pause).unwrap_or(now);
-            let visit = Visit { key: unit.clone(), at: now, end, plan: plan.map(|p| *p), report, failures, again };
+            let visit = Visit { key: unit.clone(), at: now, end, plan, report, spent, took: began.elapsed(), failures, again };
             state.visits.insert(unit, visit.clone());
             visit
         };
@@ -266,38 +359,61 @@ impl Controller {
     }
 }
 
+/// A visit that is over.
+struct Over {
+    unit: UnitKey,
+    end: End,
+    plan: Option<TenantPlan>,
+    report: Option<RunReport>,
+    spent: Option<String>,
+    began: Instant,
+}
+
+impl Over {
+    fn of(unit: UnitKey, end: End, began: Instant) -> Self {
+        Self { unit, end, plan: None, report: None, spent: None, began }
+    }
+}
+
 impl State {
     fn wake(&mut self, unit: &UnitKey, why: Why, at: Instant) {
         self.queue.wake(unit, why, at);
     }
 
     /// When a unit is visited next if nothing wakes it, and why.
-    fn next(&mut self, unit: &UnitKey, end: &End, control: Control, failures: u32, now: Instant) -> (Instant, Why) {
+    fn next(&mut self, fleet: &Fleet, unit: &UnitKey, end: &End, control: Control, failures: u32, now: Instant) -> (Instant, Why) {
         let retry = control.retry_interval.unwrap_or(RETRY);
         match end {
-            End::Portal(PortalError::Unavailable(_) | PortalError::Denied(_) | PortalError::Misconfigured(_)) | End::Failed { .. } => {
+            End::Portal(_) | End::Failed { .. } | End::DependencyNotReady { .. } | End::Stopped { .. } => {
                 (now + backoff::after_failures(failures, retry, chance()), Why::Retry)
             }
-            End::DependencyNotReady { .. } | End::Stopped { .. } => (now + backoff::after_failures(failures, retry, chance()), Why::Retry),
             End::Contended { .. } => (now + backoff::jittered(retry, chance()), Why::Retry),
+            // Nothing is open, and drift is nobody's concern.
+            End::InStep | End::Applied if control.drift == Some(DriftMode::Disabled) => (now + NEVER, Why::Poll),
             End::InStep | End::Applied | End::Applying | End::Suspended | End::AwaitingApproval { .. } => {
-                (self.poll(unit, control, now), Why::Poll)
+                (self.poll(fleet, unit, now), Why::Poll)
             }
             End::AwaitingTechnician | End::DriftReported | End::Refused { .. } | End::Invalid { .. } => {
-                (self.poll(unit, control, now), Why::Poll)
+                (self.poll(fleet, unit, now), Why::Poll)
             }
         }
     }
 
-    /// The portal's next poll: its tenants keep together, so that one reading by collection serves them all.
-    fn poll(&mut self, unit: &UnitKey, control: Control, now: Instant) -> Instant {
-        let interval = control.interval.unwrap_or(INTERVAL);
+    /// The portal's next poll: its tenants keep together, so that one reading by collection serves them all. A tenant with an interval of its own
+    /// goes by that one.
+    fn poll(&mut self, fleet: &Fleet, unit: &UnitKey, now: Instant) -> Instant {
+        let own = fleet.desired.tenants.get(&unit.tenant).and_then(|t| t.control().interval);
+        let of_portal = fleet.portals.get(&unit.portal).and_then(|open| open.served.spec.control.interval);
+        if let Some(own) = own.filter(|own| Some(*own) != of_portal) {
+            return now + backoff::jittered(own, chance());
+        }
+        let interval = of_portal.unwrap_or(INTERVAL);
         let at = self.polls.entry(unit.portal.clone()).or_insert(now);
-        if *at <= now {
+        // A poll that is set further off than the interval now allows is of an interval that was.
+        if *at <= now || *at > now + interval.mul_f64(1.05) {
             *at = now + backoff::jittered(interval, chance());
         }
-        // A tenant with an interval of its own goes by that one.
-        (*at).min(now + interval.mul_f64(1.05))
+        *at
     }
 }
 
@@ -305,41 +421,6 @@ impl End {
     /// True where the next pause is longer than the last one.
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. })
-    }
-}
-
-/// Every unit: the tenants that a portal serves, and those that the ledger knows there.
-fn units(fleet: &Fleet, known: &[(PortalName, TenantName)]) -> BTreeSet<UnitKey> {
-    let portals = fleet.portals.values().map(|open| &open.served.spec);
-    let declared = portals.flat_map(|spec| {
-        let tenants = fleet.desired.tenants.keys().chain(fleet.invalid.keys());
-        tenants.filter(|t| spec.serves(t)).map(|t| key(&spec.name, t))
-    });
-    let closed = fleet.closed.keys().flat_map(|portal| fleet.desired.tenants.keys().map(move |t| key(portal, t)));
-    let recorded = known.iter().filter(|(portal, _)| fleet.portals.contains_key(portal)).map(|(portal, tenant)| key(portal, tenant));
-    declared.chain(closed).chain(recorded).collect()
-}
-
-/// Whether a unit is as it was: `None`, it is declared otherwise or new; `Some(false)`, only what people approved is another.
-fn same(before: &Fleet, now: &Fleet, unit: &UnitKey) -> Option<bool> {
-    let portal =
-        |fleet: &Fleet| fleet.portals.get(&unit.portal).map(|o| crate::model::PortalSpec { source: None, ..o.served.spec.clone() });
-    let as_it_was = portal(before) == portal(now)
-        && before.closed.get(&unit.portal) == now.closed.get(&unit.portal)
-        && before.invalid.get(&unit.tenant) == now.invalid.get(&unit.tenant)
-        && alike(before.desired.tenants.get(&unit.tenant), now.desired.tenants.get(&unit.tenant));
-    as_it_was.then(|| before.approved.of(&unit.tenant) == now.approved.of(&unit.tenant))
-}
-
-/// Whether two declarations of a tenant say the same, wherever they stand.
-fn alike(a: Option<&Tenant>, b: Option<&Tenant>) -> bool {
-    match (a, b) {
-        (None, None) => true,
-        (Some(a), Some(b)) => {
-            a.resources.len() == b.resources.len()
-                && a.resources.iter().zip(&b.resources).all(|(a, b)| a.address == b.address && a.fields == b.fields && a.meta == b.meta)
-        }
-        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 

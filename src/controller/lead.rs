@@ -36,11 +36,13 @@ pub async fn lead(
     told: &(dyn Fn(bool) + Sync),
 ) {
     tokio::pin!(quiet);
+    let mut leader = String::new();
     loop {
         let asked = (Instant::now(), Timestamp::now());
         let locked = ledger.lock(&[leadership()], &holder, asked.1, LEASE).await;
         match locked {
             Ok(lock) => {
+                leader.clear();
                 fence.set(Term::lease(asked.0, asked.1, LEASE));
                 told(true);
                 let ended = tokio::select! {
@@ -56,7 +58,13 @@ pub async fn lead(
                     return;
                 }
             }
-            Err(LedgerError::Locked(lock)) => tracing::debug!(leader = %lock.holder.who, "another instance leads"),
+            Err(LedgerError::Locked(lock)) => {
+                let other = format!("{} (process {} on {})", lock.holder.who, lock.holder.process, lock.holder.host);
+                if other != leader {
+                    tracing::info!(leader = %other, "another instance leads; this one stands by");
+                    leader = other;
+                }
+            }
             Err(error) => tracing::warn!(%error, "leadership could not be asked for"),
         }
         tokio::select! {

@@ -8,20 +8,27 @@
 //! One visit, in order: read without a lock → plan → judge → approve → lock → read and plan again → apply → plan again → unlock. At rest it
 //! ends after the first plan, so that a controller with nothing to do writes nothing.
 //!
-//! Reading order: here (what goes in and out), `queue` (what is visited when), `backoff`, `visit` (one of them), `approval` (may it be
-//! applied), `fence` (no call after the lease's end), `status` (what a person is told of each resource), `metrics`, `health`.
+//! Reading order: here (what goes in and out), `drive` (the loop, with `tasks`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
+//! `backoff`, `visit` (one of them, with `ended`), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
+//! lease's end), `status` (what a person is told of each resource), `metrics`, `health` (the server that both faces listen with).
 
 pub mod approval;
 pub mod backoff;
+mod changed;
 mod drive;
+mod ended;
 pub mod fence;
+pub mod health;
 pub mod lead;
+pub mod metrics;
 pub mod queue;
 pub mod status;
+mod tasks;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -77,19 +84,44 @@ pub struct Fleet {
     pub invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
 }
 
-/// The digests that people approved.
+/// The digests that people approved. Each is used once: by the plan that it is the digest of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approved {
-    /// By somebody who may approve for every tenant.
+    /// By somebody who may approve for every tenant, and did not say which plan they mean.
     pub everywhere: BTreeSet<String>,
-    /// By somebody who may approve for one: what they say passes nothing of another's.
+    /// By somebody who may approve for one tenant: what they say passes nothing of another's.
     pub tenants: BTreeMap<TenantName, BTreeSet<String>>,
+    /// For one tenant in one portal.
+    pub units: BTreeMap<UnitKey, BTreeSet<String>>,
+    /// Who approved a digest, where that is known: for the audit record.
+    pub consents: BTreeMap<String, Consent>,
 }
 
+/// Who approved a digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// As `user@host`.
+    pub who: String,
+    /// The ticket that goes with it.
+    pub ticket: Option<String>,
+}
+
+/// Digests whose plans were applied, by unit: each stays here for as long as a fleet says that it is approved.
+pub(crate) type Spent = BTreeMap<UnitKey, BTreeSet<String>>;
+
 impl Approved {
-    /// What may pass the plan of a tenant.
-    pub fn of(&self, tenant: &TenantName) -> Vec<String> {
-        self.everywhere.iter().chain(self.tenants.get(tenant).into_iter().flatten()).cloned().collect()
+    /// What was said of a unit, its plan apart from others': what was approved of nothing in particular counts only for the very plan.
+    fn of(&self, unit: &UnitKey, digest: &str) -> Vec<String> {
+        let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
+        let mut all: BTreeSet<&String> = own.collect();
+        all.extend(self.everywhere.get(digest));
+        all.into_iter().cloned().collect()
+    }
+
+    /// All that could be meant for a unit.
+    fn about(&self, unit: &UnitKey) -> BTreeSet<&String> {
+        let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
+        self.everywhere.iter().chain(own).collect()
     }
 }
 
@@ -114,6 +146,10 @@ pub struct Visit {
     pub plan: Option<TenantPlan>,
     /// What became of it, if it was applied.
     pub report: Option<RunReport>,
+    /// The approval that it used up: it passes nothing any more.
+    pub spent: Option<String>,
+    /// How long it took.
+    pub took: Duration,
     /// Failures in a row, this one among them.
     pub failures: u32,
     /// When it is visited again at the latest.
@@ -191,8 +227,8 @@ pub struct Tools {
     pub ledger: Arc<dyn Ledger>,
     /// Reads secrets.
     pub secrets: Arc<dyn SecretReader>,
-    /// The key of the secrets' MACs; `None`: no secret was ever declared.
-    pub key: Option<MacKey>,
+    /// The key of the secrets' MACs; not set: no secret was declared yet.
+    pub key: Arc<OnceLock<MacKey>>,
     /// Who we are, for locks and audit records.
     pub who: String,
     /// Lets no call begin while we do not lead.
@@ -203,7 +239,7 @@ pub struct Tools {
 
 impl Tools {
     fn mac(&self) -> impl Fn(&[(&str, &SecretString)]) -> Digest + Sync {
-        move |parts| self.key.as_ref().map_or(Digest([0xff; 16]), |key| key.mac(parts))
+        move |parts| self.key.get().map_or(Digest([0xff; 16]), |key| key.mac(parts))
     }
 
     fn fenced(&self, open: &Open) -> Arc<dyn Execute> {

@@ -10,15 +10,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::approval::{Decision, decide};
-use super::{End, Fleet, Open, Tools, UnitKey};
-use crate::apply::{OutcomeResult, Run, RunReport, Stop, World};
+use super::ended::{ends, used_up};
+use super::{End, Fleet, Open, Spent, Tools, UnitKey};
+use crate::apply::{Run, RunReport, Stop, World};
 use crate::engine::{self, Purpose, Scope, Served, View};
 use crate::guard::{self, Approvals, Policy};
 use crate::ledger::{Holder, LedgerError, LockId};
-use crate::model::{Control, PortalName, TenantName};
+use crate::model::ledger::LedgerState;
+use crate::model::{Control, Kind, PortalName, TenantName};
 use crate::plan::document::{PlanDocument, TenantPlan};
 use crate::plan::{Inputs, Judged, Plan, Unit};
-use crate::portal::PortalError;
 
 /// How long a lock is held without word from us. A minute bridges a slow disk and a lost packet, and is short enough to wait for.
 const LEASE: Duration = Duration::from_secs(60);
@@ -45,6 +46,7 @@ pub(super) struct Group {
 pub(super) async fn look(
     tools: &Tools,
     fleet: &Fleet,
+    spent: &Spent,
     portal: &PortalName,
     tenants: &BTreeSet<TenantName>,
 ) -> (BTreeMap<TenantName, Seen>, Vec<Group>) {
@@ -57,7 +59,11 @@ pub(super) async fn look(
         }
     }
     let Some(open) = fleet.portals.get(portal).filter(|_| !left.is_empty()) else { return (seen, Vec::new()) };
-    let plan = match plan(tools, fleet, open, left.clone()).await {
+    let planned = match not_made_yet(tools, fleet, open, &left).await {
+        Ok(needed) => plan(tools, fleet, open, left.union(&needed).cloned().collect()).await,
+        Err(end) => Err(end),
+    };
+    let plan = match planned {
         Ok(plan) => plan,
         Err(end) => {
             seen.extend(left.into_iter().map(|tenant| (tenant, Seen::Ended(end.clone(), None))));
@@ -67,8 +73,8 @@ pub(super) async fn look(
     let document = PlanDocument::from_plan(&plan, env!("CARGO_PKG_VERSION"));
     let documents: BTreeMap<_, _> = document.tenants.into_iter().map(|t| (t.tenant.clone(), Box::new(t))).collect();
     let mut to_apply: BTreeMap<TenantName, &Unit> = BTreeMap::new();
-    for unit in &plan.body.units {
-        let given = fleet.approved.of(&unit.tenant);
+    for unit in plan.body.units.iter().filter(|u| left.contains(&u.tenant)) {
+        let given = given(fleet, spent, unit);
         let control = control(fleet, open, &unit.tenant);
         let end = match decide(unit, &plan.body.refusals, control, &given) {
             Decision::InStep => End::InStep,
@@ -114,7 +120,7 @@ fn without_looking(fleet: &Fleet, portal: &PortalName, tenant: &TenantName) -> O
         return Some(End::Invalid { message: first.map(|d| d.summary.clone()).unwrap_or_default() });
     }
     if let Some(other) = fleet.invalid.keys().next()
-        && fleet.desired.tenants.get(tenant).is_some_and(|t| engine::names_tenants(t))
+        && fleet.desired.tenants.get(tenant).is_some_and(engine::names_tenants)
     {
         // A selector over an incomplete fleet would read as "no longer shared".
         return Some(End::DependencyNotReady {
@@ -122,6 +128,21 @@ fn without_looking(fleet: &Fleet, portal: &PortalName, tenant: &TenantName) -> O
         });
     }
     None
+}
+
+/// The tenants that these name and that are still to be made: planned with them, so that what needs them is seen to wait, and applied only in
+/// their own turn.
+async fn not_made_yet(tools: &Tools, fleet: &Fleet, open: &Open, tenants: &BTreeSet<TenantName>) -> Result<BTreeSet<TenantName>, End> {
+    let declared = tenants.iter().filter_map(|t| fleet.desired.tenants.get(t));
+    let mut named: BTreeSet<_> = declared.flat_map(engine::tenants_named).collect();
+    named.retain(|t| !tenants.contains(t) && open.served.spec.serves(t) && fleet.desired.tenants.contains_key(t));
+    if named.is_empty() {
+        return Ok(named);
+    }
+    let names: Vec<_> = named.into_iter().collect();
+    let states = tools.ledger.read(&open.served.spec.name, &names).await.map_err(|e| ledger_failed(&e))?;
+    let is_made = |state: &LedgerState| state.rows.keys().any(|a| a.kind == Kind::Organization);
+    Ok(names.into_iter().zip(states).filter(|(_, state)| !is_made(state)).map(|(name, _)| name).collect())
 }
 
 /// How a unit is treated: as its tenant says, else as the portal says.
@@ -220,11 +241,29 @@ fn groups(portal: &PortalName, to_apply: &BTreeMap<TenantName, &Unit>) -> Vec<Gr
     groups.into_iter().map(group).collect()
 }
 
-/// Applies what was decided about a group. One end for each of its tenants; the report is the whole group's.
-pub(super) async fn act(tools: &Tools, fleet: &Fleet, group: &Group) -> (BTreeMap<TenantName, End>, Option<RunReport>) {
-    let all = |end: End| group.tenants.keys().map(|t| (t.clone(), end.clone())).collect();
+/// What acting on a group came to.
+pub(super) struct Acted {
+    /// One for each of its tenants.
+    pub(super) ends: BTreeMap<TenantName, End>,
+    /// The whole group's.
+    pub(super) report: Option<RunReport>,
+    /// The approvals that were used up.
+    pub(super) spent: BTreeMap<TenantName, String>,
+}
+
+/// Applies what was decided about a group.
+pub(super) async fn act(tools: &Tools, fleet: &Fleet, spent: &Spent, group: &Group) -> Acted {
+    let all =
+        |end: End| Acted { ends: group.tenants.keys().map(|t| (t.clone(), end.clone())).collect(), report: None, spent: BTreeMap::new() };
+    if tools.stop.requested() || !tools.fence.is_open() {
+        return all(End::Stopped { message: "nothing new is begun: this instance stops, or does not lead any more".to_owned() });
+    }
+    // What is declared may have become another since it was looked at.
+    if let Some(end) = group.tenants.keys().find_map(|tenant| without_looking(fleet, &group.portal, tenant)) {
+        return all(end);
+    }
     let Some(open) = fleet.portals.get(&group.portal) else {
-        return (all(End::DependencyNotReady { message: format!("the portal {} is not declared", group.portal) }), None);
+        return all(End::DependencyNotReady { message: format!("the portal {} is not declared", group.portal) });
     };
     let served = [served(open)];
     let scope = scope(&group.portal, group.tenants.keys().cloned().collect());
@@ -232,37 +271,61 @@ pub(super) async fn act(tools: &Tools, fleet: &Fleet, group: &Group) -> (BTreeMa
     let locked = engine::lock(tools.ledger.as_ref(), &fleet.desired, &served, &scope, &holder, Timestamp::now(), LEASE).await;
     let lock = match locked {
         Ok(lock) => lock,
-        Err(engine::EngineError::Ledger(error)) => return (all(ledger_failed(&error)), None),
+        Err(engine::EngineError::Ledger(error)) => return all(ledger_failed(&error)),
     };
-    let ended = locked_act(tools, fleet, open, group, &lock).await;
+    let ended = locked_act(tools, fleet, spent, open, group, &lock).await;
     // A lock that cannot be given back runs out by itself.
     if let Err(error) = tools.ledger.unlock(&lock).await {
         tracing::warn!(portal = %group.portal, %error, "a lock could not be given back");
     }
     match ended {
-        Ok(report) => (ends(group, &report), Some(report)),
-        Err(end) => (all(end), None),
+        Ok((report, used)) => Acted { ends: ends(group, &report), spent: used_up(group, &report, &used), report: Some(report) },
+        Err(end) => all(end),
     }
 }
 
-async fn locked_act(tools: &Tools, fleet: &Fleet, open: &Open, group: &Group, lock: &LockId) -> Result<RunReport, End> {
+/// The digests that may pass a unit's plan, those apart whose plans were applied.
+fn given(fleet: &Fleet, spent: &Spent, unit: &Unit) -> Vec<String> {
+    let key = key(&unit.portal, &unit.tenant);
+    let mut given = fleet.approved.of(&key, &unit.digest);
+    given.retain(|digest| !spent.get(&key).is_some_and(|spent| spent.contains(digest)));
+    given
+}
+
+/// Decides again, now that nobody else can act: the digests that approve what is applied.
+fn decided_again(fleet: &Fleet, spent: &Spent, open: &Open, group: &Group, judged: &Plan<Judged>) -> Result<Vec<String>, End> {
+    let mut digests = Vec::new();
+    for unit in &judged.body.units {
+        let (given, tenant) = (given(fleet, spent, unit), &unit.tenant);
+        let other = group.tenants.get(tenant).is_some_and(|decided| *decided != unit.digest);
+        let decision = decide(unit, &judged.body.refusals, control(fleet, open, tenant), &given);
+        let goes_on = matches!(decision, Decision::Apply | Decision::InStep | Decision::AwaitTechnician);
+        if other || !goes_on {
+            return Err(End::DependencyNotReady { message: format!("what would be done in {tenant} has changed since it was looked at") });
+        }
+        digests.extend(given.into_iter().filter(|digest| *digest == unit.digest));
+    }
+    Ok(digests)
+}
+
+async fn locked_act(
+    tools: &Tools,
+    fleet: &Fleet,
+    spent: &Spent,
+    open: &Open,
+    group: &Group,
+    lock: &LockId,
+) -> Result<(RunReport, Vec<String>), End> {
     let names: BTreeSet<_> = group.tenants.keys().cloned().collect();
     let judged = plan(tools, fleet, open, names.clone()).await?;
-    let now: BTreeMap<_, _> = judged.body.units.iter().map(|u| (&u.tenant, &u.digest)).collect();
-    if let Some((tenant, _)) = group.tenants.iter().find(|(tenant, decided)| now.get(tenant).is_some_and(|d| d != decided)) {
-        return Err(End::DependencyNotReady { message: format!("what would be done in {tenant} has changed since it was looked at") });
-    }
-    let digests: Vec<String> = names.iter().flat_map(|t| fleet.approved.of(t)).collect();
-    let approval = if digests.is_empty() {
-        "automatic".to_owned()
-    } else {
-        digests.iter().map(|d| format!("digest {d}")).collect::<Vec<_>>().join(", ")
-    };
+    let digests = decided_again(fleet, spent, open, group, &judged)?;
+    let (approval, ticket) = consent(fleet, &digests);
+    let used = digests.clone();
     let approved = guard::approve(judged, &Approvals { digests, allow: Vec::new() }).plan;
     let identity = tools.ledger.identity().await.map_err(|e| ledger_failed(&e))?;
     let mac = tools.mac();
     let (stop, served, scope) = (Stop::default(), [served(open)], scope(&group.portal, names));
-    let run = Run { who: tools.who.clone(), ticket: None, approval };
+    let run = Run { who: tools.who.clone(), ticket, approval };
     let portals = BTreeMap::from([(group.portal.clone(), (tools.fenced(open), open.served.spec.parallelism))]);
     let world = World {
         desired: &fleet.desired,
@@ -293,54 +356,25 @@ async fn locked_act(tools: &Tools, fleet: &Fleet, open: &Open, group: &Group, lo
     tokio::pin!(apply, ended_early);
     // Calls under way are waited for, whatever ends a visit early: only then is it known what became of them.
     tokio::select! {
-        report = &mut apply => return Ok(report),
+        biased;
         () = &mut ended_early => stop.request(),
+        report = &mut apply => return Ok((report, used)),
     }
-    Ok(apply.await)
+    Ok((apply.await, used))
 }
 
-/// What a report says of each tenant of a group.
-fn ends(group: &Group, report: &RunReport) -> BTreeMap<TenantName, End> {
-    group.tenants.keys().map(|tenant| (tenant.clone(), end_of(tenant, report))).collect()
-}
-
-fn end_of(tenant: &TenantName, report: &RunReport) -> End {
-    if let Some(why) = &report.stopped {
-        return End::Stopped { message: why.clone() };
+/// How a plan was approved, and the ticket, for the audit record.
+fn consent(fleet: &Fleet, digests: &[String]) -> (String, Option<String>) {
+    if digests.is_empty() {
+        return ("automatic".to_owned(), None);
     }
-    let (mut failed, mut technician, mut cancelled) = (None, false, false);
-    for outcome in report.outcomes.iter().filter(|o| o.address.tenant == *tenant) {
-        match &outcome.result {
-            OutcomeResult::Done => {}
-            OutcomeResult::Pending { .. } => technician = true,
-            OutcomeResult::Failed { message, denied: true } => return End::Portal(PortalError::Denied(message.clone())),
-            OutcomeResult::Failed { message, denied: false } | OutcomeResult::Uncertain { message } => {
-                failed.get_or_insert_with(|| format!("{}: {message}", outcome.address));
-            }
-            OutcomeResult::DoneDiffers { fields } => {
-                failed.get_or_insert_with(|| format!("{}: the portal shows another {}", outcome.address, fields.join(", ")));
-            }
-            OutcomeResult::Skipped { why } => {
-                failed.get_or_insert_with(|| format!("{}: {why}", outcome.address));
-            }
-            OutcomeResult::Held { codes, why } => return End::Refused { codes: codes.clone(), message: why.clone() },
-            OutcomeResult::Cancelled => cancelled = true,
-        }
-    }
-    if let Some(message) = failed {
-        return End::Failed { message };
-    }
-    if cancelled {
-        return End::Stopped { message: "the visit was ended before all was begun; what is left comes next".to_owned() };
-    }
-    if technician {
-        return End::AwaitingTechnician;
-    }
-    match report.remaining.iter().find(|a| a.tenant == *tenant) {
-        Some(left) => End::Failed { message: format!("{left} still differs after it was applied") },
-        None if !report.planned_again => End::Failed { message: "it could not be read again after it was applied".to_owned() },
-        None => End::Applied,
-    }
+    let said = |digest: &String| match fleet.approved.consents.get(digest) {
+        Some(consent) => format!("digest {digest} by {}", consent.who),
+        None => format!("digest {digest}"),
+    };
+    let tickets: BTreeSet<_> = digests.iter().filter_map(|d| fleet.approved.consents.get(d)?.ticket.clone()).collect();
+    let ticket = (!tickets.is_empty()).then(|| tickets.into_iter().collect::<Vec<_>>().join(", "));
+    (digests.iter().map(said).collect::<Vec<_>>().join(", "), ticket)
 }
 
 /// The key of what was looked at.

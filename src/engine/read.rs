@@ -9,7 +9,7 @@ use crate::apply::secret_fields;
 use crate::diff::{self, Input, Purpose, TenantDiff};
 use crate::model::kind::Placement;
 use crate::model::live::KeyHolder;
-use crate::model::{Address, Digest, FieldId, Kind, LedgerState, LiveTenant, Tenant, TenantName};
+use crate::model::{Address, Digest, FieldId, Kind, LedgerState, LiveTenant, Resource, Tenant, TenantName, Value};
 use crate::plan::{Unit, build};
 use crate::portal::{PortalError, TenantKey, titled};
 
@@ -214,6 +214,18 @@ fn refers_to_tenants(declared: &Declared<'_>, tenants: &BTreeSet<TenantName>) ->
 /// True if a tenant has a field that names tenants, such as those with which something is shared.
 pub(super) fn names_others(tenant: &Tenant) -> bool {
     tenant.resources.iter().any(|r| r.fields.iter().any(|(id, _)| narrow::names_tenants(&r.def().field(id).ty)))
+}
+
+/// The tenants that a tenant's fields name.
+pub(super) fn others_named(tenant: &Tenant) -> BTreeSet<TenantName> {
+    let named = |resource: &Resource| {
+        let fields = resource.fields.iter().filter(|(id, _)| narrow::names_tenants(&resource.def().field(*id).ty));
+        let texts = fields.flat_map(|(_, value)| {
+            value.as_text().into_iter().chain(value.as_list().unwrap_or_default().iter().filter_map(Value::as_text))
+        });
+        texts.filter_map(|text| TenantName::new(text).ok()).collect::<Vec<_>>()
+    };
+    tenant.resources.iter().flat_map(named).collect()
 }
 
 /// A tenant that the portal has and nobody declared.

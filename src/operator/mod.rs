@@ -20,7 +20,7 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kube::Client;
 
@@ -66,7 +66,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let tools = Tools {
         ledger: Arc::clone(&ledger),
         secrets: Arc::clone(&secrets) as _,
-        key: Some(key),
+        key: Arc::new(OnceLock::from(key)),
         who: holder.who.clone(),
         fence: fence.clone(),
         stop: Arc::clone(&stop),

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::meter::Meter;
 use super::routed::Routed;
 use super::{Execute, Observe, PortalError, Profile};
 use crate::diagnostic::{Diagnostic, codes::portal as codes};
@@ -28,6 +29,9 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// When it cannot be reached, or the `Portal` document does not fit the driver.
     fn open_writer(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Execute>, PortalError>;
+
+    /// Tells a meter of every request from here on; said once, before anything is opened. A driver that sends none has nothing to tell.
+    fn metered(&self, _meter: &Arc<dyn Meter>) {}
 }
 
 /// What a driver opens a portal with.
@@ -67,6 +71,11 @@ impl Drivers {
         self.0.retain(|d| d.name() != driver.name());
         self.0.push(driver);
         self
+    }
+
+    /// Has every driver tell a meter of its requests.
+    pub fn metered(&self, meter: &Arc<dyn Meter>) {
+        self.0.iter().for_each(|driver| driver.metered(meter));
     }
 
     /// One error for each driver that a profile names and that is not here.

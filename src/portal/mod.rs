@@ -7,6 +7,7 @@
 pub mod driver;
 pub mod embedded;
 pub mod gated;
+pub mod meter;
 pub mod profile;
 pub mod rest;
 mod routed;

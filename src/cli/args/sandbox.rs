@@ -38,7 +38,7 @@ pub struct SandboxArgs {
 }
 
 /// An address to listen on: a plain one, or `localhost`.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let plain = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     plain.parse().map_err(|_| "it is no ADDRESS:PORT: write one such as 127.0.0.1:7700".to_owned())
 }

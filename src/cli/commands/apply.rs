@@ -42,7 +42,8 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     }
     check(args)?;
     let stop = Arc::new(Stops::default());
-    stop.listen(args.planning.automation.timeout, face.output.clone());
+    let output = face.output.clone();
+    stop.listen(args.planning.automation.timeout, move |line| output.error(line));
     let (session, scope, purpose, saved) = prepare(face, args)?;
     look(face, args, &session).await?;
     let ledger = session.ledger_for_writing().await?;

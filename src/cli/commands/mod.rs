@@ -2,17 +2,21 @@
 
 mod access;
 mod apply;
+mod approve;
 mod drift;
 mod import;
 mod init;
 mod ledger;
 mod papers;
 mod plan;
+mod run;
 mod runbook;
 mod sandbox;
 mod show;
 mod slips;
 mod validate;
+
+pub(super) use plan::write as write_whole;
 
 use super::Face;
 use super::args::Command;
@@ -26,6 +30,8 @@ pub(super) fn run(face: &Face<'_>, command: Command) -> Result<Exit, Failure> {
         Command::Validate(args) => validate::run(face, &args),
         Command::Plan(args) => block_on(plan::run(face, &args)),
         Command::Apply(args) => block_on(apply::run(face, &args)),
+        Command::Run(args) => block_on(run::run(face, &args)),
+        Command::Approve(args) => approve::run(face, &args),
         Command::Drift(args) => block_on(drift::run(face, &args)),
         Command::Import(args) => block_on(import::run(face, &args)),
         Command::Show(args) => block_on(show::run(face, &args)),

@@ -158,7 +158,7 @@ fn save(file: &Path, document: &PlanDocument, session: &Session, args: &PlanComm
 }
 
 /// Writes a file whole or not at all.
-pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
+pub(crate) fn write(file: &Path, text: &str) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::new(Exit::Error, format!("{} cannot be written: {e}", file.display()));
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));

@@ -22,9 +22,10 @@ mod sorted;
 mod steps;
 pub mod transport;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::driver::{Driver, OpenContext};
+use super::meter::Meter;
 use super::profile::http::compiled::Http;
 use super::{Execute, Observe, PortalError, Profile};
 use crate::model::portal_spec::Account;
@@ -36,12 +37,13 @@ use transport::{Client, Network, Patience};
 pub struct Rest {
     over: Option<(Network, Patience)>,
     shared: Arc<Shared>,
+    meter: Arc<OnceLock<Arc<dyn Meter>>>,
 }
 
 impl Rest {
     /// A driver over another network than this machine's, with another patience.
     pub fn over(network: Network, patience: Patience) -> Self {
-        Self { over: Some((network, patience)), shared: Arc::default() }
+        Self { over: Some((network, patience)), ..Self::default() }
     }
 
     fn open(&self, ctx: &OpenContext<'_>) -> Result<Portal, PortalError> {
@@ -52,6 +54,9 @@ impl Rest {
             None => Client::open(ctx.spec, &described.connection, ctx.secrets),
             Some((network, patience)) => Client::open_over(network.clone(), *patience, ctx.spec, &described.connection, ctx.secrets),
         })?;
+        if let Some(meter) = self.meter.get() {
+            client.metered(&ctx.spec.name, meter);
+        }
         let (account, parallelism) = (ctx.spec.account.clone(), ctx.spec.parallelism);
         Ok(Portal { client, profile: Arc::clone(&ctx.profile), account, parallelism })
     }
@@ -68,6 +73,11 @@ impl Driver for Rest {
 
     fn open_writer(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Execute>, PortalError> {
         Ok(Arc::new(perform::Writer(read::Reader(Arc::new(self.open(ctx)?), None))))
+    }
+
+    fn metered(&self, meter: &Arc<dyn Meter>) {
+        // Said once: whoever says it again has the same meter.
+        let _said = self.meter.set(Arc::clone(meter));
     }
 }
 

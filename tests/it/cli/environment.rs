@@ -61,8 +61,9 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("fault", "nonsense", "sandbox --profile embedded --listen 0.0.0.0:0"),
 ];
 
-/// Flags of a server, which runs until it is stopped: they say what the MSP's own account is, and `sandbox::command` plays one of them.
-const OF_A_SERVER: [&str; 5] = ["account-add-on", "account-domain", "account-email", "account-kind", "account-name"];
+/// Flags of servers, which run until they are stopped: they say what the MSP's own account is, and `sandbox::command` plays one of them; or what
+/// `run` counts by, and `cli::run` reads that.
+const OF_A_SERVER: [&str; 6] = ["account-add-on", "account-domain", "account-email", "account-kind", "account-name", "no-tenant-label"];
 
 /// Holds a table against a portal without an API, which is beside the manifests.
 const OBSERVE: &str = "runbook observe .board/t.csv -f .board/customers --portals .board/portals -o json";

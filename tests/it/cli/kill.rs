@@ -83,7 +83,7 @@ fn directory(folder: &Path) -> Directory {
 
 /// Everybody was invited once, no object was made twice, and the records of both sides tell the same.
 #[track_caller]
-fn nothing_doubled_and_nothing_lost(shell: &Shell, at: &str) {
+pub(super) fn nothing_doubled_and_nothing_lost(shell: &Shell, at: &str) {
     let ledger: serde_json::Value = serde_json::from_str(&shell.run("ledger list -o json").exits(0).out).expect("JSON");
     let rows = ledger["rows"].as_array().expect("rows");
     assert_eq!(ledger["locks"], serde_json::json!([]), "{at}: nobody holds a lock");

@@ -7,9 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tenantry::apply::Stop;
 use tenantry::controller::fence::{Fence, Term};
-use tenantry::controller::{Approved, Controller, End, Fleet, Open, Reporter, Tools, Visit};
+use tenantry::controller::{Approved, Controller, End, Fleet, Open, Reporter, Tools, UnitKey, Visit};
 use tenantry::engine::Served;
 use tenantry::model::{Desired, PortalSpec};
+use tenantry::portal::{Execute, Observe};
+use tokio::time::Instant;
 
 use crate::engine::scripted::{Manners, Scripted, capable};
 use crate::support::bench::Secrets;
@@ -20,19 +22,22 @@ use crate::support::{Clock, name};
 /// A controller that runs.
 pub(super) struct Floor {
     pub(super) portal: Arc<Scripted>,
-    pub(super) ledger: Arc<MemoryLedger>,
     pub(super) controller: Arc<Controller>,
     pub(super) fence: Fence,
     pub(super) spec: PortalSpec,
     pub(super) approved: Approved,
+    /// What changes the portal; the portal itself unless a test puts something in between.
+    pub(super) execute: Arc<dyn Execute>,
+    /// What reads it, likewise.
+    pub(super) observe: Arc<dyn Observe>,
     stop: Arc<Stop>,
     ends: Arc<Ends>,
     running: tokio::task::JoinHandle<()>,
 }
 
-/// What visits came to, as `tenant end`.
+/// What visits came to and when, as `tenant end`.
 #[derive(Default)]
-struct Ends(Mutex<Vec<String>>);
+struct Ends(Mutex<Vec<(Instant, String)>>);
 
 #[async_trait]
 impl Reporter for Ends {
@@ -42,7 +47,7 @@ impl Reporter for Ends {
             End::AwaitingApproval { stale: true, .. } => "AwaitingApproval (stale)".to_owned(),
             end => format!("{end:?}").split([' ', '{', '(']).next().unwrap().to_owned(),
         };
-        self.0.lock().unwrap().push(format!("{} {end}", visit.key.tenant));
+        self.0.lock().unwrap().push((Instant::now(), format!("{} {end}", visit.key.tenant)));
     }
 }
 
@@ -56,7 +61,7 @@ impl Floor {
         let tools = Tools {
             ledger: Arc::clone(&ledger) as _,
             secrets: Arc::new(Secrets::default()),
-            key: None,
+            key: Arc::default(),
             who: "controller".to_owned(),
             fence: fence.clone(),
             stop: Arc::clone(&stop),
@@ -67,13 +72,14 @@ impl Floor {
             async move { controller.run().await }
         });
         let spec = PortalSpec { name: name("main"), parallelism: 2, ..PortalSpec::embedded() };
-        Self { portal, ledger, controller, fence, spec, approved: Approved::default(), stop, ends, running }
+        let (execute, observe) = (Arc::clone(&portal) as _, Arc::clone(&portal) as _);
+        Self { portal, controller, fence, spec, approved: Approved::default(), execute, observe, stop, ends, running }
     }
 
     /// Declares this and waits until it is quiet; what visits came to, in their order.
     pub(super) async fn declare(&self, desired: &Desired) -> Vec<String> {
-        let served = Served { spec: self.spec.clone(), observe: Arc::clone(&self.portal) as _ };
-        let open = Open { served, execute: Arc::clone(&self.portal) as _ };
+        let served = Served { spec: self.spec.clone(), observe: Arc::clone(&self.observe) };
+        let open = Open { served, execute: Arc::clone(&self.execute) };
         let fleet = Fleet {
             desired: desired.clone(),
             portals: BTreeMap::from([(self.spec.name.clone(), open)]),
@@ -87,8 +93,35 @@ impl Floor {
 
     /// What visits came to within a time.
     pub(super) async fn after(&self, time: Duration) -> Vec<String> {
+        self.times_after(time).await.into_iter().map(|(_, end)| end).collect()
+    }
+
+    /// The same, with when.
+    pub(super) async fn times_after(&self, time: Duration) -> Vec<(Instant, String)> {
         tokio::time::sleep(time).await;
         std::mem::take(&mut *self.ends.0.lock().unwrap())
+    }
+
+    /// The newest visit of a tenant.
+    #[track_caller]
+    pub(super) fn visit(&self, tenant: &str) -> Visit {
+        let visits = self.controller.visits();
+        visits.into_iter().find(|v| v.key.tenant.as_str() == tenant).unwrap_or_else(|| panic!("{tenant} was not visited"))
+    }
+
+    /// The digest of the plan that waits for a tenant.
+    #[track_caller]
+    pub(super) fn pending(&self, tenant: &str) -> String {
+        match self.visit(tenant).end {
+            End::AwaitingApproval { digest, .. } => digest,
+            end => panic!("{tenant} waits for no approval: {end:?}"),
+        }
+    }
+
+    /// Somebody approves a digest for a tenant.
+    pub(super) fn approve(&mut self, tenant: &str, digest: &str) {
+        let unit = UnitKey { portal: self.spec.name.clone(), tenant: name(tenant) };
+        self.approved.units.entry(unit).or_default().insert(digest.to_owned());
     }
 
     /// Tells it to stop, and waits until it has.

@@ -19,11 +19,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["model", "diagnostic", "plan", "apply::outcome"]),
     ("apply", &["model", "diagnostic", "secrets", "diff", "plan", "ledger", "portal"]),
     ("engine", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "diff", "plan", "guard", "report", "apply"]),
-    ("sandbox", &["model", "diagnostic", "portal"]),
     ("controller", &["model", "diagnostic", "secrets", "portal", "ledger", "plan", "guard", "apply", "engine"]),
+    ("sandbox", &["model", "diagnostic", "portal"]),
     // Values of reports and outcomes: what stands in a status.
     ("operator", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "report", "apply", "engine", "controller"]),
-    ("cli", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "guard", "report", "apply", "engine", "sandbox"]),
+    (
+        "cli",
+        &[
+            "model",
+            "diagnostic",
+            "secrets",
+            "manifest",
+            "portal",
+            "ledger",
+            "plan",
+            "guard",
+            "report",
+            "apply",
+            "engine",
+            "controller",
+            "sandbox",
+        ],
+    ),
 ];
 
 /// Words that stand only below these paths, with what they stand for.
@@ -33,7 +50,9 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
     ("printing", &["println !", "print !", "eprintln !", "eprint !", "dbg !", "io::stdout", "io::stderr"], &["src/cli/"]),
     ("SQLite", &["rusqlite"], &["src/ledger/", "src/portal/embedded"]),
     ("PostgreSQL", &["tokio_postgres"], &["src/ledger/"]),
-    ("HTTP servers", &["axum"], &["src/sandbox/"]),
+    ("HTTP servers", &["axum"], &["src/sandbox/", "src/controller/health.rs"]),
+    ("metrics", &["prometheus_client"], &["src/controller/metrics.rs"]),
+    ("watching files", &["notify ::"], &["src/cli/commands/run/"]),
     ("whom TLS believes", &["rustls", "rustls_native_certs"], &["src/trust.rs", "src/portal/rest/transport/"]),
     ("Kubernetes clients", &["kube", "k8s_openapi"], &["src/operator/"]),
     ("HTTP clients", &["reqwest", "ureq", "hyper", "isahc", "curl"], &["src/portal/"]),

@@ -21,7 +21,7 @@ mod request;
 mod response;
 mod tokens;
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -38,7 +38,8 @@ pub use request::{Content, Request};
 pub use response::{MAX_BODY, Response};
 
 use super::super::PortalError;
-use crate::model::PortalSpec;
+use crate::model::{PortalName, PortalSpec};
+use crate::portal::meter::Meter;
 use crate::portal::profile::http::connection::Method;
 use crate::portal::profile::http::connection::compiled::{Connection, Inside};
 use crate::secrets::SecretReader;
@@ -96,6 +97,7 @@ struct Inner {
     tokens: Tokens,
     gate: Gate,
     patience: Patience,
+    meter: OnceLock<(PortalName, Arc<dyn Meter>)>,
 }
 
 /// An error, and when the server wants to be asked again.
@@ -147,7 +149,14 @@ impl Client {
             base,
             sign_in,
             patience,
+            meter: OnceLock::new(),
         })))
+    }
+
+    /// Tells a meter of every request from here on.
+    pub(super) fn metered(&self, portal: &PortalName, meter: &Arc<dyn Meter>) {
+        // A client that is open already has the same one.
+        let _said = self.0.meter.set((portal.clone(), Arc::clone(meter)));
     }
 
     pub(super) fn weak(&self) -> WeakClient {
@@ -191,6 +200,9 @@ impl Client {
                 Ok(response) => return Ok(response),
                 Err(failed) => failed,
             };
+            if let (SendError::Throttled { .. }, Some((portal, meter))) = (&error, self.0.meter.get()) {
+                meter.throttled(portal);
+            }
             let pause = after.unwrap_or_else(|| jittered(first_pause, attempt));
             let spent = first_sent.map(|at: Instant| at.elapsed()).unwrap_or_default();
             if !request.reads || !error.may_pass() || attempt >= attempts || spent + pause > deadline {
@@ -290,6 +302,10 @@ impl Client {
         };
         drop(place);
         let took = millis(began.elapsed());
+        if let Some((portal, meter)) = self.0.meter.get() {
+            let code = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|raw| raw.status.as_u16());
+            meter.answered(portal, request.method.name(), code, began.elapsed());
+        }
         let method = request.method.name();
         let raw = match answer.map_err(|error| error::sorted(error, &self.0.origin, &self.0.network.trust)).flatten() {
             Ok(raw) => raw,

@@ -1,0 +1,105 @@
+//! Who has to say yes, to what, and how often.
+
+use std::time::Duration;
+
+use tenantry::model::{ApprovalMode, Control, Desired, Kind};
+
+use super::floor::Floor;
+use crate::support::declared::{Say, admin, desired, org, user};
+
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+fn acme() -> Desired {
+    desired([org("acme"), admin("acme", "ann"), user("acme", "bob")])
+}
+
+fn in_mode(mode: ApprovalMode) -> Floor {
+    let mut floor = Floor::new();
+    floor.spec.control = Control { approval: Some(mode), ..Control::default() };
+    floor
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_manual_mode_nothing_is_called_until_the_very_plan_is_approved() {
+    let mut floor = in_mode(ApprovalMode::Manual);
+    assert_eq!(floor.declare(&acme()).await, ["acme AwaitingApproval"]);
+    let digest = floor.pending("acme");
+    floor.approve("acme", &format!("sha256:{}", "0".repeat(64)));
+    assert_eq!(floor.declare(&acme()).await, ["acme AwaitingApproval (stale)"], "another plan was approved");
+    assert_eq!(floor.portal.took(), [""; 0]);
+    floor.approve("beta", &digest);
+    assert_eq!(floor.declare(&acme()).await, [""; 0], "what is said of another customer concerns nobody here");
+    floor.approve("acme", &digest);
+    assert_eq!(floor.declare(&acme()).await, ["acme Applied"]);
+    assert_eq!(floor.portal.took(), ["create acme/organization/acme", "create acme/user/ann", "create acme/user/bob"]);
+    assert_eq!(floor.visit("acme").spent, Some(digest));
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_names_no_customer_makes_no_other_plan_stale() {
+    let mut floor = in_mode(ApprovalMode::Manual);
+    floor.declare(&acme()).await;
+    let digest = floor.pending("acme");
+    floor.approved.everywhere.insert(format!("sha256:{}", "1".repeat(64)));
+    assert_eq!(floor.declare(&acme()).await, ["acme AwaitingApproval"]);
+    floor.approved.everywhere.insert(digest);
+    assert_eq!(floor.declare(&acme()).await, ["acme Applied"]);
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_is_used_once_and_the_same_change_asks_again() {
+    let mut floor = in_mode(ApprovalMode::Auto);
+    floor.declare(&acme()).await;
+    floor.spec.control.approval = Some(ApprovalMode::Manual);
+    floor.portal.delete("acme", Kind::User, "bob@acme.example");
+    assert_eq!(floor.declare(&acme()).await, ["acme AwaitingApproval"]);
+    let digest = floor.pending("acme");
+    floor.approve("acme", &digest);
+    assert_eq!(floor.declare(&acme()).await, ["acme Applied"]);
+    floor.portal.took();
+    floor.portal.delete("acme", Kind::User, "bob@acme.example");
+    let later = floor.after(AN_HOUR).await;
+    assert!(later.iter().all(|end| end == "acme AwaitingApproval") && !later.is_empty(), "{later:?}");
+    assert_eq!(floor.pending("acme"), digest, "it is the same change");
+    assert_eq!(floor.portal.took(), [""; 0]);
+    // The face takes the approval away; whoever gives it anew means the change of now. (A poll may be due just then, too.)
+    floor.approved.units.clear();
+    let ends = floor.declare(&acme()).await;
+    assert!(ends.iter().all(|end| end == "acme AwaitingApproval"), "{ends:?}");
+    floor.approve("acme", &digest);
+    assert_eq!(floor.declare(&acme()).await.first().map(String::as_str), Some("acme Applied"));
+    assert_eq!(floor.portal.took(), ["create acme/user/bob"]);
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_something_away_waits_where_only_that_needs_approval() {
+    let mut floor = in_mode(ApprovalMode::AutoUnlessDestructive);
+    let fleet = |users: u32| {
+        let mut all = vec![org("acme"), admin("acme", "ann"), admin("acme", "amy")];
+        all.extend((0..users).map(|n| user("acme", &format!("u{n}"))));
+        desired(all)
+    };
+    assert_eq!(floor.declare(&fleet(20)).await, ["acme Applied"]);
+    floor.portal.took();
+    assert_eq!(floor.declare(&fleet(19)).await, ["acme AwaitingApproval"]);
+    assert_eq!(floor.portal.took(), [""; 0]);
+    let digest = floor.pending("acme");
+    floor.approve("acme", &digest);
+    assert_eq!(floor.declare(&fleet(19)).await, ["acme Applied"]);
+    assert_eq!(floor.portal.took(), ["delete acme/user/u19"]);
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customers_own_mode_goes_before_the_portals() {
+    let floor = in_mode(ApprovalMode::Manual);
+    let own = org("acme").meta(|m| m.control.approval = Some(ApprovalMode::Auto));
+    let fleet = desired([own, admin("acme", "ann"), org("beta"), admin("beta", "bob")]);
+    let mut ends = floor.declare(&fleet).await;
+    ends.sort();
+    assert_eq!(ends, ["acme Applied", "beta AwaitingApproval"]);
+    floor.end().await;
+}
