@@ -130,9 +130,9 @@ impl Session {
     /// # Errors
     /// When the ledger has MACs and their key is gone.
     pub(crate) async fn key_for_looking(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
-        match self.key.find(false)? {
+        match self.key.find(false).await? {
             Some(key) => Ok(Some(key)),
-            None => Ok(self.key.find(ledger.holds_secrets().await?)?),
+            None => Ok(self.key.find(ledger.holds_secrets().await?).await?),
         }
     }
 
@@ -143,7 +143,7 @@ impl Session {
     pub(crate) async fn key_for_writing(&self, ledger: &dyn LedgerRead) -> Result<Option<MacKey>, Failure> {
         let declared = self.desired.resources().any(|r| r.fields.iter().any(|(id, _)| r.def().field(id).ty.is_secret()));
         match self.key_for_looking(ledger).await? {
-            None if declared => Ok(Some(self.key.find_or_make(false)?)),
+            None if declared => Ok(Some(self.key.find_or_make(false).await?)),
             key => Ok(key),
         }
     }

@@ -12,18 +12,12 @@ use tokio::time::Instant;
 use super::backoff::jittered;
 use super::fence::{Fence, Term};
 use crate::apply::Stop;
-use crate::ledger::{Holder, Ledger, LedgerError, LockId};
-use crate::model::{Name, PortalName, TenantName};
+use crate::ledger::{Holder, Ledger, LedgerError, LockId, leadership};
 
 /// How long we lead without word from us: what a crash costs, and three lost renewals.
 const LEASE: Duration = Duration::from_secs(15);
 /// How often it is renewed, and asked for by those who do not lead.
 const RENEWAL: Duration = Duration::from_secs(5);
-
-/// The unit whose lock is leadership: no portal's, but a name that says in a list of locks what it is.
-fn leadership() -> (PortalName, TenantName) {
-    (Name::slugify("tenantry-controller"), Name::slugify("leader"))
-}
 
 /// Leads whenever it can, until it is told to stop and `quiet` says that nothing is under way any more; then it lets go at once, so that the
 /// next one need not wait. `told` hears when leadership is won (true) and lost.

@@ -104,7 +104,11 @@ pub(super) fn attestation(address: Address, body: &str) -> Result<Attestation, L
 
 /// An item at its row's address: a move changes the row, and what is to be recorded of the item's own object goes along.
 pub(super) fn work(address: Address, body: &str) -> Result<WorkItem, LedgerError> {
-    let mut item: WorkItem = from_json(body, "an item of a work order")?;
+    Ok(work_at(address, from_json(body, "an item of a work order")?))
+}
+
+/// The same, of an item as it was given out.
+pub(super) fn work_at(address: Address, mut item: WorkItem) -> WorkItem {
     let own = |r: &&mut WorkRecord| r.address == item.address;
     for record in item.records.iter_mut().filter(own) {
         record.address = address.clone();
@@ -112,7 +116,7 @@ pub(super) fn work(address: Address, body: &str) -> Result<WorkItem, LedgerError
             row.address = address.clone();
         }
     }
-    Ok(WorkItem { address, ..item })
+    WorkItem { address, ..item }
 }
 
 #[cfg(test)]

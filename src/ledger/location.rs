@@ -1,4 +1,4 @@
-//! Where the ledger is. Comes in: a path or a `postgres://` URL. Goes out: an open ledger. Never shows a password.
+//! Where the ledger is. Comes in: a path, a `postgres://` URL or `kubernetes://` and a namespace. Goes out: an open ledger. Never shows a password.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::kubernetes::{ClusterKey, KubernetesLedger, KubernetesReader, Place};
 use super::postgres::{PostgresLedger, PostgresReader};
 use super::sqlite::{SqliteLedger, SqliteReader};
 use super::{Ledger, LedgerError, LedgerRead};
@@ -19,20 +20,25 @@ pub enum LedgerLocation {
     Sqlite(PathBuf),
     /// A `postgres://` or `postgresql://` URL, with its password: only the connection sees it.
     Postgres(String),
+    /// A namespace of a Kubernetes cluster; the Secret of its `tenantry-mac-key`, too.
+    Kubernetes(Place),
 }
 
 /// Why a text is no location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// It is empty.
-    #[error("the ledger's location is empty: give the path of a file or a postgres:// URL")]
+    #[error("the ledger's location is empty: give the path of a file, a postgres:// URL or kubernetes://NAMESPACE")]
     Empty,
     /// It is a URL of another scheme.
-    #[error("the ledger's location has the scheme `{0}`: give the path of a file or a postgres:// URL")]
+    #[error("the ledger's location has the scheme `{0}`: give the path of a file, a postgres:// URL or kubernetes://NAMESPACE")]
     Scheme(String),
     /// It is a PostgreSQL URL that cannot be used.
     #[error("the ledger's PostgreSQL URL cannot be used: {0}")]
     Url(String),
+    /// It is a place in a Kubernetes cluster that cannot be used.
+    #[error("the ledger's place in Kubernetes cannot be used: {0}")]
+    Place(String),
 }
 
 impl LedgerLocation {
@@ -44,15 +50,18 @@ impl LedgerLocation {
         Ok(match self {
             Self::Sqlite(path) => Arc::new(SqliteLedger::open(path).await?),
             Self::Postgres(url) => Arc::new(PostgresLedger::open(url).await?),
+            Self::Kubernetes(place) => Arc::new(KubernetesLedger::open(place).await?),
         })
     }
 
-    /// Where the key of its secrets' MACs is: the text that was given, else the file `mac.key` beside a SQLite ledger.
+    /// Where the key of its secrets' MACs is: the text that was given, else the file `mac.key` beside a SQLite ledger, or the
+    /// Secret beside one in a cluster.
     pub fn mac_key(&self, given: Option<SecretString>) -> MacKeySource {
         match (given, self) {
             (Some(text), _) => MacKeySource::Given(Some(text)),
             (None, Self::Sqlite(path)) => MacKeySource::File(path.with_file_name("mac.key")),
             (None, Self::Postgres(_)) => MacKeySource::Given(None),
+            (None, Self::Kubernetes(place)) => MacKeySource::Kept(Arc::new(ClusterKey::at(place))),
         }
     }
 
@@ -64,6 +73,7 @@ impl LedgerLocation {
         Ok(match self {
             Self::Sqlite(path) => Arc::new(SqliteReader::open(path).await?),
             Self::Postgres(url) => Arc::new(PostgresReader::open(url).await?),
+            Self::Kubernetes(place) => Arc::new(KubernetesReader::open(place).await?),
         })
     }
 }
@@ -79,6 +89,7 @@ impl FromStr for LedgerLocation {
                 super::postgres::settings(text).map_err(LocationError::Url)?;
                 Ok(Self::Postgres(text.to_owned()))
             }
+            Some(("kubernetes", _)) => Place::parse(text).map(Self::Kubernetes).map_err(LocationError::Place),
             Some((scheme, _)) => Err(LocationError::Scheme(scheme.chars().take(20).collect())),
         }
     }
@@ -89,6 +100,7 @@ impl fmt::Display for LedgerLocation {
         match self {
             Self::Sqlite(path) => write!(f, "{}", path.display()),
             Self::Postgres(url) => f.write_str(&super::postgres::shown(url)),
+            Self::Kubernetes(place) => place.fmt(f),
         }
     }
 }
@@ -98,6 +110,7 @@ impl fmt::Debug for LedgerLocation {
         match self {
             Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
             Self::Postgres(url) => f.debug_tuple("Postgres").field(&super::postgres::shown(url)).finish(),
+            Self::Kubernetes(place) => f.debug_tuple("Kubernetes").field(place).finish(),
         }
     }
 }

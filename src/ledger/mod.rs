@@ -1,4 +1,5 @@
-//! The ledger's port: the durable record of what is ours. Two stores implement it (SQLite, PostgreSQL) and one contract suite holds both to it.
+//! The ledger's port: the durable record of what is ours. Three stores implement it (SQLite, PostgreSQL, a Kubernetes cluster) and one contract
+//! suite holds all of them to it.
 //!
 //! [`LedgerRead`] is all that `plan` gets. [`Ledger`] writes, and each write is one durable transaction: when it returns, a killed process has
 //! lost nothing of it.
@@ -6,7 +7,7 @@
 //! Comes in: the time, as an argument, and writes. Goes out: the ledger's values (`model::ledger`). Never decides what is ours: it keeps what it
 //! is told, and refuses what the lock does not cover.
 //!
-//! [`LedgerLocation`] opens a store. `writes` says what each [`Write`] means, in SQL that both stores run; `locking` decides who may have a lock.
+//! [`LedgerLocation`] opens a store. `writes` says what each [`Write`] means, in SQL that two of them run; `locking` decides who may have a lock.
 
 /// A store that writes reads as its `reader` does.
 macro_rules! read_through {
@@ -51,6 +52,7 @@ macro_rules! read_through {
 mod codec;
 mod diagnose;
 mod holder;
+pub mod kubernetes;
 mod location;
 mod locking;
 pub mod postgres;
@@ -66,6 +68,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::ledger::{Attestation, Intent, LedgerRow, LedgerState, Tombstone};
 use crate::model::work_order::{Observation, WorkItem};
 use crate::model::{Address, PortalName, TenantName};
+
+/// The portal and tenant whose lock is leadership: no portal's, but a name that says in a list of locks what it is. In a cluster it is a `Lease`.
+pub fn leadership() -> (PortalName, TenantName) {
+    (PortalName::slugify("tenantry-controller"), TenantName::slugify("leader"))
+}
 
 /// Reads the ledger.
 #[async_trait]

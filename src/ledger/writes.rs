@@ -95,7 +95,7 @@ pub(super) fn steps(writes: &[Write]) -> Result<Vec<Step<'_>>, LedgerError> {
             Write::Intend(portal, intent) => steps.push(intend(portal, intent)?),
             Write::Settle(portal, tenant, id) => steps.push(Step::new(SETTLE, vec![text(portal), text(tenant), (&**id).into()])),
             Write::MarkUnknown(portal, tenant, id) => steps.push(Step {
-                on_none: Some(format!("{tenant} in portal {portal} has no open intent {id}")),
+                on_none: Some(no_intent(portal, tenant, id)),
                 ..Step::new(MARK_UNKNOWN, vec![Param::Bool(true), text(portal), text(tenant), (&**id).into()])
             }),
             Write::Put(portal, row) => steps.push(put(portal, row)?),
@@ -148,6 +148,37 @@ pub(super) fn not_covered(portal: &PortalName, tenant: &TenantName) -> LedgerErr
     LedgerError::Conflict(format!("{tenant} in portal {portal} is not locked by this run: take its lock first"))
 }
 
+/// What is wrong with an intent that is to be marked and is not there.
+pub(super) fn no_intent(portal: &PortalName, tenant: &TenantName, id: &str) -> String {
+    format!("{tenant} in portal {portal} has no open intent {id}")
+}
+
+/// The refusal of a row without an owner.
+pub(super) fn no_owner(address: &Address) -> LedgerError {
+    LedgerError::Conflict(format!("{address} has no owner: an object without one would be anybody's"))
+}
+
+/// The refusal of a move that is none.
+pub(super) fn moves_to_itself(from: &Address) -> LedgerError {
+    LedgerError::Conflict(format!("{from} cannot move to itself"))
+}
+
+pub(super) fn moves_from_nowhere(portal: &PortalName, from: &Address) -> String {
+    format!("{from} cannot move: portal {portal} has no row there")
+}
+
+pub(super) fn moves_onto_a_row(portal: &PortalName, from: &Address, to: &Address) -> String {
+    format!("{from} cannot move to {to}: portal {portal} has a row there already")
+}
+
+pub(super) fn moves_onto_an_intent(from: &Address, to: &Address) -> String {
+    format!("{from} cannot move to {to}: an open intent of the same id is there already")
+}
+
+pub(super) fn moves_onto_an_item(from: &Address, to: &Address) -> String {
+    format!("{from} cannot move to {to}: an item of a work order with the same intent is there already")
+}
+
 impl<'a> Step<'a> {
     fn new(sql: &'static str, params: Vec<Param<'a>>) -> Self {
         Self { sql, params, on_none: None, on_duplicate: None }
@@ -195,7 +226,7 @@ fn intend<'a>(portal: &'a PortalName, intent: &'a Intent) -> Result<Step<'a>, Le
 fn put<'a>(portal: &'a PortalName, row: &'a LedgerRow) -> Result<Step<'a>, LedgerError> {
     let LedgerRow { address, id, key, owner, origin, released, protected, applied, secrets } = row;
     if owner.is_empty() {
-        return Err(LedgerError::Conflict(format!("{address} has no owner: an object without one would be anybody's")));
+        return Err(no_owner(address));
     }
     let mut params = at(portal, address);
     params.extend([
@@ -213,7 +244,7 @@ fn put<'a>(portal: &'a PortalName, row: &'a LedgerRow) -> Result<Step<'a>, Ledge
 
 fn relocate<'a>(portal: &'a PortalName, from: &'a Address, to: &'a Address, steps: &mut Vec<Step<'a>>) -> Result<(), LedgerError> {
     if from == to {
-        return Err(LedgerError::Conflict(format!("{from} cannot move to itself")));
+        return Err(moves_to_itself(from));
     }
     let both = || {
         let mut params = Vec::from(here(to));
@@ -221,21 +252,15 @@ fn relocate<'a>(portal: &'a PortalName, from: &'a Address, to: &'a Address, step
         params
     };
     steps.push(Step {
-        on_none: Some(format!("{from} cannot move: portal {portal} has no row there")),
-        on_duplicate: Some(format!("{from} cannot move to {to}: portal {portal} has a row there already")),
+        on_none: Some(moves_from_nowhere(portal, from)),
+        on_duplicate: Some(moves_onto_a_row(portal, from, to)),
         ..Step::new(MOVE_ROW, both())
     });
     // What was recorded of the new address was about something else.
     steps.push(Step::new(DROP_ATTESTATION, at(portal, to)));
     steps.push(Step::new(MOVE_ATTESTATION, both()));
-    steps.push(Step {
-        on_duplicate: Some(format!("{from} cannot move to {to}: an open intent of the same id is there already")),
-        ..Step::new(MOVE_INTENTS, both())
-    });
-    steps.push(Step {
-        on_duplicate: Some(format!("{from} cannot move to {to}: an item of a work order with the same intent is there already")),
-        ..Step::new(MOVE_WORK, both())
-    });
+    steps.push(Step { on_duplicate: Some(moves_onto_an_intent(from, to)), ..Step::new(MOVE_INTENTS, both()) });
+    steps.push(Step { on_duplicate: Some(moves_onto_an_item(from, to)), ..Step::new(MOVE_WORK, both()) });
     Ok(())
 }
 

@@ -144,7 +144,7 @@ impl IntentAction {
 }
 
 /// A call that was begun and is not known to have ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
     /// Unique; also the idempotency key that the call carries.
     pub id: Box<str>,
@@ -193,7 +193,7 @@ impl Attestation {
 }
 
 /// An object that we deleted or forgot: so that its id is never taken for ours again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
     /// What it was.
     pub address: Address,

@@ -4,7 +4,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
@@ -22,6 +24,27 @@ pub enum MacKeySource {
     File(PathBuf),
     /// Given by the settings, or not at all; never made.
     Given(Option<SecretString>),
+    /// Elsewhere, made when it is first needed.
+    Kept(Arc<dyn KeepsMacKey>),
+}
+
+/// Keeps the key where its ledger is, and no file is.
+#[async_trait]
+pub trait KeepsMacKey: Send + Sync {
+    /// Where, in words.
+    fn place(&self) -> String;
+
+    /// Its text, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be read; the error does not quote it.
+    async fn read(&self) -> Result<Option<SecretString>, MacKeyError>;
+
+    /// Keeps a new key. Where another run was faster, that run's key stays.
+    ///
+    /// # Errors
+    /// When it cannot be written; the error does not quote it.
+    async fn create(&self, key: &SecretString) -> Result<(), MacKeyError>;
 }
 
 /// Why there is no key.
@@ -53,10 +76,11 @@ impl MacKeySource {
     ///
     /// # Errors
     /// When it cannot be used, or is missing though MACs are recorded.
-    pub fn find(&self, recorded: bool) -> Result<Option<MacKey>, MacKeyError> {
+    pub async fn find(&self, recorded: bool) -> Result<Option<MacKey>, MacKeyError> {
         let found = match self {
             Self::File(path) => read(path)?,
             Self::Given(text) => text.as_ref().map(|text| MacKey::from_text(text, "TENANTRY_MAC_KEY")).transpose()?,
+            Self::Kept(keeper) => kept(&**keeper).await?,
         };
         if found.is_none() && recorded { Err(MacKeyError::Lost(self.remedy())) } else { Ok(found) }
     }
@@ -65,11 +89,15 @@ impl MacKeySource {
     ///
     /// # Errors
     /// When it cannot be used or made, is missing though MACs are recorded, or would have to be given.
-    pub fn find_or_make(&self, recorded: bool) -> Result<MacKey, MacKeyError> {
-        match (self.find(recorded)?, self) {
+    pub async fn find_or_make(&self, recorded: bool) -> Result<MacKey, MacKeyError> {
+        match (self.find(recorded).await?, self) {
             (Some(key), _) => Ok(key),
             (None, Self::File(path)) => make(path),
             (None, Self::Given(_)) => Err(MacKeyError::NotGiven(self.remedy())),
+            (None, Self::Kept(keeper)) => {
+                keeper.create(&SecretString::from(new_key()?.as_str())).await?;
+                kept(&**keeper).await?.ok_or_else(|| taken_away(&keeper.place()))
+            }
         }
     }
 
@@ -77,6 +105,7 @@ impl MacKeySource {
         match self {
             Self::File(path) => format!("{} is not there", path.display()),
             Self::Given(_) => "TENANTRY_MAC_KEY or TENANTRY_MAC_KEY_FILE is not set".to_owned(),
+            Self::Kept(keeper) => format!("{} is not there", keeper.place()),
         }
     }
 }
@@ -139,13 +168,27 @@ fn read(path: &Path) -> Result<Option<MacKey>, MacKeyError> {
     }
 }
 
-/// Makes a key. It appears under its name whole, or not at all; where another run was faster, that run's key is the key.
-fn make(path: &Path) -> Result<MacKey, MacKeyError> {
+async fn kept(keeper: &dyn KeepsMacKey) -> Result<Option<MacKey>, MacKeyError> {
+    keeper.read().await?.map(|text| MacKey::from_text(&text, &keeper.place())).transpose()
+}
+
+fn taken_away(place: &str) -> MacKeyError {
+    MacKeyError::Unusable(format!("{place} was taken away while it was made"))
+}
+
+/// The text of a new key, with a newline.
+fn new_key() -> Result<Zeroizing<String>, MacKeyError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     getrandom::fill(&mut *bytes).map_err(|e| MacKeyError::Unusable(format!("the system gives no random bytes: {e}")))?;
     let mut line = Zeroizing::new(String::with_capacity(65));
     line.extend(bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|digit| char::from_digit(u32::from(digit), 16)));
     line.push('\n');
+    Ok(line)
+}
+
+/// Makes a key. It appears under its name whole, or not at all; where another run was faster, that run's key is the key.
+fn make(path: &Path) -> Result<MacKey, MacKeyError> {
+    let line = new_key()?;
     let draft = path.with_file_name(format!(".mac.key.{}", uuid::Uuid::now_v7()));
     let written = write(&draft, line.as_bytes()).and_then(|()| match std::fs::hard_link(&draft, path) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
@@ -153,7 +196,7 @@ fn make(path: &Path) -> Result<MacKey, MacKeyError> {
     });
     let gone = std::fs::remove_file(&draft);
     written.and(gone).and_then(|()| sync_folder(path)).map_err(|e| unusable(path, &e))?;
-    read(path)?.ok_or_else(|| MacKeyError::Unusable(format!("{} was taken away while it was made", path.display())))
+    read(path)?.ok_or_else(|| taken_away(&path.display().to_string()))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

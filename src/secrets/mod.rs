@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::model::SecretRef;
 pub use local::LocalSecrets;
-pub use mac_key::{MacKey, MacKeyError, MacKeySource};
+pub use mac_key::{KeepsMacKey, MacKey, MacKeyError, MacKeySource};
 
 /// Reads secrets.
 pub trait SecretReader: Send + Sync {

@@ -1,4 +1,4 @@
-//! What both stores promise, word for word the same.
+//! What all stores promise, word for word the same.
 
 use tenantry::model::ledger::applied_digest;
 
@@ -6,7 +6,7 @@ use super::locks::*;
 use super::work::*;
 use super::*;
 
-macro_rules! on_both_stores {
+macro_rules! on_every_store {
     ($($promise:ident)*) => {
         mod sqlite_store {
             $(#[tokio::test]
@@ -21,10 +21,17 @@ macro_rules! on_both_stores {
                 super::$promise(super::Store::postgres().await).await;
             })*
         }
+        mod kubernetes_store {
+            $(#[tokio::test]
+            #[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+            async fn $promise() {
+                super::$promise(super::Store::kubernetes().await).await;
+            })*
+        }
     };
 }
 
-on_both_stores! {
+on_every_store! {
     a_ledger_that_is_not_there_reads_as_empty
     a_reader_sees_what_is_committed_and_changes_nothing
     rows_are_put_changed_moved_and_removed
@@ -68,7 +75,6 @@ on_both_stores! {
     a_move_takes_items_along_and_what_they_will_record
     observations_the_newest_wins
     items_and_observations_need_the_lock
-    a_ledger_of_version_1_is_read_as_it_is_and_brought_up_by_the_first_writer
 }
 
 async fn a_ledger_that_is_not_there_reads_as_empty(store: Store) {

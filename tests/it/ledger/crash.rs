@@ -26,8 +26,8 @@ async fn commits_until_it_is_killed() {
 
 async fn check_killed(store: Store) {
     let location = match &store.location {
-        LedgerLocation::Sqlite(path) => path.display().to_string(),
         LedgerLocation::Postgres(url) => url.clone(),
+        other => other.to_string(),
     };
     for round in 0..5 {
         let before = store.reader().await.identity().await.unwrap().serial;
@@ -65,4 +65,10 @@ async fn a_killed_run_leaves_whole_commits_in_sqlite() {
 #[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 async fn a_killed_run_leaves_whole_commits_in_postgres() {
     check_killed(Store::postgres().await).await;
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn a_killed_run_leaves_whole_commits_in_a_cluster() {
+    check_killed(Store::kubernetes().await).await;
 }

@@ -1,4 +1,4 @@
-//! Whatever is written, in whatever order: both stores have what a plain model has, and refuse what it refuses.
+//! Whatever is written, in whatever order: every store has what a plain model has, and refuses what it refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -256,4 +256,10 @@ fn sqlite_has_what_the_model_has() {
 #[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
 fn postgres_has_what_the_model_has() {
     check_law(32, Store::postgres);
+}
+
+#[test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+fn a_cluster_has_what_the_model_has() {
+    check_law(24, Store::kubernetes);
 }

@@ -1,4 +1,4 @@
-//! What both stores promise about locks; `contract` runs it.
+//! What all stores promise about locks; `contract` runs it.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
-//! What the ledger promises. `contract` holds both stores to it (the part about locks is in `locks`); `law` holds them to a plain model; the others are about one store, or about
-//! the secrets beside it.
+//! What the ledger promises. `contract` holds every store to it (the part about locks is in `locks`); `law` holds them to a plain model; the others
+//! are about one store, or about the secrets beside it.
 
 mod contract;
 mod crash;
+mod kubernetes;
 mod law;
 mod locks;
 mod postgres;
@@ -47,6 +48,11 @@ impl Store {
         Self { location: schema.url.parse().unwrap(), passed: AtomicI64::default(), _place: Box::new(schema) }
     }
 
+    async fn kubernetes() -> Self {
+        let location = kubernetes::place().await.parse().unwrap();
+        Self { location, passed: AtomicI64::default(), _place: Box::new(()) }
+    }
+
     async fn open(&self) -> Arc<dyn Ledger> {
         self.location.open().await.unwrap()
     }
@@ -59,6 +65,7 @@ impl Store {
                 let nanos = seconds * 1_000_000_000;
                 execute(url, &format!("UPDATE tenantry_locks SET since = since - {nanos}, until = until - {nanos}")).await;
             }
+            LedgerLocation::Kubernetes(place) => kubernetes::age(place.namespace(), seconds).await,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::support::program::{Ran, run_with};
 fn url(store: &Store) -> &str {
     match &store.location {
         LedgerLocation::Postgres(url) => url,
-        LedgerLocation::Sqlite(path) => panic!("{} is no URL", path.display()),
+        other => panic!("{other} is no database"),
     }
 }
 

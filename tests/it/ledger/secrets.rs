@@ -126,19 +126,25 @@ fn beside_sqlite(folder: &Path) -> MacKeySource {
     LedgerLocation::Sqlite(folder.join("ledger.db")).mac_key(None)
 }
 
-#[test]
-fn a_key_is_made_once_when_it_is_needed_and_for_its_owner_alone() {
+#[tokio::test]
+async fn a_key_is_made_once_when_it_is_needed_and_for_its_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let source = beside_sqlite(folder.path());
-    assert!(source.find(false).unwrap().is_none());
+    assert!(source.find(false).await.unwrap().is_none());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "looking for it makes nothing");
 
-    let made = mac(&source.find_or_make(false).unwrap(), &[("a", "1")]);
-    let again = [source.find(true).unwrap().unwrap(), source.find_or_make(true).unwrap(), source.find_or_make(false).unwrap()];
+    let made = mac(&source.find_or_make(false).await.unwrap(), &[("a", "1")]);
+    let again =
+        [source.find(true).await.unwrap().unwrap(), source.find_or_make(true).await.unwrap(), source.find_or_make(false).await.unwrap()];
     assert!(again.iter().all(|k| mac(k, &[("a", "1")]) == made));
     let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap()).collect();
     assert_eq!(files.iter().map(|f| f.file_name()).collect::<Vec<_>>(), ["mac.key"]);
     assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Runs what waits for nothing but files.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 #[test]
@@ -146,33 +152,33 @@ fn of_many_who_make_a_key_at_once_all_have_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let source = beside_sqlite(folder.path());
     let mut made: Vec<_> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..8).map(|_| scope.spawn(|| mac(&source.find_or_make(false).unwrap(), &[("a", "1")]))).collect();
+        let running: Vec<_> = (0..8).map(|_| scope.spawn(|| mac(&now(source.find_or_make(false)).unwrap(), &[("a", "1")]))).collect();
         running.into_iter().map(|r| r.join().unwrap()).collect()
     });
     made.dedup();
     assert_eq!(made.len(), 1);
 }
 
-#[test]
-fn a_key_that_is_lost_or_damaged_is_never_made_anew() {
+#[tokio::test]
+async fn a_key_that_is_lost_or_damaged_is_never_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let source = beside_sqlite(folder.path());
-    assert!(matches!(source.find(true), Err(MacKeyError::Lost(why)) if why.ends_with("mac.key is not there")));
-    assert!(matches!(source.find_or_make(true), Err(MacKeyError::Lost(_))));
+    assert!(matches!(source.find(true).await, Err(MacKeyError::Lost(why)) if why.ends_with("mac.key is not there")));
+    assert!(matches!(source.find_or_make(true).await, Err(MacKeyError::Lost(_))));
     std::fs::write(folder.path().join("mac.key"), "half").unwrap();
-    for found in [source.find(false).err(), source.find_or_make(false).err()] {
+    for found in [source.find(false).await.err(), source.find_or_make(false).await.err()] {
         assert!(matches!(found, Some(MacKeyError::Unusable(why)) if why.ends_with("mac.key does not hold 64 hex digits")));
     }
     assert_eq!(std::fs::read_to_string(folder.path().join("mac.key")).unwrap(), "half");
 }
 
-#[test]
-fn postgresql_has_no_key_but_the_one_that_is_given() {
+#[tokio::test]
+async fn postgresql_has_no_key_but_the_one_that_is_given() {
     let location: LedgerLocation = "postgres://h/db".parse().unwrap();
     let none = location.mac_key(None);
-    assert!(none.find(false).unwrap().is_none());
-    assert!(matches!(none.find(true), Err(MacKeyError::Lost(_))));
-    assert!(matches!(none.find_or_make(false), Err(MacKeyError::NotGiven(why)) if why.contains("TENANTRY_MAC_KEY")));
+    assert!(none.find(false).await.unwrap().is_none());
+    assert!(matches!(none.find(true).await, Err(MacKeyError::Lost(_))));
+    assert!(matches!(none.find_or_make(false).await, Err(MacKeyError::NotGiven(why)) if why.contains("TENANTRY_MAC_KEY")));
     let given = location.mac_key(Some(SecretString::from("0a".repeat(32))));
-    assert_eq!(mac(&given.find_or_make(true).unwrap(), &[]), mac(&key("0a"), &[]));
+    assert_eq!(mac(&given.find_or_make(true).await.unwrap(), &[]), mac(&key("0a"), &[]));
 }

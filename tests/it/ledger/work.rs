@@ -1,4 +1,4 @@
-//! What both stores promise of work orders and observations; run by `contract`.
+//! What all stores promise of work orders and observations; run by `contract`.
 
 use super::*;
 
@@ -106,10 +106,22 @@ async fn make_old(store: &Store) {
             file.pragma_update(None, "user_version", 1).unwrap();
         }
         LedgerLocation::Postgres(url) => execute(url, &format!("{DROP} UPDATE tenantry_meta SET version = 1")).await,
+        LedgerLocation::Kubernetes(place) => panic!("{place} has no tables"),
     }
 }
 
-pub(super) async fn a_ledger_of_version_1_is_read_as_it_is_and_brought_up_by_the_first_writer(store: Store) {
+#[tokio::test]
+async fn a_sqlite_ledger_of_version_1_is_read_as_it_is_and_brought_up_by_the_first_writer() {
+    check_old(Store::sqlite().await).await;
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_postgres), ignore = "needs PostgreSQL: its programs, or TEST_POSTGRES_URL")]
+async fn a_postgresql_ledger_of_version_1_is_read_as_it_is_and_brought_up_by_the_first_writer() {
+    check_old(Store::postgres().await).await;
+}
+
+async fn check_old(store: Store) {
     commit(&*store.open().await, vec![Write::Put(portal(), row("acme/user/alice").into())]).await.unwrap();
     let (before, installation) = {
         let ledger = store.open().await;

@@ -54,7 +54,7 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
     ("metrics", &["prometheus_client"], &["src/controller/metrics.rs"]),
     ("watching files", &["notify ::"], &["src/cli/commands/run/"]),
     ("whom TLS believes", &["rustls", "rustls_native_certs"], &["src/trust.rs", "src/portal/rest/transport/"]),
-    ("Kubernetes clients", &["kube", "k8s_openapi"], &["src/operator/"]),
+    ("Kubernetes clients", &["kube", "k8s_openapi"], &["src/operator/", "src/ledger/kubernetes/"]),
     ("HTTP clients", &["reqwest", "ureq", "hyper", "isahc", "curl"], &["src/portal/"]),
     ("reading the environment", &["env::var", "env::vars", "env::var_os", "env::vars_os"], &["src/cli/settings.rs"]),
     ("ending the process", &["process::exit", "process::abort"], &[]),
@@ -176,6 +176,8 @@ fn a_tool_out_of_its_place_is_found() {
     check("src/cli/run.rs", "use kube::Client;", &["src/cli/run.rs:1: Kubernetes clients (`kube`)"]);
     check("src/report/x.rs", "k8s_openapi::api::core::v1::Event", &["src/report/x.rs:1: Kubernetes clients (`k8s_openapi`)"]);
     check("src/operator/watch.rs", "use kube::Client;", &[]);
+    check("src/ledger/kubernetes/client.rs", "use kube::Client;", &[]);
+    check("src/ledger/writes.rs", "use kube::Client;", &["src/ledger/writes.rs:1: Kubernetes clients (`kube`)"]);
     check("src/engine.rs", "plan.into_stage::<Approved>()", &["src/engine.rs:1: approving a plan (`into_stage`)"]);
     check("src/cli/settings.rs", "let x = std::env::var(name);", &[]);
     check("src/guard/approve.rs", "plan.into_stage()", &[]);

@@ -1,0 +1,173 @@
+//! Two at once, and runs that end in the middle.
+
+use k8s_openapi::api::coordination::v1::Lease;
+use tenantry::ledger::leadership;
+
+use super::*;
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn of_two_who_write_in_turns_nobody_loses_a_write() {
+    let namespace = namespace().await;
+    let mut running = Vec::new();
+    for who in ["first", "second"] {
+        let ledger = open(&namespace).await;
+        running.push(tokio::spawn(async move {
+            let mut made = 0;
+            while made < 8 {
+                match ledger.lock(&units(&["acme", "beta"]), &Holder::current(who), at(0), LEASE).await {
+                    Ok(lock) => {
+                        // Each in one commit over two tenants, on top of what it read.
+                        let before = state(&ledger, "acme").await.rows.len();
+                        assert_eq!(state(&ledger, "beta").await.rows.len(), before);
+                        let writes = [rows("acme", before..before + 1, who), rows("beta", before..before + 1, who)].concat();
+                        ledger.commit(&lock, writes).await.unwrap();
+                        assert_eq!(ledger.unlock(&lock).await.unwrap(), 2);
+                        made += 1;
+                    }
+                    Err(LedgerError::Locked(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }));
+    }
+    for one in running {
+        one.await.unwrap();
+    }
+    let ledger = reader(&namespace).await;
+    let (acme, beta) = (state(&ledger, "acme").await, state(&ledger, "beta").await);
+    assert_eq!((acme.rows.len(), beta.rows.len(), ledger.identity().await.unwrap().serial), (16, 16, 16));
+    assert_eq!(named(&namespace, "lock.").await, [] as [&str; 0]);
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn commits_of_one_run_on_one_tenant_at_once_are_all_made() {
+    let namespace = namespace().await;
+    let ledger = open(&namespace).await;
+    let lock = hold(&ledger, &["acme", "beta"]).await;
+    let mut running = Vec::new();
+    for n in 0..12 {
+        let (ledger, lock) = (ledger.clone(), lock.clone());
+        running.push(tokio::spawn(async move {
+            let mut writes = rows("acme", n..n + 1, "a");
+            if n % 3 == 0 {
+                writes.extend(rows("beta", n..n + 1, "a"));
+            }
+            ledger.commit(&lock, writes).await.unwrap();
+        }));
+    }
+    for one in running {
+        one.await.unwrap();
+    }
+    let ledger = reader(&namespace).await;
+    assert_eq!((state(&ledger, "acme").await.rows.len(), state(&ledger, "beta").await.rows.len()), (12, 4));
+    assert_eq!(ledger.identity().await.unwrap().serial, 12);
+}
+
+/// Commits that are dropped after ever longer leave each of them whole or not at all, and never a tenant without the other.
+async fn check_dropped(tenants: &[&str], most: usize) {
+    let namespace = namespace().await;
+    let ledger = open(&namespace).await;
+    let lock = hold(&ledger, tenants).await;
+    let writes = |key: &str| tenants.iter().flat_map(|t| rows(t, 0..160, key)).collect::<Vec<_>>();
+    ledger.commit(&lock, writes("0")).await.unwrap();
+    let (mut known, mut done, mut cut) = ("0".to_owned(), 0, 0);
+    for n in 1..=most {
+        let key = n.to_string();
+        let ended = dropped_after(Duration::from_millis(4 * n as u64), ledger.commit(&lock, writes(&key))).await;
+        done += usize::from(ended.is_some());
+        cut += usize::from(ended.is_none());
+        ended.unwrap_or(Ok(())).unwrap();
+        // A request that was under way may be answered yet; whatever is read meanwhile is whole.
+        for _ in 0..2 {
+            let states = reader(&namespace).await.read(&portal(), &tenants.iter().map(|t| name(t)).collect::<Vec<_>>()).await.unwrap();
+            let mut read: Vec<_> = states.iter().flat_map(|s| s.rows.values().map(|row| row.key.to_string())).collect();
+            assert_eq!(read.len(), 160 * tenants.len());
+            read.dedup();
+            assert!(read.len() == 1 && (read[0] == key || read[0] == known), "{read:?} after {known}, {key}");
+            known = read.remove(0);
+        }
+        if done > 2 {
+            break;
+        }
+    }
+    assert!(done > 0 && cut > 0, "{done} made, {cut} dropped");
+    ledger.commit(&lock, writes("last")).await.unwrap();
+    for tenant in tenants {
+        assert_eq!(keys(&reader(&namespace).await, tenant).await, ["last"]);
+    }
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn a_commit_that_is_cut_anywhere_is_whole_or_never_was() {
+    check_dropped(&["acme"], 400).await;
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn a_commit_over_two_tenants_that_is_cut_anywhere_is_whole_or_never_was() {
+    check_dropped(&["acme", "beta"], 400).await;
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn what_was_made_under_a_lock_that_ran_out_is_carried_out_by_whoever_takes_it_over() {
+    let namespace = namespace().await;
+    let ledger = open(&namespace).await;
+    let lock = take(&ledger, &["acme", "beta"]).await;
+    let writes = [rows("acme", 0..2, "a"), rows("beta", 0..2, "a")].concat();
+    ledger.commit(&lock, writes).await.unwrap();
+    // As if the run had been killed between the swap of the lock and that of the heads.
+    let mut head = shards(&namespace).get("head.main.beta").await.unwrap();
+    let made: serde_json::Value = serde_json::from_str(head.data["spec"]["body"].as_str().unwrap()).unwrap();
+    let pending = serde_json::json!({"lock": lock.0, "commit": made["commits"][0], "head": made});
+    let before = serde_json::json!({"commits": [], "serial": 0, "parts": [], "changes": {}, "pending": pending});
+    head.data["spec"]["body"] = before.to_string().into();
+    let annotations = head.metadata.annotations.as_mut().unwrap();
+    annotations.insert("tenantry.dev/summary".to_owned(), r#"{"pending": true}"#.to_owned());
+    shards(&namespace).replace("head.main.beta", &PostParams::default(), &head).await.unwrap();
+    let told = async || (keys(&reader(&namespace).await, "beta").await, reader(&namespace).await.tenants().await.unwrap());
+    let expected = (vec!["a".to_owned()], units(&["acme", "beta"]));
+    assert_eq!(told().await, expected);
+
+    age(&namespace, 60).await;
+    let other = open(&namespace).await;
+    hold(&other, &["acme"]).await;
+    assert_eq!(named(&namespace, "lock.").await.len(), 1);
+    assert_eq!(told().await, expected);
+    assert!(matches!(ledger.commit(&lock, rows("beta", 0..1, "b")).await, Err(LedgerError::LockLost(_))));
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn leadership_is_a_lease_that_cluster_tools_show() {
+    let namespace = namespace().await;
+    let (ledger, other) = (open(&namespace).await, open(&namespace).await);
+    let leases = Api::<Lease>::namespaced(Cluster::shared().client(), &namespace);
+    let lead = async |ledger: &KubernetesLedger, who: &str| {
+        // Of another host, so that nothing is known of the process.
+        let holder = Holder { who: who.to_owned(), host: "elsewhere".to_owned(), ..Holder::current("run") };
+        ledger.lock(&[leadership()], &holder, at(0), Duration::from_secs(15)).await
+    };
+    let first = lead(&ledger, "one@a").await.unwrap();
+    let lease = leases.get("tenantry-controller").await.unwrap().spec.unwrap();
+    assert_eq!((lease.holder_identity.as_deref(), lease.lease_duration_seconds), (Some("one@a"), Some(15)));
+    let Err(LedgerError::Locked(lock)) = lead(&other, "two@b").await else { panic!("two lead") };
+    assert_eq!((&lock.id, lock.holder.who.as_str()), (&first, "one@a"));
+    assert_eq!(other.locks().await.unwrap(), [*lock]);
+    ledger.renew(&first, at(0), LEASE).await.unwrap();
+
+    // Its end comes.
+    let mut lease = leases.get("tenantry-controller").await.unwrap();
+    let renewed = lease.spec.as_mut().unwrap().renew_time.as_mut().unwrap();
+    renewed.0 = renewed.0.checked_sub(jiff::SignedDuration::from_secs(64)).unwrap();
+    leases.replace("tenantry-controller", &PostParams::default(), &lease).await.unwrap();
+    let second = lead(&other, "two@b").await.unwrap();
+    assert_eq!(ledger.renew(&first, at(0), LEASE).await, Err(LedgerError::LockLost(first.clone())));
+    assert_eq!((ledger.unlock(&first).await.unwrap(), other.unlock(&second).await.unwrap()), (0, 1));
+    assert_eq!(other.locks().await.unwrap(), []);
+    lead(&ledger, "one@a").await.unwrap();
+    assert_eq!(leases.get("tenantry-controller").await.unwrap().spec.unwrap().lease_transitions, Some(3));
+}
