@@ -115,6 +115,7 @@ pub(super) fn carry_out(drafts: &mut Drafts, commit: &str, writes: &[Write]) -> 
                 }
             }
             Write::Attest(portal, attestation) => attest(of(drafts, portal, &attestation.address.tenant)?, attestation)?,
+            Write::Unattest(portal, address) => of(drafts, portal, &address.tenant)?.change(at(ATTESTATION, address), None),
             Write::Work(portal, item) => work(of(drafts, portal, &item.address.tenant)?, seq, item)?,
             Write::Observe(portal, tenant, name, seen) => observe(of(drafts, portal, tenant)?, name, seen)?,
             Write::Audit(record) => {

@@ -39,7 +39,7 @@ impl Stand {
         let (client, namespace) = (cluster.client(), cluster.namespace().await);
         let folder = tempfile::tempdir().unwrap();
         let ledger = LedgerLocation::Sqlite(folder.path().join("ledger.db")).open().await.unwrap();
-        let key = MacKeySource::File(folder.path().join("mac.key")).find_or_make(false).unwrap();
+        let key = MacKeySource::File(folder.path().join("mac.key")).find_or_make(false).await.unwrap();
         let stop = Arc::new(Stop::default());
         let settings = Settings {
             client: client.clone(),

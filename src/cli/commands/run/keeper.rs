@@ -198,7 +198,10 @@ impl Keeper {
         }
         let declared = desired.resources().any(|r| r.fields.iter().any(|(id, _)| r.def().field(id).ty.is_secret()));
         let recorded = self.ledger.holds_secrets().await?;
-        let found = if declared { Some(self.key_source.find_or_make(recorded)?) } else { self.key_source.find(recorded)? };
+        let found = match declared {
+            true => Some(self.key_source.find_or_make(recorded).await?),
+            false => self.key_source.find(recorded).await?,
+        };
         if let Some(key) = found {
             // Nobody else sets it.
             let _set = self.key.set(key);
