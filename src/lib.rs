@@ -17,11 +17,13 @@
 //! 6. [`apply`]: drives portals by an approved plan.
 //! 7. [`engine`]: the only place where the stages meet.
 //! 8. [`sandbox`]: a server that plays a portal by its profile.
-//! 9. [`cli`]: the face; arguments in, exit code out.
+//! 9. [`crds`]: the custom resource definitions of the kinds (pure).
+//! 10. [`cli`]: the face; arguments in, exit code out.
 
 pub mod apply;
 pub mod cli;
 pub mod controller;
+pub mod crds;
 pub mod diagnostic;
 pub mod diff;
 pub mod engine;

@@ -39,6 +39,8 @@ use split::Part;
 
 pub use lower::Trust;
 pub use schema::{json_schema, json_schema_all};
+pub(crate) use schema::{NAME, rule, structural_spec};
+pub(crate) use lower::API_VERSION;
 pub use write::write_tenant;
 
 /// A file from this size on is read by all threads together, smaller ones each by one thread.

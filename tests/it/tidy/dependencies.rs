@@ -20,7 +20,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("apply", &["model", "diagnostic", "secrets", "diff", "plan", "ledger", "portal"]),
     ("engine", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "diff", "plan", "guard", "report", "apply"]),
     ("sandbox", &["model", "diagnostic", "portal"]),
-    ("cli", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "guard", "report", "apply", "engine", "sandbox"]),
+    // The conditions' words are values.
+    ("crds", &["model", "manifest", "controller::status"]),
+    ("cli", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "guard", "report", "apply", "engine", "sandbox", "crds"]),
 ];
 
 /// Words that stand only below these paths, with what they stand for.
@@ -40,7 +42,7 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// The stages without effects.
-const PURE: &[&str] = &["model", "diagnostic", "diff", "plan", "guard", "report"];
+const PURE: &[&str] = &["model", "diagnostic", "diff", "plan", "guard", "report", "crds"];
 
 /// What a stage without effects has none of.
 const EFFECTS: &[(&str, &[&str])] = &[
