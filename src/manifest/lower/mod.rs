@@ -21,6 +21,7 @@ use crate::model::{Address, FieldId, Kind, Mark, Name, Resource, SourceId, Tenan
 
 pub(crate) use format::{DOMAIN_MAX, EMAIL_MAX, URL_MAX};
 pub(crate) use member::{COMMON, applies};
+pub(crate) use secret_words::patterns as secret_key_patterns;
 pub(crate) use value::KEY_MAX;
 
 /// The only version of the manifests' form.

@@ -10,6 +10,8 @@ use crate::model::kind::{FieldDef, FieldType, KindDef, Placement};
 
 /// Most inline resources of a kind, for an API server. More of them come near to the largest object that a cluster keeps.
 const INLINE_MAX: usize = 5000;
+/// The same of kinds with free maps, whose rules cost more. What is more than that stands in documents of its own.
+const INLINE_WITH_MAPS_MAX: usize = 500;
 
 impl Reader {
     /// The `spec` of a kind's documents.
@@ -43,7 +45,8 @@ impl Reader {
         if let (Self::ApiServer, Json::Object(map)) = (self, &mut list) {
             map.insert("x-kubernetes-list-type".to_owned(), "map".into());
             map.insert("x-kubernetes-list-map-keys".to_owned(), json!(["name"]));
-            map.insert("maxItems".to_owned(), INLINE_MAX.into());
+            let maps = def.fields.iter().any(|f| matches!(f.ty, FieldType::Map(_)));
+            map.insert("maxItems".to_owned(), if maps { INLINE_WITH_MAPS_MAX } else { INLINE_MAX }.into());
         }
         list
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{NAME, Reader};
-use crate::manifest::lower::{DOMAIN_MAX, EMAIL_MAX, KEY_MAX, URL_MAX};
+use crate::manifest::lower::{DOMAIN_MAX, EMAIL_MAX, KEY_MAX, URL_MAX, secret_key_patterns};
 use crate::model::Name;
 use crate::model::kind::FieldType;
 
@@ -19,7 +19,9 @@ const ATOM: &str = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
 /// Most items of a list, for an API server.
 const ITEMS_MAX: usize = 1000;
 /// Most keys of a free map, for an API server.
-const KEYS_MAX: usize = 100;
+const KEYS_MAX: usize = 64;
+/// Most secrets of a map: the rules of each cost more.
+const SECRETS_MAX: usize = 16;
 
 impl Reader {
     /// A value of a type.
@@ -52,7 +54,7 @@ impl Reader {
                 let (properties, required) = self.fields(inner.iter().map(|f| (f.path, f)));
                 self.object(properties, required)
             }
-            FieldType::Map(inner) => self.map(self.type_schema(inner)),
+            FieldType::Map(inner) => self.map(inner),
             FieldType::Secret => self.secret(),
         }
     }
@@ -86,19 +88,29 @@ impl Reader {
         schema.into()
     }
 
-    fn map(self, values: Json) -> Json {
-        match self {
-            Self::Editor => json!({
-                "type": "object",
-                "propertyNames": { "minLength": 1, "maxLength": KEY_MAX, "pattern": TEXT },
-                "additionalProperties": values,
-            }),
-            Self::ApiServer => rule(
-                json!({ "type": "object", "additionalProperties": values, "maxProperties": KEYS_MAX }),
-                &format!("self.all(key, size(key) >= 1 && size(key) <= {KEY_MAX})"),
-                &format!("a key has 1 to {KEY_MAX} characters"),
-            ),
+    fn map(self, inner: &FieldType) -> Json {
+        let values = self.type_schema(inner);
+        if self == Self::Editor {
+            let keys = json!({ "minLength": 1, "maxLength": KEY_MAX, "pattern": TEXT });
+            return json!({ "type": "object", "propertyNames": keys, "additionalProperties": values });
         }
+        let most = if inner.is_secret() { SECRETS_MAX } else { KEYS_MAX };
+        let schema = json!({ "type": "object", "additionalProperties": values, "maxProperties": most });
+        let sized = format!("size(key) >= 1 && size(key) <= {KEY_MAX}");
+        let schema = rule(
+            schema,
+            &format!("self.all(key, {sized} && key.matches(r'{TEXT}'))"),
+            &format!("a key has 1 to {KEY_MAX} characters, and no control character"),
+        );
+        if !matches!(inner, FieldType::Text(_)) {
+            return schema;
+        }
+        let (names, about) = secret_key_patterns();
+        rule(
+            schema,
+            &format!("self.all(key, !key.matches(r'{names}') || key.matches(r'{about}'))"),
+            "by the name of its key a secret is written here: take it out, change the secret where it is used, and put it under `secrets` by reference",
+        )
     }
 
     fn duration(self) -> Json {
@@ -169,7 +181,20 @@ impl Reader {
 }
 
 fn text(max: usize) -> Json {
-    json!({ "type": "string", "maxLength": max, "pattern": TEXT })
+    json!({ "type": "string", "maxLength": max, "pattern": TEXT, "allOf": [{ "pattern": no_password() }] })
+}
+
+/// Texts in which no address carries a password, as lowering finds one: behind `://`, up to a blank or one of `/?#`, a colon, something, and an `@`.
+///
+/// Neither API servers nor editors can negate a pattern. So this one follows the text: outside of an address, behind colons, behind `:/`, and in what
+/// comes behind `://`, in front of the first colon and behind it.
+fn no_password() -> String {
+    // In front of the first colon; anything; what may come behind the first one; that and no colon; ends that are not `/`.
+    let [user, any, rest, last] = [r"[^: \t\n/?#]", r"[^ \t\n/?#]", r"[^@ \t\n/?#]", r"[^:@ \t\n/?#]"];
+    let end = r"[ \t\n?#]";
+    let slashes = format!("(:+/|/{user}*:({any}{rest}*:|:)?/)*");
+    let out = format!(r"([^:/]|:+[^:/]|/{user}*([ \t\n/?#]|:({any}{rest}*)?{end}|:({user}|{any}{rest}*{last})/))");
+    format!("^([^:]|:+[^:/]|:+/{slashes}{out})*(:*|:+/{slashes}(:*|/{user}*(:({any}{rest}*)?)?))$")
 }
 
 fn with(mut schema: Json, key: &str, value: usize) -> Json {
