@@ -19,7 +19,7 @@ const ATOM: &str = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
 /// Most items of a list, for an API server.
 const ITEMS_MAX: usize = 1000;
 /// Most keys of a free map, for an API server.
-const KEYS_MAX: usize = 64;
+const KEYS_MAX: usize = 50;
 /// Most secrets of a map: the rules of each cost more.
 const SECRETS_MAX: usize = 16;
 

@@ -3,6 +3,8 @@
 //! One document is judged at a time. What only all documents together tell is left out by its code, in [`BETWEEN`].
 
 mod documents;
+mod kept;
+mod shape;
 
 use std::path::Path;
 
