@@ -11,8 +11,8 @@ mod status;
 use serde_json::{Value as Json, json};
 
 use crate::manifest;
-use crate::model::kind::{KindDef, Placement};
 use crate::model::Kind;
+use crate::model::kind::{KindDef, Placement};
 
 /// The group and the version of all of them, as in `apiVersion: GROUP/VERSION`.
 fn group_and_version() -> (&'static str, &'static str) {

@@ -37,10 +37,10 @@ use lower::{Cx, Lowered, Only, Origin};
 use problem::Problems;
 use split::Part;
 
-pub use lower::Trust;
-pub use schema::{json_schema, json_schema_all};
-pub(crate) use schema::{NAME, rule, structural_spec};
 pub(crate) use lower::API_VERSION;
+pub use lower::Trust;
+pub(crate) use schema::{NAME, rule, structural_spec};
+pub use schema::{json_schema, json_schema_all};
 pub use write::write_tenant;
 
 /// A file from this size on is read by all threads together, smaller ones each by one thread.

@@ -34,8 +34,9 @@ pub(super) fn check(cx: &mut Cx<'_, '_>, metadata: &Entry<'_>, named: bool) {
     for entry in entries {
         match &*entry.key {
             "name" if named => name(cx, entry),
-            "labels" => texts(cx, entry, Some(is_label)),
-            "annotations" => texts(cx, entry, None),
+            "labels" => texts(cx, entry, is_key, is_label),
+            // Keys of annotations may have capital letters in their domains; what values may be is nobody's business.
+            "annotations" => texts(cx, entry, |key| is_key(&key.to_ascii_lowercase()), |_| true),
             key if METADATA.contains(&key) => {}
             key => {
                 let help = did_you_mean(key, METADATA.into_iter(), "fields of the resource go under spec");
@@ -55,7 +56,7 @@ fn name(cx: &mut Cx<'_, '_>, entry: &Entry<'_>) {
     }
 }
 
-fn texts(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, fits: Option<fn(&str) -> bool>) {
+fn texts(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, is_key: fn(&str) -> bool, fits: fn(&str) -> bool) {
     let path = format!("metadata.{}", entry.key);
     let entries = match &entry.value.data {
         Data::Map(entries) => entries,
@@ -77,7 +78,7 @@ fn texts(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, fits: Option<fn(&str) -> bool>)
                 let summary = format!("`{path}` must be a text, not {}", inner.value.describe());
                 cx.problems.error(codes::WRONG_TYPE, inner.place(), summary).help("put it in quotes, so that YAML reads it as a text");
             }
-            Some(text) if fits.is_some_and(|fits| !fits(text)) => {
+            Some(text) if !fits(text) => {
                 let help = "write at most 63 letters, digits and `-_.`, beginning and ending with a letter or digit";
                 cx.problems.error(codes::BAD_VALUE, inner.place(), format!("`{path}` is not a value of a label")).help(help);
             }

@@ -58,7 +58,8 @@ impl Reader {
         }
         let aims = def.fields.iter().filter_map(|f| {
             let field = f.path.strip_prefix("target.")?;
-            let some = if matches!(f.ty, FieldType::Bool) { format!("self.target.{field}") } else { format!("size(self.target.{field}) > 0") };
+            let some =
+                if matches!(f.ty, FieldType::Bool) { format!("self.target.{field}") } else { format!("size(self.target.{field}) > 0") };
             Some(format!("(has(self.target.{field}) && {some})"))
         });
         let aims = aims.collect::<Vec<_>>().join(" || ");

@@ -67,8 +67,10 @@ async fn kubectl_shows_the_conditions_and_finds_by_organization() {
         server.create("User", name, json!({"organization": organization, "email": "a@acme.example"})).await;
     }
     let condition = |ty: &str, status: &str| json!({"type": ty, "status": status, "reason": "Because", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
-    let conditions = [("Ready", "True"), ("Synced", "Unknown"), ("Drifted", "False"), ("PlanPending", "False")].map(|(t, s)| condition(t, s));
-    let status = json!({"status": {"observedGeneration": 1, "conditions": conditions, "externalId": "u-1", "message": "live is as declared"}});
+    let conditions =
+        [("Ready", "True"), ("Synced", "Unknown"), ("Drifted", "False"), ("PlanPending", "False")].map(|(t, s)| condition(t, s));
+    let status =
+        json!({"status": {"observedGeneration": 1, "conditions": conditions, "externalId": "u-1", "message": "live is as declared"}});
     let (users, _) = server.api("User");
     users.patch_status("bob", &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
 
@@ -90,7 +92,8 @@ async fn kubectl_shows_the_conditions_and_finds_by_organization() {
 async fn an_organization_tells_about_what_stands_inline() {
     let server = ApiServer::with_definitions().await;
     server.create("Organization", "inline", json!({"displayName": "Acme"})).await;
-    let child = json!({"address": "inline/user/alice", "externalId": "u-1", "ready": "False", "reason": "Progressing", "message": "being applied"});
+    let child =
+        json!({"address": "inline/user/alice", "externalId": "u-1", "ready": "False", "reason": "Progressing", "message": "being applied"});
     let status = json!({"status": {
         "children": [child],
         "plan": {"digest": "sha256:0", "summary": "1 to create", "text": "+ inline/user/alice"},
@@ -118,7 +121,8 @@ async fn the_category_lists_what_people_declare() {
     let path = axum::http::Request::get("/apis/tenantry.dev/v1alpha1").body(Vec::new()).unwrap();
     let known: Json = server.client.request(path).await.unwrap();
     let of_category = |r: &&Json| r["categories"].as_array().is_some_and(|c| c.iter().any(|c| c == "tenantry"));
-    let mut listed: Vec<_> = known["resources"].as_array().unwrap().iter().filter(of_category).map(|r| r["kind"].as_str().unwrap()).collect();
+    let mut listed: Vec<_> =
+        known["resources"].as_array().unwrap().iter().filter(of_category).map(|r| r["kind"].as_str().unwrap()).collect();
     listed.sort_unstable();
     let mut kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.def().name).collect();
     kinds.sort_unstable();

@@ -22,7 +22,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["model", "diagnostic", "portal"]),
     // The conditions' words are values.
     ("crds", &["model", "manifest", "controller::status"]),
-    ("cli", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "guard", "report", "apply", "engine", "sandbox", "crds"]),
+    (
+        "cli",
+        &[
+            "model",
+            "diagnostic",
+            "secrets",
+            "manifest",
+            "portal",
+            "ledger",
+            "plan",
+            "guard",
+            "report",
+            "apply",
+            "engine",
+            "sandbox",
+            "crds",
+        ],
+    ),
 ];
 
 /// Words that stand only below these paths, with what they stand for.
