@@ -38,7 +38,7 @@ fn value(cx: &mut Cx<'_, '_>, ty: &'static FieldType, node: &Node<'_>, place: Pl
         (FieldType::List(inner) | FieldType::Set(inner), Data::List(items)) => {
             // All items are looked at, so that all problems are found.
             let lowered: Vec<_> = items.iter().map(|i| value(cx, inner, i, item_place(i, place), path)).collect();
-            if matches!(ty, FieldType::Set(_)) {
+            if matches!(ty, FieldType::Set(_)) && items.len() > 1 {
                 repeated(cx, items, place, path)?;
             }
             Value::List(lowered.into_iter().collect::<Option<_>>()?)

@@ -331,3 +331,57 @@ async fn the_api_server_and_validate_take_the_same_documents() {
     }
     assert!(wrong.is_empty(), "{} documents:\n\n{}", wrong.len(), wrong.join("\n\n"));
 }
+
+/// Documents that only one of the two takes, as docs/kubernetes/crds.md lists them; `true`: lowering does.
+fn differing() -> Vec<(bool, String)> {
+    let organization = |line: &str| document("Organization", line);
+    let many = |count: usize, each: &dyn Fn(usize) -> String| (0..count).map(each).collect::<Vec<_>>().join(", ");
+    let annotated =
+        |id: &str| document("Role", "").replace("{name: it}", &format!("{{name: it, annotations: {{tenantry.dev/external-id: {id}}}}}"));
+    vec![
+        (false, organization("contact: {phone: }")),
+        (true, organization("notes: yes")),
+        (true, organization(&format!("accessPermissions: [{}]", many(1001, &|i| format!("p{i}"))))),
+        (true, organization(&format!("labels: {{{}}}", many(51, &|i| format!("l{i}: x"))))),
+        (true, organization(&format!("secrets: {{{}}}", many(17, &|i| format!("s{i}: {{env: S}}"))))),
+        (true, organization(&format!("gateways: [{}]", many(501, &|i| format!("{{name: g{i}}}"))))),
+        (true, organization(&format!("groups: [{}]", many(5001, &|i| format!("{{name: g{i}}}"))))),
+        (false, annotated("''")),
+        (false, annotated("a").replace("organization: acme", "organization: acme\n  externalId: b")),
+        (false, organization("secrets: {a: {file: ../../../../a}}")),
+        (true, organization("") + "status: {colour: red}\n"),
+        (true, organization("").replace("{name: it}", "{name: it, ownerReferences: me}")),
+    ]
+}
+
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+#[tokio::test]
+async fn where_the_two_differ_is_what_the_page_says() {
+    let server = ApiServer::with_definitions().await;
+    let mut wrong = Vec::new();
+    for (here, text) in differing() {
+        let (kind, document) = documents(&text).remove(0);
+        let (lowering, api_server) = (lowering_refuses(&document), server.refuses(kind, &document).await);
+        if lowering.is_empty() != here || api_server.is_none() == here {
+            let cut: String = document.chars().take(400).collect();
+            wrong.push(format!(
+                "{cut}\nvalidate: {lowering:?}\nthe API server: {:?}",
+                api_server.map(|t| t.chars().take(400).collect::<String>())
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What is as large as a cluster takes, with each rule evaluated for each item: the API server bounds what rules really cost, too.
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+#[tokio::test]
+async fn a_large_customer_is_within_the_budget() {
+    let server = ApiServer::with_definitions().await;
+    let many = |count: usize, each: &dyn Fn(usize) -> String| (0..count).map(each).collect::<Vec<_>>().join(", ");
+    let labels = many(10, &|i| format!("label-{i}: x"));
+    let systems = many(500, &|i| format!("{{name: m{i}, type: SAP, labels: {{{labels}}}}}"));
+    let users = many(5000, &|i| format!("{{name: u{i}, email: u{i}@acme.example, firstName: U, roles: [a, b]}}"));
+    let large = document("Organization", &format!("users: [{users}]\n  monitoredSystems: [{systems}]"));
+    assert_eq!(server.refuses(Kind::Organization, &large).await, None);
+}
