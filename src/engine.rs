@@ -9,6 +9,7 @@ pub mod import;
 mod lacking;
 mod narrow;
 pub mod offline;
+pub mod own_names;
 pub mod read;
 pub mod runbook;
 pub mod scope;
@@ -40,8 +41,8 @@ pub struct Served {
 }
 
 impl Served {
-    /// The same for one plan.
-    fn for_one_plan(&self) -> Self {
+    /// The same for one plan, or for one look of another sort: what the whole portal is asked for, it is asked for once.
+    pub(crate) fn for_one_plan(&self) -> Self {
         let observe = self.observe.for_one_plan().unwrap_or_else(|| Arc::clone(&self.observe));
         Self { spec: self.spec.clone(), observe }
     }

@@ -16,9 +16,9 @@
 //! 5. [`diff`], [`plan`], [`guard`], [`report`]: pure, in this order.
 //! 6. [`apply`]: drives portals by an approved plan.
 //! 7. [`engine`]: the only place where the stages meet.
-//! 8. [`sandbox`]: a server that plays a portal by its profile.
-//! 9. [`crds`]: the custom resource definitions of the kinds (pure).
-//! 10. [`cli`]: the face; arguments in, exit code out.
+//! 8. [`controller`]: the engine, again and again, for whoever declares continuously.
+//! 9. [`sandbox`]: a server that plays a portal by its profile. [`crds`]: the custom resource definitions of the kinds (pure).
+//! 10. [`cli`]: face one; arguments in, exit code out. [`operator`]: face two; custom resources in, statuses out.
 
 pub mod apply;
 pub mod cli;
@@ -31,6 +31,7 @@ pub mod guard;
 pub mod ledger;
 pub mod manifest;
 pub mod model;
+pub mod operator;
 pub mod plan;
 pub mod portal;
 pub mod report;

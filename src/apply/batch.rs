@@ -3,25 +3,18 @@
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
 
 use super::call::{self, Prepared};
 use super::outcome::{Outcome, OutcomeResult};
 use super::schedule::{End, Task, outcome};
 use super::steps::{self, Step};
-use super::{Event, Knowledge, World, answer, order, record, uncertain};
+use super::{Event, Knowledge, World, answer, order, perform, record};
 use crate::ledger::Write;
 use crate::model::work_order::WorkItem;
-use crate::model::{FieldId, Intent, IntentAction, PortalName};
-use crate::plan::{Action, build};
-use crate::portal::{Call, CallError, Done, Execute};
-
-/// Most times that one call is made, the first included: with a backoff of half a second that is half a minute of patience.
-const ATTEMPTS: u32 = 7;
-
-/// The longest that a portal may make a run wait; one that asks for more is come back to by another run.
-const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(120);
+use crate::model::{Fate, FieldId, Intent, IntentAction, Next, PortalName};
+use crate::plan::{Action, Change, build};
+use crate::portal::{Call, Execute};
 
 /// What every batch of a run shares.
 pub(super) struct Context<'a> {
@@ -53,6 +46,8 @@ pub(super) struct Doing<'a> {
     pub(super) steps: std::vec::IntoIter<Step>,
     begun: Timestamp,
     pub(super) result: Option<OutcomeResult>,
+    /// True: a call of it is done.
+    pub(super) called: bool,
     /// How it ends where its result alone does not say.
     pub(super) end: Option<End>,
     pub(super) differs: Vec<String>,
@@ -77,11 +72,11 @@ pub(super) async fn run<'a>(context: &Context<'a>, portal: PortalName, driver: A
             }
         };
         let calls: Vec<Call> = round.iter().map(|(_, prepared)| prepared.call.clone()).collect();
-        let results = perform(context, &portal, &*driver, &calls).await;
+        let ended = perform::perform(context, &portal, &*driver, calls).await;
         writes = Vec::new();
-        for ((at, prepared), result) in round.iter().zip(results) {
+        for ((at, prepared), ended) in round.iter().zip(ended) {
             if let Some(doing) = doing.get_mut(*at) {
-                answer::settle(context, &*driver, doing, prepared, result, &mut writes);
+                answer::settle(context, &*driver, doing, prepared, ended, &mut writes);
             }
         }
         if let Err(error) = context.world.ledger.commit(context.world.lock, std::mem::take(&mut writes)).await {
@@ -105,7 +100,7 @@ fn begin<'a>(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, t
     (context.world.watch)(Event::Started(portal, &task.change.address));
     let steps = steps::of(driver.capabilities(), &task).into_iter();
     let begun = (context.world.clock)();
-    Doing { task, steps, begun, result: None, end: None, differs: Vec::new(), to_complete: Vec::new(), given: Vec::new() }
+    Doing { task, steps, begun, result: None, called: false, end: None, differs: Vec::new(), to_complete: Vec::new(), given: Vec::new() }
 }
 
 /// Writes that need no call: they go with the first commit.
@@ -131,7 +126,8 @@ fn ledger_only(context: &Context<'_>, task: &Task<'_>) -> Vec<Write> {
         context.knowledge.learn(portal, row.clone());
         writes.push(Write::Put(portal.clone(), Box::new(row)));
     }
-    if let Some(intent) = change.resumes.as_ref().filter(|_| !makes && order::taken_up(context, portal, change).is_none()) {
+    let goes_on = makes || begun(context, portal, change).is_some() || order::taken_up(context, portal, change).is_some();
+    if let Some(intent) = change.resumes.as_ref().filter(|_| !goes_on) {
         writes.extend(order::settle(context, portal, &change.address.tenant, intent));
     }
     let calls = !build::intents(&change.actions).is_empty();
@@ -161,7 +157,7 @@ async fn next_round(
         match call::prepare(context, driver, &doing.task, step, id) {
             Ok(prepared) => {
                 let calls = std::iter::once(&prepared.call).chain(&prepared.call.carries);
-                writes.extend(calls.map(|c| intend(context, portal, c)));
+                writes.extend(calls.map(|c| intend(context, portal, driver, c)));
                 round.push((at, prepared));
             }
             Err(message) => doing.result = Some(OutcomeResult::Failed { message, denied: false }),
@@ -180,11 +176,25 @@ fn resumes(context: &Context<'_>, portal: &PortalName, task: &Task<'_>, step: &S
     // Of an update in two, an item is about one.
     let asked_for =
         |item: WorkItem| item.action == step.action && (step.action != IntentAction::Update || step.by_hand != item.calls_follow);
-    !task.is_made() && (makes || order::taken_up(context, portal, task.change).is_some_and(asked_for))
+    let half_done = |intent: Intent| intent.action == step.action && !step.by_hand;
+    let resumed = || begun(context, portal, task.change).is_some_and(half_done);
+    !task.is_made() && (makes || resumed() || order::taken_up(context, portal, task.change).is_some_and(asked_for))
 }
 
-/// Opens a call's intent, or sets its time to now.
-pub(super) fn intend(context: &Context<'_>, portal: &PortalName, call: &Call) -> Write {
+/// The intent of an earlier run whose call was done in part, and that a change goes on with.
+fn begun(context: &Context<'_>, portal: &PortalName, change: &Change) -> Option<Intent> {
+    let intent = context.knowledge.intent(portal, change.resumes.as_ref()?)?;
+    (intent.fate.reached.is_some() && build::intents(&change.actions).contains(&intent.action)).then_some(intent)
+}
+
+/// Opens a call's intent, or sets its time to now: of the step that comes next nobody may hear again.
+pub(super) fn intend(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, call: &Call) -> Write {
+    let first = if driver.capabilities().idempotent { Next::SameKey } else { Next::Shown };
+    kept(context, portal, call, call.fate.begun(first), false)
+}
+
+/// Keeps a call's intent, with what is known of the call. `unknown`: its outcome was asked for in vain.
+pub(super) fn kept(context: &Context<'_>, portal: &PortalName, call: &Call, fate: Fate, unknown: bool) -> Write {
     let intent = Intent {
         id: call.intent.clone(),
         address: call.address.clone(),
@@ -193,77 +203,10 @@ pub(super) fn intend(context: &Context<'_>, portal: &PortalName, call: &Call) ->
         object: call.object.clone(),
         at: (context.world.clock)(),
         plan: context.plan.into(),
-        unknown: false,
+        unknown,
+        fate,
     };
     Write::Intend(portal.clone(), intent)
-}
-
-/// Makes calls; those that may be repeated are, with growing pauses, and those whose answer was lost are looked for first.
-async fn perform(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, calls: &[Call]) -> Vec<Result<Done, CallError>> {
-    let mut results: Vec<Option<Result<Done, CallError>>> = vec![None; calls.len()];
-    let mut pending: Vec<usize> = (0..calls.len()).collect();
-    for attempt in 0..ATTEMPTS {
-        let batch: Vec<Call> = pending.iter().filter_map(|at| calls.get(*at).cloned()).collect();
-        let answers = guarded(driver, &batch).await;
-        let mut again = Vec::new();
-        let mut pause = backoff(context, attempt);
-        for ((at, call), answer) in pending.iter().copied().zip(&batch).zip(answers) {
-            let answer = match answer {
-                Err(CallError::Uncertain(why)) => uncertain::find_out(driver, call, why).await,
-                answer => answer,
-            };
-            let repeat = match &answer {
-                Err(CallError::Retry { after, .. }) => {
-                    pause = pause.max(after.unwrap_or_default());
-                    after.is_none_or(|after| after <= LONGEST_PAUSE)
-                }
-                Err(CallError::Uncertain(_)) => driver.capabilities().idempotent,
-                Ok(_) | Err(CallError::Refused(_) | CallError::Denied(_)) => false,
-            };
-            if let Some(slot) = results.get_mut(at) {
-                *slot = Some(answer);
-            }
-            if repeat {
-                again.push(at);
-            }
-        }
-        pending = again;
-        if pending.is_empty() || attempt + 1 == ATTEMPTS || context.world.stop.requested() {
-            break;
-        }
-        context.world.stop.pause(pause.min(LONGEST_PAUSE)).await;
-        if context.world.stop.requested() || !began_again(context, portal, driver, pending.iter().filter_map(|at| calls.get(*at))).await {
-            break;
-        }
-    }
-    results.into_iter().map(|r| r.unwrap_or_else(|| Err(CallError::Uncertain("the driver gave no answer".to_owned())))).collect()
-}
-
-/// Where a portal shows writes late, the wait for them counts from the last call: an intent says when that was. False: it cannot be recorded.
-async fn began_again<'a>(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, calls: impl Iterator<Item = &'a Call>) -> bool {
-    if driver.capabilities().consistency_window.is_zero() {
-        return true;
-    }
-    let again = calls.flat_map(|c| std::iter::once(c).chain(&c.carries)).map(|c| intend(context, portal, c)).collect();
-    context.world.ledger.commit(context.world.lock, again).await.is_ok()
-}
-
-/// One answer for each call, whatever the driver does: if it panics or leaves answers out, it has done who knows what.
-async fn guarded(driver: &dyn Execute, batch: &[Call]) -> Vec<Result<Done, CallError>> {
-    let answers = std::panic::AssertUnwindSafe(driver.perform(batch)).catch_unwind().await;
-    let (mut answers, why) = match answers {
-        Ok(answers) => (answers, "the driver gave no answer"),
-        Err(_) => (Vec::new(), "the driver failed in the middle of the call"),
-    };
-    answers.resize_with(batch.len(), || Err(CallError::Uncertain(why.to_owned())));
-    answers
-}
-
-/// Half to the whole of a pause that doubles each time, so that many runs do not come back together.
-fn backoff(context: &Context<'_>, attempt: u32) -> std::time::Duration {
-    let whole = context.world.backoff.saturating_mul(2_u32.saturating_pow(attempt));
-    let jitter = (context.world.new_id)().bytes().fold(0_u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b))) % 1000;
-    whole / 2 + whole / 2 * jitter / 1000
 }
 
 fn outcomes(context: &Context<'_>, doing: Doing<'_>, fatal: Option<&str>) -> Vec<(usize, Outcome, End)> {

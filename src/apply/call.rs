@@ -6,7 +6,7 @@ use super::steps::{self, Step};
 use super::{Knowledge, order, secret_fields};
 use crate::diff;
 use crate::model::kind::Placement;
-use crate::model::{Address, Digest, FieldId, Fields, IntentAction, KindCapability, PortalName, TenantName, Value};
+use crate::model::{Address, Digest, Fate, FieldId, Fields, IntentAction, KindCapability, Next, PortalName, Reached, TenantName, Value};
 use crate::plan::Change;
 use crate::portal::{Call, CallContext, Execute};
 
@@ -59,7 +59,26 @@ pub(super) fn prepare(
             riders.push(Rider { macs, left_out });
         }
     }
+    call.fate = fate(context, task, &call);
     Ok(Prepared { call, macs, riders, step })
+}
+
+/// Where a call stands before it is made: at its beginning, or where an earlier run left it. The plan has looked for what lists can show: what
+/// it makes all the same was not there.
+fn fate(context: &Context<'_>, task: &Task<'_>, call: &Call) -> Fate {
+    let (change, fresh) = (task.change, call.fate.clone());
+    let Some(begun) = context.knowledge.intent(&task.unit.portal, &call.intent) else { return fresh };
+    let fate = Fate { content: fresh.content, ..begun.fate };
+    let found = change.id.as_deref().filter(|_| call.action == IntentAction::Create && !fate.is_made());
+    match (found, fate.next, fate.reached.clone()) {
+        (Some(id), _, before) => fate.at(Reached::found(id, before)),
+        // What is shown as declared was written.
+        (None, Next::Shown, Some(reached)) if call.action != IntentAction::Create && change.fields.is_empty() => {
+            fate.at(reached.advanced())
+        }
+        (None, Next::Shown, _) => fate.cleared(),
+        (None, _, _) => fate,
+    }
 }
 
 /// How many things a reference names.
@@ -125,13 +144,15 @@ fn fill(
         } else {
             context.knowledge.id(portal, &change.address).or_else(|| change.id.clone())
         },
-        key: change.key.clone(),
+        // What goes is found by the key that it has, whatever is declared to take its place.
+        key: change.key_before().filter(|_| action == IntentAction::Delete).unwrap_or_else(|| change.key.clone()),
         desired,
         changed,
         secrets,
         carries: Vec::new(),
         before,
         context: around,
+        fate: Fate::fresh(Some(Fate::content_of(change.address.kind.def(), action, &change.key, &change.desired))),
     };
     Ok((call, macs))
 }
@@ -144,9 +165,13 @@ fn declared(change: &Change, step: &Step) -> Fields {
     fields
 }
 
-/// What the portal had of what differs, by name; nothing for a creation.
+/// What the portal had of what differs, by name, and for a deletion all that is known of what goes; nothing for a creation.
 fn before(change: &Change, action: IntentAction) -> Fields {
     let mut fields = Fields::new();
+    let differs = |id| change.fields.iter().any(|f| f.field == id);
+    // In a replacement what does not differ is as it is declared.
+    let same = change.desired.iter().filter(|(id, _)| action == IntentAction::Delete && !differs(*id));
+    same.filter(|(id, _)| !change.address.kind.def().field(*id).ty.is_secret()).for_each(|(id, value)| fields.set(id, value.clone()));
     let shown = change.fields.iter().filter(|_| action != IntentAction::Create);
     for (field, value) in shown.filter_map(|f| Some((f.field, f.before.clone()?))) {
         fields.set(field, value);

@@ -4,7 +4,7 @@
 //! the same: intents are committed, calls are made, outcomes are committed. A process killed between any two of these leaves an open intent, and
 //! the next run looks for the object before it calls again. Never plans, never judges, never prints.
 //!
-//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `answer` (what their answers come to), `steps` and `call` (one change as calls), `record` (what
+//! Reading order: here, `schedule` (what may run now), `batch` (one batch of calls), `perform` (making them), `answer` (what their answers come to), `steps` and `call` (one change as calls), `record` (what
 //! the ledger is told), `order` (what technicians are asked for), `uncertain` (finding out what a lost answer said).
 
 mod answer;
@@ -12,6 +12,7 @@ mod batch;
 mod call;
 mod order;
 pub mod outcome;
+mod perform;
 mod record;
 mod schedule;
 pub mod secret_fields;
@@ -35,7 +36,7 @@ use crate::ledger::{Ledger, LedgerError, LockId};
 use crate::model::kind::Placement;
 use crate::model::ledger::Attestation;
 use crate::model::work_order::WorkItem;
-use crate::model::{Address, Desired, Digest, LedgerRow, PortalName, TenantName};
+use crate::model::{Address, Desired, Digest, Intent, LedgerRow, PortalName, TenantName};
 use crate::plan::{Approved, Plan, Unit};
 use crate::portal::{Around, Execute};
 use crate::secrets::SecretReader;
@@ -236,17 +237,36 @@ fn in_order_of_the_plan(plan: &Plan<Approved>, report: &mut RunReport) {
 }
 
 fn outcomes_of_held<'a>(unit: &'a Unit, body: &'a crate::plan::Body) -> impl Iterator<Item = Outcome> + 'a {
-    let refusals = body.refusals.iter().filter(|r| r.stands()).chain(unit.refused().map(|hold| hold.refusal));
-    let mut codes: Vec<_> = refusals.map(|r| r.code.clone()).collect();
-    codes.sort();
-    codes.dedup();
+    let of_run = body.refusals.iter().filter(|r| r.stands()).map(|r| (r.code.clone(), r.message.clone()));
+    let of_others = unit.refused().map(|hold| match hold.change {
+        Some(change) => (hold.refusal.code.clone(), format!("{} is refused", change.address)),
+        None => (hold.refusal.code.clone(), hold.refusal.message.clone()),
+    });
+    let all: Vec<_> = of_run.chain(of_others).collect();
     unit.changes.iter().filter(|c| !c.is_left_out()).map(move |change| Outcome {
         portal: unit.portal.clone(),
         address: change.address.clone(),
         actions: change.actions.clone(),
-        result: OutcomeResult::Held { codes: codes.clone() },
+        result: match own_refusals(change) {
+            own if own.is_empty() => held(all.clone()),
+            own => held(own),
+        },
         duration_ms: 0,
     })
+}
+
+fn own_refusals(change: &crate::plan::Change) -> Vec<(String, String)> {
+    change.blocked_by.iter().filter(|r| r.stands()).map(|r| (r.code.clone(), r.message.clone())).collect()
+}
+
+/// Codes and messages of refusals, each once.
+fn held(refusals: Vec<(String, String)>) -> OutcomeResult {
+    let (mut codes, mut said): (Vec<_>, Vec<_>) = refusals.into_iter().unzip();
+    codes.sort();
+    codes.dedup();
+    let mut seen = BTreeSet::new();
+    said.retain(|text: &String| seen.insert(text.clone()));
+    OutcomeResult::Held { codes, why: said.join("; ") }
 }
 
 /// A refusal that was passed leaves nothing to do where nothing can be done.
@@ -255,7 +275,7 @@ fn outcomes_of_refused<'a>(unit: &'a Unit) -> impl Iterator<Item = Outcome> + 'a
         portal: unit.portal.clone(),
         address: change.address.clone(),
         actions: Vec::new(),
-        result: OutcomeResult::Held { codes: change.blocked_by.iter().map(|r| r.code.clone()).collect() },
+        result: held(change.blocked_by.iter().map(|r| (r.code.clone(), r.message.clone())).collect()),
         duration_ms: 0,
     })
 }
@@ -272,6 +292,8 @@ async fn settle_answered(units: &[&Unit], context: &batch::Context<'_>) -> Resul
 pub(crate) struct Knowledge {
     rows: Mutex<HashMap<(PortalName, Address), LedgerRow>>,
     records: HashMap<(PortalName, Address), Attestation>,
+    /// Intents as this run found them, by id.
+    intents: HashMap<(PortalName, Box<str>), Intent>,
     /// Items of work orders as this run found them, by intent.
     items: HashMap<(PortalName, Box<str>), WorkItem>,
     tenants: HashMap<(PortalName, TenantName), Box<str>>,
@@ -287,6 +309,7 @@ impl Knowledge {
         let mut rows = HashMap::new();
         let mut records = HashMap::new();
         let mut items = HashMap::new();
+        let mut intents = HashMap::new();
         let mut tenants = HashMap::new();
         let mut wanted: BTreeMap<&PortalName, BTreeSet<TenantName>> = BTreeMap::new();
         for unit in units.iter().filter(|u| !u.changes.is_empty() || !u.settled.is_empty()) {
@@ -301,11 +324,12 @@ impl Knowledge {
             let names: Vec<_> = names.into_iter().collect();
             for state in world.ledger.read(portal, &names).await? {
                 rows.extend(state.rows.into_iter().map(|(address, row)| ((portal.clone(), address), row)));
+                intents.extend(state.intents.into_iter().map(|intent| ((portal.clone(), intent.id.clone()), intent)));
                 items.extend(state.work.into_iter().map(|(intent, item)| ((portal.clone(), intent), item)));
                 records.extend(state.attestations.into_iter().map(|(address, record)| ((portal.clone(), address), record)));
             }
         }
-        Ok(Self { rows: Mutex::new(rows), records, items, tenants, ..Self::default() })
+        Ok(Self { rows: Mutex::new(rows), records, intents, items, tenants, ..Self::default() })
     }
 
     /// What the calls of a tenant are told of it; made once.
@@ -336,6 +360,11 @@ impl Knowledge {
     /// What a person recorded about it.
     fn record(&self, portal: &PortalName, address: &Address) -> Option<&Attestation> {
         self.records.get(&(portal.clone(), address.clone()))
+    }
+
+    /// An intent that was open when this run began.
+    fn intent(&self, portal: &PortalName, id: &str) -> Option<Intent> {
+        self.intents.get(&(portal.clone(), id.into())).cloned()
     }
 
     /// The item that an intent kept open when this run began.

@@ -42,6 +42,9 @@ pub enum OutcomeResult {
     Pending {
         /// What it waits for, in words.
         waits_for: String,
+        /// True: calls have done a part of it, and only the rest waits.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        called: bool,
     },
     /// It had no effect.
     Failed {
@@ -64,6 +67,9 @@ pub enum OutcomeResult {
     Held {
         /// Their codes.
         codes: Vec<String>,
+        /// What they say, in words.
+        #[serde(default)]
+        why: String,
     },
     /// It was not begun, because the run was stopped.
     Cancelled,

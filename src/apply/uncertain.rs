@@ -1,63 +1,116 @@
-//! A call whose answer was lost: look before anything else. What is found is the answer; what cannot be found out stays uncertain.
+//! A call whose answer was lost: look before anything else. What is found is the answer; what cannot be found out stays unknown.
+//!
+//! Comes in: a batch of calls, of which some are asked about. Goes out: what the portal's lists tell of each. Those of their kinds
+//! are read, once for a batch.
 
-use crate::model::{IntentAction, LiveObject, LiveTenant, ObjectState};
-use crate::portal::{Call, CallError, Done, Execute, TenantKey, titled};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads the tenant and tells whether the call had its effect. `why` is what is said if that cannot be told.
-pub(super) async fn find_out(driver: &dyn Execute, call: &Call, why: String) -> Result<Done, CallError> {
-    let tenant = TenantKey { name: call.address.tenant.clone(), id: call.tenant_id.clone() };
-    let declared = call.context.as_deref().and_then(|context| context.around.tenant.as_ref());
-    let Ok(mut read) = titled::read(driver, &[(tenant, declared)]).await else { return Err(CallError::Uncertain(why)) };
-    let Some(live) = read.pop() else { return Err(CallError::Uncertain(why)) };
-    let kind = call.address.kind;
-    match call.action {
-        IntentAction::Create => match made(&live, call, call) {
-            Some(object) => {
-                let carried = call.carries.iter().map(|rider| made(&live, rider, call).map(|o| o.id.clone())).collect();
-                Ok(Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried })
-            }
-            None => nothing_happened(driver, &live, call, why),
-        },
-        IntentAction::Delete => {
-            let there = live.objects(kind).iter().any(|o| Some(&o.id) == call.object.as_ref());
-            match (there, live.is_complete(kind)) {
-                (false, true) => Ok(Done::Now { id: None, object: None, carried: Vec::new() }),
-                (true, _) => Err(CallError::Retry { message: why, after: None }),
-                (false, false) => Err(CallError::Uncertain(why)),
+use crate::model::{IntentAction, LiveObject, LiveTenant, ObjectState, Reached, TenantName};
+use crate::portal::{Call, Done, Execute, TenantKey, titled};
+
+/// What a look tells of a call.
+pub(super) enum Looked {
+    /// It is done, and nothing is left to do.
+    Done(Done),
+    /// The step at which it stood is done, and others are left.
+    Further(Reached),
+    /// The step had no effect, and may be made.
+    Nothing,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// The portal as it is after a batch of calls; read when first asked.
+pub(super) struct Look<'a> {
+    driver: &'a dyn Execute,
+    batch: &'a [Call],
+    read: Option<BTreeMap<TenantName, LiveTenant>>,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(driver: &'a dyn Execute, batch: &'a [Call]) -> Self {
+        Self { driver, batch, read: None }
+    }
+
+    /// True if the portal shows late what was written.
+    pub(super) fn is_late(&self) -> bool {
+        !self.driver.capabilities().consistency_window.is_zero()
+    }
+
+    /// Whether the step at which a call stands had its effect.
+    pub(super) async fn at(&mut self, call: &Call) -> Looked {
+        if self.read.is_none() {
+            self.read = Some(self.all().await);
+        }
+        let live = self.read.as_ref().and_then(|read| read.get(&call.address.tenant));
+        live.map_or(Looked::Unknown, |live| self.tells(live, call))
+    }
+
+    /// Every tenant of the batch, in one reading.
+    async fn all(&self) -> BTreeMap<TenantName, LiveTenant> {
+        let mut tenants = Vec::new();
+        for call in self.batch {
+            let key = TenantKey { name: call.address.tenant.clone(), id: call.tenant_id.clone() };
+            let declared = call.context.as_deref().and_then(|context| context.around.tenant.as_ref());
+            if !tenants.iter().any(|(known, _): &(TenantKey, _)| known.name == key.name) {
+                tenants.push((key, declared));
             }
         }
-        IntentAction::Update => match object(&live, call) {
-            Some(object) if call.changed.iter().all(|id| object.fields.get(*id) == call.desired.get(*id)) => {
-                Ok(Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried: Vec::new() })
+        let calls = self.batch.iter().flat_map(|call| std::iter::once(call).chain(&call.carries));
+        let kinds: BTreeSet<_> = calls.map(|call| call.address.kind).collect();
+        let kinds: Vec<_> = kinds.into_iter().collect();
+        let read = titled::look(self.driver, &tenants, &kinds).await.unwrap_or_default();
+        tenants.into_iter().map(|(key, _)| key.name).zip(read).collect()
+    }
+
+    fn tells(&self, live: &LiveTenant, call: &Call) -> Looked {
+        let kind = call.address.kind;
+        let complete = live.is_complete(kind);
+        match call.action {
+            IntentAction::Create => match made(live, call, call) {
+                Some(object) if self.driver.capabilities().kind(kind).is_some_and(|c| c.goes_on) => {
+                    Looked::Further(Reached::found(&object.id, call.fate.reached.clone()))
+                }
+                Some(object) => {
+                    let carried = call.carries.iter().map(|rider| made(live, rider, call).map(|o| o.id.clone())).collect();
+                    Looked::Done(Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried })
+                }
+                // Not there and proven so, unless the portal shows its writes late.
+                None if complete && !self.is_late() => Looked::Nothing,
+                None => Looked::Unknown,
+            },
+            IntentAction::Delete => {
+                let there = live.objects(kind).iter().any(|o| Some(&o.id) == call.object.as_ref());
+                match (there, complete) {
+                    (false, true) => over(call, Done::Now { id: None, object: None, carried: Vec::new() }),
+                    (true, _) => Looked::Nothing,
+                    (false, false) => Looked::Unknown,
+                }
             }
-            // Writing the same values once more changes nothing.
-            Some(_) => Err(CallError::Retry { message: why, after: None }),
-            None => Err(CallError::Uncertain(why)),
-        },
-        IntentAction::Resend => match object(&live, call).map(|o| o.state) {
-            Some(ObjectState::InvitationExpired) if shown_at_once(driver) || driver.capabilities().idempotent => {
-                Err(CallError::Retry { message: why, after: None })
-            }
-            // It may have gone out, and a second one goes to a person.
-            Some(ObjectState::InvitationExpired) => Err(CallError::Uncertain(why)),
-            Some(_) => Ok(Done::Now { id: call.object.clone(), object: None, carried: Vec::new() }),
-            None => Err(CallError::Uncertain(why)),
-        },
+            IntentAction::Update => match object(live, call) {
+                Some(object) if call.changed.iter().all(|id| object.fields.get(*id) == call.desired.get(*id)) => {
+                    over(call, Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried: Vec::new() })
+                }
+                // Writing the same values once more changes nothing.
+                Some(_) => Looked::Nothing,
+                None => Looked::Unknown,
+            },
+            IntentAction::Resend => match object(live, call).map(|o| o.state) {
+                Some(ObjectState::InvitationExpired) if !self.is_late() || self.driver.capabilities().idempotent => Looked::Nothing,
+                // It may have gone out, and a second one goes to a person.
+                Some(ObjectState::InvitationExpired) | None => Looked::Unknown,
+                Some(_) => over(call, Done::Now { id: call.object.clone(), object: None, carried: Vec::new() }),
+            },
+        }
     }
 }
 
-/// Not there and proven so: the call may be made again, unless the portal shows its writes late.
-fn nothing_happened(driver: &dyn Execute, live: &LiveTenant, call: &Call, why: String) -> Result<Done, CallError> {
-    if live.is_complete(call.address.kind) && shown_at_once(driver) {
-        Err(CallError::Retry { message: why, after: None })
-    } else {
-        Err(CallError::Uncertain(why))
+/// What is shown as it is to be: all of the call, or the step of it that was lost.
+fn over(call: &Call, done: Done) -> Looked {
+    match &call.fate.reached {
+        None => Looked::Done(done),
+        Some(reached) => Looked::Further(reached.clone().advanced()),
     }
-}
-
-/// True if a portal shows what was written as soon as it was.
-fn shown_at_once(driver: &dyn Execute) -> bool {
-    driver.capabilities().consistency_window.is_zero()
 }
 
 fn object<'a>(live: &'a LiveTenant, call: &Call) -> Option<&'a LiveObject> {

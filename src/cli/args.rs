@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, UnlockArgs};
+pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, StepWas, UnlockArgs};
 pub use runbook::{
     AnswerTalk, ConfirmArgs, ItemState, ListArgs, ObserveArgs, OrderFormat, RunbookAction, RunbookCommand, ShowOrderArgs, WhyArgs,
 };

@@ -9,6 +9,7 @@ mod ask;
 mod commands;
 pub mod exit;
 mod failure;
+mod forgotten;
 mod git;
 mod logging;
 mod output;
@@ -116,7 +117,11 @@ fn writes(command: &args::Command) -> Option<&'static str> {
         },
         Command::Runbook(runbook) => match runbook.action {
             RunbookAction::List(_) | RunbookAction::Show(_) => None,
-            RunbookAction::Confirm(_) | RunbookAction::Fail(_) | RunbookAction::Skip(_) | RunbookAction::Observe(_) => Some("runbook"),
+            RunbookAction::Confirm(_)
+            | RunbookAction::Fail(_)
+            | RunbookAction::Skip(_)
+            | RunbookAction::Reopen(_)
+            | RunbookAction::Observe(_) => Some("runbook"),
         },
         Command::Init(_) | Command::Validate(_) | Command::Plan(_) | Command::Drift(_) | Command::Show(_) | Command::Access(_) => None,
         // A sandbox is no portal, and reaches none.

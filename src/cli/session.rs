@@ -12,11 +12,12 @@ use super::Face;
 use super::args::{Places, Select};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::forgotten;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Pattern, Scope, Served};
+use crate::engine::{Pattern, Scope, Served, own_names};
 use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
 use crate::manifest::{self, Builtins};
-use crate::model::{Address, Capabilities, Desired, Digest, Kind, Name, PortalName, PortalSpec, TenantName};
+use crate::model::{Address, Desired, Digest, Kind, Name, PortalName, PortalSpec};
 use crate::portal::gated::Gated;
 use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
 use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
@@ -70,7 +71,7 @@ impl Session {
         }
         let specs = if desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { desired.portals.clone() };
         let profiles = profiles(&specs, places)?;
-        desired.builtins = builtins(&profiles);
+        desired.builtins = own_names::of_any(&profiles);
         Self::of_desired(face, places, desired, Vec::new(), specs, profiles)
     }
 
@@ -181,24 +182,26 @@ pub(crate) struct Declared {
 /// # Errors
 /// With exit code 65 and every diagnostic if they have errors.
 pub(crate) fn declared(places: &Places, scope: &Scope) -> Result<Declared, Failure> {
+    forgotten::trusted_root(places)?;
     let stdin = stdin(places)?;
     let loaded = read(places, scope, stdin.as_deref(), Builtins::NONE);
     let specs = if loaded.desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { loaded.desired.portals.clone() };
     let profiles = match profiles(&specs, places) {
-        Err(_) if loaded.has_errors() => return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics)),
+        Err(_) if loaded.has_errors() => return Err(forgotten::explain(places, loaded)),
         profiles => profiles?,
     };
     // What a portal has by itself its profile alone says: until that is read, a reference to it leads nowhere.
-    let loaded = if profiles.values().any(|p| has_builtins(p.capabilities())) {
-        let names = |tenant: &_, kind| builtin_names(&specs, &profiles, tenant, kind);
-        read(places, scope, stdin.as_deref(), Builtins::Known(&names))
-    } else {
+    let own = own_names::of_any(&profiles);
+    let loaded = if own.is_empty() {
         loaded
+    } else {
+        let names = |tenant: &_, kind| own_names::of_tenant(&specs, &profiles, tenant, kind);
+        read(places, scope, stdin.as_deref(), Builtins::Known(&names))
     };
     if loaded.has_errors() {
-        return Err(Failure::of_diagnostics(Exit::Invalid, loaded.diagnostics));
+        return Err(forgotten::explain(places, loaded));
     }
-    let desired = Desired { builtins: builtins(&profiles), ..loaded.desired };
+    let desired = Desired { builtins: own, ..loaded.desired };
     Ok(Declared { desired, warnings: loaded.diagnostics, specs, profiles })
 }
 
@@ -311,25 +314,4 @@ pub(crate) fn profiles(specs: &[PortalSpec], places: &Places) -> Result<BTreeMap
         }
     }
     if wrong.is_empty() { Ok(profiles) } else { Err(Failure::of_diagnostics(Exit::Invalid, wrong)) }
-}
-
-fn has_builtins(capabilities: &Capabilities) -> bool {
-    capabilities.kinds.values().any(|k| !k.builtin.is_empty())
-}
-
-/// What any portal has by itself.
-pub(crate) fn builtins(profiles: &BTreeMap<PortalName, Arc<Profile>>) -> BTreeSet<(Kind, String)> {
-    let kinds = profiles.values().flat_map(|profile| &profile.capabilities().kinds);
-    kinds.flat_map(|(kind, can)| can.builtin.iter().map(|name| (*kind, name.clone()))).collect()
-}
-
-/// What the portals that serve a tenant have of a kind by themselves.
-pub(crate) fn builtin_names(
-    specs: &[PortalSpec],
-    profiles: &BTreeMap<PortalName, Arc<Profile>>,
-    tenant: &TenantName,
-    kind: Kind,
-) -> BTreeSet<String> {
-    let serving = specs.iter().filter(|spec| spec.serves(tenant)).filter_map(|spec| profiles.get(&spec.name));
-    serving.filter_map(|profile| profile.capabilities().kind(kind)).flat_map(|can| &can.builtin).cloned().collect()
 }

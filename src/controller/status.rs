@@ -124,6 +124,12 @@ pub fn of(visit: &Visit, declared: &Tenant) -> Vec<ResourceStatus> {
     declared.resources.iter().map(|r| status(&r.address)).collect()
 }
 
+/// What a visit says of its tenant as a whole: of what is not declared, or not validly.
+pub fn of_whole(visit: &Visit) -> Vec<Condition> {
+    let (ready, reconciling, stalled, synced) = concerned_by(visit, None);
+    [Some(ready), reconciling, stalled, Some(synced)].into_iter().flatten().collect()
+}
+
 /// The resources that a visit's end is about, with what is said of each. `None` for a whole tenant.
 struct Concerned<'a> {
     whole: bool,
@@ -145,7 +151,7 @@ impl<'a> Concerned<'a> {
         for outcome in visit.report.iter().flat_map(|r| &r.outcomes).filter(|o| o.portal == visit.key.portal) {
             match &outcome.result {
                 OutcomeResult::Done => drop(single.remove(&outcome.address)),
-                OutcomeResult::Pending { waits_for } => drop(single.insert(&outcome.address, waits_for.clone())),
+                OutcomeResult::Pending { waits_for, called: _ } => drop(single.insert(&outcome.address, waits_for.clone())),
                 OutcomeResult::Failed { message, .. } | OutcomeResult::Uncertain { message } => {
                     single.insert(&outcome.address, message.clone());
                 }

@@ -323,7 +323,7 @@ fn end_of(tenant: &TenantName, report: &RunReport) -> End {
             OutcomeResult::Skipped { why } => {
                 failed.get_or_insert_with(|| format!("{}: {why}", outcome.address));
             }
-            OutcomeResult::Held { codes } => return End::Refused { codes: codes.clone(), message: format!("{} is held", outcome.address) },
+            OutcomeResult::Held { codes, why } => return End::Refused { codes: codes.clone(), message: why.clone() },
             OutcomeResult::Cancelled => cancelled = true,
         }
     }

@@ -3,12 +3,15 @@
 use serde_json::{Value as Json, json};
 
 use crate::controller::status::ConditionType;
+use crate::model::Name;
 use crate::model::kind::{KindDef, Placement};
 
 /// Longest message of a condition, as everywhere in Kubernetes.
 const MESSAGE_MAX: usize = 32_768;
-/// Longest text of a plan: several of them fit into an object.
-const PLAN_MAX: usize = 131_072;
+/// Longest text of a plan; the operator cuts what is longer.
+const PLAN_MAX: usize = 200_000;
+/// Most portals that are told of.
+const PORTALS_MAX: usize = 64;
 /// Longest id of an object in a portal.
 const ID_MAX: usize = 500;
 /// Most resources that an organization's status tells about.
@@ -43,7 +46,8 @@ pub(super) fn schema(def: &KindDef) -> Json {
             "lastAppliedTime": time("When something was last applied"),
             "lastHandledReconcileAt": text(253, "The last request to reconcile that was heeded, as the annotation gave it"),
             "message": text(MESSAGE_MAX, "What matters most about it, in a sentence"),
-            "plan": plan(),
+            "portals": portals(),
+            "plans": plans(),
         },
     });
     if def.placement == Placement::Tenant
@@ -76,14 +80,38 @@ fn conditions() -> Json {
     })
 }
 
-fn plan() -> Json {
+/// An object has another id in each portal.
+fn portals() -> Json {
     json!({
-        "type": "object",
-        "description": "The plan that waits or was last made",
-        "properties": {
-            "digest": text(80, "Its digest: what the annotation tenantry.dev/approved-plan approves"),
-            "summary": text(1024, "How much it does, in a line"),
-            "text": text(PLAN_MAX, "What it does, as `tenantry plan` shows it"),
+        "type": "array",
+        "description": "What each portal calls it",
+        "maxItems": PORTALS_MAX,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+        "items": {
+            "type": "object",
+            "properties": { "name": text(Name::MAX, "The portal"), "externalId": id() },
+            "required": ["name"],
+        },
+    })
+}
+
+fn plans() -> Json {
+    json!({
+        "type": "array",
+        "description": "The plans that wait for approval, one a portal",
+        "maxItems": PORTALS_MAX,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["portal"],
+        "items": {
+            "type": "object",
+            "properties": {
+                "portal": text(Name::MAX, "The portal"),
+                "digest": text(80, "Its digest: what the annotation tenantry.dev/approved-plan approves"),
+                "summary": text(1024, "How much it does, in a line"),
+                "text": text(PLAN_MAX, "What it does, as `tenantry plan` shows it"),
+            },
+            "required": ["portal", "digest"],
         },
     })
 }
@@ -99,7 +127,7 @@ fn children() -> Json {
         "items": {
             "type": "object",
             "properties": {
-                "address": text(200, "Its address, as in acme/user/alice"),
+                "address": text(200, "Its kind and name, as in user/alice"),
                 "externalId": id(),
                 "ready": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether live is as declared" },
                 "reason": text(1024, "Why, in a word from a closed set"),

@@ -3,7 +3,7 @@
 
 use super::absence::{self, Absence};
 use super::identity::Identity;
-use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, TenantDiff, Waiting, begun, fields, orders};
+use super::{Action, Cause, Delta, Drift, DriftKind, Finding, Input, Purpose, TenantDiff, Waiting, begun, fields, orders, unfinished};
 use crate::model::kind::Sense;
 use crate::model::ledger::Attestation;
 use crate::model::live::normalise_key;
@@ -86,6 +86,9 @@ impl Case<'_, '_> {
 
     fn take_over_made_anew(&self, row: &LedgerRow, mut delta: Delta, out: &mut TenantDiff) {
         let Some((intent, object)) = self.made_anew(row) else { return };
+        if unfinished::goes_on(self.input, intent) {
+            return self.go_on(intent, Some(object), delta, out);
+        }
         delta.resumes = Some(intent.id.clone());
         self.adopt(object, Origin::Created, "an interrupted run made it anew; it is taken over as ours", delta, out);
     }
@@ -115,6 +118,11 @@ impl Case<'_, '_> {
     fn not_ours(&self, mut delta: Delta, out: &mut TenantDiff) {
         delta.protect = self.resource.protected().filter(|p| *p);
         let intent = begun::creation(self.input, self.resource);
+        if let Some(intent) = intent.filter(|i| unfinished::is_begun(self.input, i) && !self.is_gone(i)) {
+            let made = self.identity.object_of(self.resource).filter(|o| begun::made_by(self.input, intent, o));
+            let made = made.or_else(|| begun::made(self.input, self.identity, intent).first().copied());
+            return self.go_on(intent, made, delta, out);
+        }
         let told = |i: &Intent| orders::asks(self.input, i) && begun::made(self.input, self.identity, i).is_empty();
         let (mut delta, intent) = match intent.filter(|i| self.had_another_key(i) && !told(i)) {
             None => (delta, intent),
@@ -126,6 +134,7 @@ impl Case<'_, '_> {
         };
         if let Some(object) = self.identity.object_of(self.resource) {
             return match intent.filter(|i| begun::made_by(self.input, i, object)) {
+                Some(intent) if unfinished::goes_on(self.input, intent) => self.go_on(intent, Some(object), delta, out),
                 Some(intent) => {
                     delta.resumes = Some(intent.id.clone());
                     self.adopt(object, Origin::Created, "an interrupted run made it; it is taken over as ours", delta, out);
@@ -177,6 +186,10 @@ impl Case<'_, '_> {
                 self.stuck(delta, Finding::AmbiguousIdentity { why }, out);
                 return None;
             }
+            if unfinished::goes_on(self.input, intent) {
+                self.go_on(intent, Some(object), delta, out);
+                return None;
+            }
             delta.resumes = Some(intent.id.clone());
             let reason = format!("an interrupted run made it as {}; it is taken over as ours", intent.key);
             self.adopt(object, Origin::Created, &reason, delta, out);
@@ -204,18 +217,27 @@ impl Case<'_, '_> {
         if let Some(order) = begun::work_order(self.input, self.capability, &self.resource.address) {
             return self.unfinished(order, true, out);
         }
-        delta.resumes = Some(intent.id.clone());
+        let repeats = unfinished::may_be_repeated(self.input, intent);
         let may_show = begun::within_window(self.input, intent.at) && !self.had_no_effect(intent);
-        if may_show && !self.input.capabilities.idempotent {
+        if may_show && !repeats {
+            delta.resumes = Some(intent.id.clone());
             let window = begun::window(self.input).as_secs();
-            let why = format!("a call to make it began at {:.0} and the portal may take {window} s to show it", intent.at);
+            let until = intent.at.checked_add(begun::window(self.input)).unwrap_or(intent.at);
+            let why = format!(
+                "a call to make it began at {:.0} and the portal may take {window} s to show it: run again after {until:.0}",
+                intent.at
+            );
             return self.stuck(delta, Finding::CreationResultUnknown { why }, out);
         }
         // Its own lost call may hold the key already, and a repetition under the same idempotency key finds that out.
-        match absence::elsewhere(self.input, self.resource, false).filter(|_| !self.input.capabilities.idempotent) {
-            Some(finding) => self.stuck(delta, finding, out),
-            None => self.create(delta, Cause::Manifest, "an interrupted run did not get to make it", out),
+        if let Some(finding) = absence::elsewhere(self.input, self.resource, false).filter(|_| !repeats) {
+            delta.resumes = Some(intent.id.clone());
+            return self.stuck(delta, finding, out);
         }
+        // A key stands for what was sent with it: what is declared by now goes under another one, for that call had no effect.
+        let same = repeats || !self.input.capabilities.idempotent || orders::item_of(self.input, intent).is_some();
+        delta.resumes = same.then(|| intent.id.clone());
+        self.create(delta, Cause::Manifest, "an interrupted run did not get to make it", out);
     }
 
     /// The portal shows nothing of this kind and somebody (or a lost call) is at it.
@@ -227,16 +249,40 @@ impl Case<'_, '_> {
         if self.had_no_effect(intent) {
             return self.create(delta, Cause::Manifest, "an interrupted run did not get to ask for it", out);
         }
-        if self.input.capabilities.idempotent {
-            return self.create(
-                delta,
-                Cause::Manifest,
-                "an interrupted run may have made it; the call is repeated under the same key",
-                out,
-            );
+        if unfinished::may_be_repeated(self.input, intent) {
+            let reason = "an interrupted run may have made it; the call is repeated under the same key";
+            return self.create(delta, Cause::Manifest, reason, out);
         }
-        let why = format!("a call to make it began at {:.0}, and the portal neither shows it nor takes an idempotency key", intent.at);
+        let why = format!(
+            "a call to make it began at {:.0}, and the portal neither shows it nor takes the same content under its idempotency key",
+            intent.at
+        );
         self.stuck(delta, Finding::CreationResultUnknown { why }, out);
+    }
+
+    /// A part of its creation is done: what is left of it goes on.
+    fn go_on(&self, intent: &Intent, object: Option<&LiveObject>, mut delta: Delta, out: &mut TenantDiff) {
+        if let Some(order) = begun::work_order(self.input, self.capability, &self.resource.address) {
+            return self.unfinished(order, true, out);
+        }
+        if let Some(finding) = object.and_then(|object| self.foreign_mark(object)) {
+            return self.stuck(delta, finding, out);
+        }
+        delta.resumes = Some(intent.id.clone());
+        match unfinished::stands(self.input, intent, object.is_some()) {
+            unfinished::Stands::GoesOn { reason } => {
+                delta.id = object.map(|o| o.id.clone()).or_else(|| intent.fate.reached.as_ref()?.id().map(Into::into));
+                self.create(delta, Cause::Manifest, &reason, out);
+            }
+            unfinished::Stands::Unknown { why } => self.stuck(delta, Finding::CreationResultUnknown { why }, out),
+        }
+    }
+
+    /// True if what an intent made is proven to be gone again: there is nothing to go on with.
+    fn is_gone(&self, intent: &Intent) -> bool {
+        let proven = || matches!(absence::of(self.input, self.capability, self.resource), Absence::Proven);
+        let shown = || self.identity.object_of(self.resource).is_some() || !begun::made(self.input, self.identity, intent).is_empty();
+        intent.fate.is_made() && !shown() && proven() && !begun::within_window(self.input, intent.at)
     }
 
     /// True if an intent's call has brought nothing about in the portal: it asked a person, or was about to.
@@ -252,22 +298,25 @@ impl Case<'_, '_> {
             return self.create(delta, Cause::Drift, "a technician recorded that it is not there", out);
         }
         let fields = Fields::from_json(self.resource.def(), &record.fields).unwrap_or_default();
+        let seen_as = self.resource.def().key_field().and_then(|id| fields.get(id)?.as_text().map(normalise_key));
         let object = LiveObject {
             kind: self.resource.address.kind,
             id: record.id.as_deref().unwrap_or_default().into(),
-            key: normalise_key(self.resource.natural_key()),
+            key: seen_as.unwrap_or_else(|| normalise_key(self.resource.natural_key())),
             fields,
             state: ObjectState::Active,
             owner: None,
             created_by: None,
             portals_own: false,
         };
-        match row {
-            Some(_) => self.present(&object, row, delta, out),
-            None => {
-                delta.resumes = begun::creation(self.input, self.resource).map(|i| i.id.clone());
+        match (row, begun::creation(self.input, self.resource)) {
+            (Some(_), _) => self.present(&object, row, delta, out),
+            (None, Some(intent)) => {
+                delta.resumes = Some(intent.id.clone());
                 self.adopt(&object, Origin::Created, "a technician recorded that it is there", delta, out);
             }
+            // Somebody saw it, and nobody of ours set out to make it: it was there before.
+            (None, None) => self.candidate(&object, delta, out),
         }
     }
 
@@ -327,5 +376,5 @@ fn blank(resource: &Resource) -> Delta {
 }
 
 pub(super) fn waiting(resource: &Resource, waits_for: &str, technician: bool) -> Waiting {
-    Waiting { address: resource.address.clone(), waits_for: waits_for.to_owned(), technician }
+    Waiting { address: resource.address.clone(), waits_for: waits_for.to_owned(), technician, failed: false }
 }

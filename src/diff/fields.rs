@@ -1,11 +1,13 @@
 //! One object's fields, three ways: as declared, as last applied, as live.
 
 use super::identity::Identity;
-use super::{Action, Cause, FieldChange, Finding, Input, Purpose};
+use super::{Action, Cause, FieldChange, Finding, Input, Purpose, begun};
 use crate::model::kind::Sense;
-use crate::model::ledger::applied_digest;
+use crate::model::ledger::{Attestation, applied_digest};
 use crate::model::portal_spec::Unsupported;
-use crate::model::{Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Resource, Value};
+use crate::model::{
+    Completeness, Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Origin, Resource, Value,
+};
 
 /// What a comparison of one object found.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub(super) struct Compared {
     pub(super) findings: Vec<Finding>,
     /// True if a field differs that the portal never changes.
     pub(super) replace: bool,
+    /// Declared fields of what is not ours that its record does not speak of: nothing is known of them, and nothing is made up.
+    pub(super) unseen: Vec<FieldId>,
 }
 
 /// Compares an object's fields with what is declared and what was last applied. Where nobody shows the object, with the latter alone.
@@ -31,6 +35,8 @@ pub(super) fn compare(
 ) -> Compared {
     let def = resource.def();
     let mut out = Compared::default();
+    let record = object.and_then(|object| record_behind(input, identity, resource, object));
+    let looked_at = |id: FieldId| record.is_none_or(|r| r.speaks_of(def.field(id).path));
     for (id, declared) in resource.fields.iter() {
         let field = def.field(id);
         let support = capability.field(id);
@@ -39,17 +45,30 @@ pub(super) fn compare(
         }
         let applied = row.and_then(|r| applied_digest(&r.applied, field.path));
         if field.ty.is_secret() {
-            compare_secret(input, resource, id, row, &mut out);
+            if record.is_none() || !given_before_us(input, resource, field.path, row) {
+                compare_secret(input, resource, id, row, &mut out);
+            }
+            continue;
+        }
+        if object.is_some_and(|o| input.live.is_unknown(o, id)) {
+            // As it was applied it is taken to be; what is to change is not written over what nobody can see.
+            if applied != Some(Digest::of_field(Some(declared))) {
+                out.findings.push(unknown(input, resource, id));
+            }
             continue;
         }
         let live = match support {
             FieldSupport::Technician => recorded(input, resource, id).map(Some),
             FieldSupport::WriteOnly => None,
             FieldSupport::Full | FieldSupport::Immutable | FieldSupport::Unsupported => {
-                object.map(|o| o.fields.get(id).map(|v| identity.named(&field.ty, v)))
+                object.filter(|_| looked_at(id)).map(|o| o.fields.get(id).map(|v| identity.named(&field.ty, v)))
             }
         };
         let Some(live) = live else {
+            if record.is_some() && row.is_none() {
+                out.unseen.push(id);
+                continue;
+            }
             let wanted = Digest::of_field(Some(declared));
             if applied != Some(wanted) {
                 out.replace |= support == FieldSupport::Immutable && applied.is_some();
@@ -80,9 +99,34 @@ pub(super) fn compare(
         });
     }
     if input.purpose == Purpose::Look {
-        out.drifted = object.zip(row).map(|(object, row)| drift(identity, capability, def, object, row)).unwrap_or_default();
+        out.drifted = object.zip(row).map(|(object, row)| drift(input, identity, capability, def, object, row)).unwrap_or_default();
+        out.drifted.retain(|(id, _)| looked_at(*id));
     }
     out
+}
+
+/// True for a secret of something that was there before us: it has one already, which nobody can see, and to give another may lose what the first
+/// one opens.
+fn given_before_us(input: &Input<'_>, resource: &Resource, path: &str, row: Option<&LedgerRow>) -> bool {
+    match row {
+        Some(row) => row.origin == Origin::Adopted && applied_digest(&row.secrets, path).is_none(),
+        None => begun::creation(input, resource).is_none(),
+    }
+}
+
+/// The record that alone speaks for an object: the portal does not show it. Of what such a record leaves out nothing is known.
+fn record_behind<'a>(input: &Input<'a>, identity: &Identity<'_>, resource: &Resource, object: &LiveObject) -> Option<&'a Attestation> {
+    let shown = identity.object(object.kind, &object.id).is_some();
+    input.ledger.attestations.get(&resource.address).filter(|_| !shown)
+}
+
+/// A field of which nobody can tell what it has, and which is to have something else than was last applied.
+fn unknown(input: &Input<'_>, resource: &Resource, field: FieldId) -> Finding {
+    let why = match input.live.collections.get(&resource.address.kind).map(|c| &c.completeness) {
+        Some(Completeness::Incomplete { why }) => why.as_str(),
+        Some(Completeness::Complete | Completeness::Unreadable) | None => "a list was not read to its end",
+    };
+    Finding::FieldUnknown { field, why: why.to_owned() }
 }
 
 /// What a technician recorded of a field that no call shows; `None`: nobody recorded it, and what was last applied is all there is.
@@ -93,6 +137,7 @@ fn recorded(input: &Input<'_>, resource: &Resource, field: FieldId) -> Option<Va
 
 /// Every field that differs from what was last applied, declared today or not.
 pub(super) fn drift(
+    input: &Input<'_>,
     identity: &Identity<'_>,
     capability: &KindCapability,
     def: &'static KindDef,
@@ -105,6 +150,7 @@ pub(super) fn drift(
             matches!(capability.field(*id), FieldSupport::Full | FieldSupport::Immutable)
                 && !created_only(field.sense)
                 && !field.ty.is_secret()
+                && !input.live.is_unknown(object, *id)
         })
         .filter_map(|(id, field, applied)| {
             let live = object.fields.get(id).map(|v| identity.named(&field.ty, v));

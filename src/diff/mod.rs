@@ -4,7 +4,7 @@
 //! [`Capabilities`] and in the kinds' tables. Never guesses: what is not proven becomes a [`Finding`].
 //!
 //! Reading order: here, then `identity` (which object is which resource), `declared` and `present` (one declared resource), `absence` (what speaks for its not being there), `fields` (one
-//! object's fields), `undeclared` (what is ours and no longer declared), `begun` (what earlier runs left open), `orders` (what technicians were
+//! object's fields), `undeclared` (what is ours and no longer declared), `begun` (what earlier runs left open), `unfinished` (what they left half done), `orders` (what technicians were
 //! asked to do), `wait` (what cannot be done before something else is finished).
 
 mod absence;
@@ -12,12 +12,14 @@ mod begun;
 mod declared;
 mod fields;
 mod identity;
+mod names;
 mod offboard;
 mod orders;
 mod present;
 mod referrers;
 mod types;
 mod undeclared;
+mod unfinished;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +29,9 @@ use jiff::Timestamp;
 pub(crate) use absence::holder_in;
 pub use fields::created_only;
 pub use identity::Identity;
+pub(crate) use names::names;
 pub use types::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
-pub(crate) use types::{intents, performer};
+pub(crate) use types::{former_key, intents, performer};
 pub(crate) use wait::{needs, targets, waits};
 
 use crate::model::live::{KeyHolder, normalise_key};
@@ -59,6 +62,8 @@ pub struct Input<'a> {
     pub macs: &'a BTreeMap<(Address, FieldId), Result<Digest, String>>,
     /// Names of the portal's tenants by their ids there: what shares refer to.
     pub organizations: &'a BTreeMap<Box<str>, TenantName>,
+    /// What people call each organization that is declared: texts of work orders name them.
+    pub names: &'a BTreeMap<TenantName, Box<str>>,
     /// Now.
     pub now: Timestamp,
     /// What is wanted.
@@ -173,6 +178,7 @@ pub fn tenant(input: &Input<'_>) -> TenantDiff {
     identity.unmanaged(input, &mut out);
     offboard::strangers(input, &identity, &mut out);
     orders::reconcile(input, &mut out);
+    unfinished::reconcile(input, &mut out);
     wait::for_what_is_unfinished(input, &mut out);
     referrers::of_what_goes(&identity, &mut out);
     begun::settle(input, &identity, &mut out);

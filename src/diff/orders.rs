@@ -4,7 +4,7 @@
 //! holds waits for its technician, what it no longer says is planned again under the item's intent, and what nobody asks for any more is
 //! withdrawn. Never judges what a technician did: `runbook` records that.
 
-use super::{Action, Delta, Input, Purpose, Retained, TenantDiff, Waiting, intents};
+use super::{Action, Delta, Input, Purpose, Retained, TenantDiff, Waiting, former_key, intents, names};
 use crate::model::work_order::{WorkItem, WorkRecord, WorkState};
 use crate::model::{Address, FieldId, Fields, Intent, IntentAction, KindCapability, Performer};
 
@@ -29,11 +29,6 @@ pub(super) fn reconcile(input: &Input<'_>, out: &mut TenantDiff) {
         return;
     }
     for item in input.ledger.work.values() {
-        if input.desired.is_none() {
-            // A file that was lost takes no order back.
-            wait(item, &item.address, out);
-            continue;
-        }
         match out.deltas.iter().position(|d| asked_again(input, d, item)) {
             Some(at) => hold_against(input, item, at, out),
             None if is_open_otherwise(item, out) => {}
@@ -98,8 +93,11 @@ fn still_says(input: &Input<'_>, delta: &Delta, item: &WorkItem) -> bool {
     let Some(capability) = input.capabilities.kind(delta.address.kind) else { return false };
     let changed = |id: FieldId| item.action != IntentAction::Update || delta.fields.iter().any(|f| f.field == id);
     let about = |id: FieldId| changed(id) && is_about(capability, item, id);
-    let content = WorkItem::content_of(delta.address.kind.def(), item.action, &delta.key, &delta.desired, about);
-    delta.address == item.address && content == item.content
+    let former = former_key(delta.address.kind, &delta.fields, &delta.key).filter(|_| item.action == IntentAction::Delete);
+    let key = former.as_deref().unwrap_or(&delta.key);
+    let content = WorkItem::content_of(delta.address.kind.def(), item.action, key, &delta.desired, about);
+    let names = names(input.desired, input.names, &delta.address, &delta.desired);
+    delta.address == item.address && content == item.content && item.names.is_none_or(|said| said == names)
 }
 
 fn riders(item: &WorkItem) -> impl Iterator<Item = &WorkRecord> {
@@ -137,7 +135,7 @@ fn wait(item: &WorkItem, address: &Address, out: &mut TenantDiff) {
             out.ordered.insert(address.clone());
         }
     }
-    out.waiting.push(Waiting { address: address.clone(), waits_for: in_words(item), technician: true });
+    out.waiting.push(Waiting { address: address.clone(), waits_for: in_words(item), technician: true, failed });
 }
 
 fn in_words(item: &WorkItem) -> String {
@@ -200,7 +198,7 @@ fn is_so(input: &Input<'_>, item: &WorkItem) -> bool {
     match item.action {
         IntentAction::Create => row,
         IntentAction::Update => as_asked() == Some(true),
-        IntentAction::Delete => declared.is_none(),
+        IntentAction::Delete => !row,
         IntentAction::Resend => true,
     }
 }

@@ -126,7 +126,7 @@ impl Case<'_, '_> {
         delta.findings.extend(compared.findings);
         if !compared.changes.is_empty() {
             delta.cause = fields::common_cause(&compared.changes);
-            delta.reason = fields::reason(delta.cause).to_owned();
+            delta.reason = self.reason(delta.cause, &compared.changes).to_owned();
             let rekeyed = self.takes_another_key(&compared.changes);
             // What the former name calls for, the changed fields may call for as well.
             delta.actions.retain(|a| *a != Action::Update);
@@ -155,6 +155,16 @@ impl Case<'_, '_> {
         if !delta.actions.is_empty() || !delta.findings.is_empty() {
             delta.before = object.map(|o| self.identity.named_fields(o));
             out.deltas.push(delta);
+        }
+    }
+
+    /// Why fields differ. What was left for later when it was made is no change of the manifest.
+    fn reason(&self, cause: Cause, changes: &[FieldChange]) -> &'static str {
+        let def = self.resource.def();
+        let applied = |row: &LedgerRow, c: &FieldChange| c.sensitive || applied_digest(&row.applied, def.field(c.field).path).is_some();
+        match self.identity.row(self.resource) {
+            Some(row) if cause == Cause::Manifest && !changes.iter().any(|c| applied(row, c)) => "it is declared and was not done yet",
+            _ => fields::reason(cause),
         }
     }
 
@@ -196,18 +206,27 @@ impl Case<'_, '_> {
             return self.adopt(object, Origin::Adopted, "the portal has it marked as ours", delta, out);
         }
         let compared = fields::compare(self.input, self.identity, self.capability, self.resource, Some(object), None);
-        let identical = compared.changes.iter().all(|c| c.sensitive);
+        let unseen: Vec<_> = compared.unseen.iter().map(|id| self.resource.def().field(*id).path).collect();
+        let unseen = unseen.join(", ");
+        let identical = compared.changes.iter().all(|c| c.sensitive) && unseen.is_empty();
         let policy = self.resource.meta.as_ref().and_then(|m| m.adoption).unwrap_or(self.input.portal.adoption);
         let refused = match policy {
             AdoptionPolicy::Always | AdoptionPolicy::IfUnowned => None,
             AdoptionPolicy::IfIdentical if identical => None,
-            AdoptionPolicy::IfIdentical => Some("it exists already and differs; the policy adopts only what is identical"),
-            AdoptionPolicy::Refuse => Some("it exists already and is not ours; the policy adopts nothing"),
+            AdoptionPolicy::IfIdentical if compared.changes.is_empty() => {
+                Some(format!("nobody recorded its {unseen}; the policy adopts only what is identical"))
+            }
+            AdoptionPolicy::IfIdentical => Some("it exists already and differs; the policy adopts only what is identical".to_owned()),
+            AdoptionPolicy::Refuse => Some("it exists already and is not ours; the policy adopts nothing".to_owned()),
         };
         // What is refused carries what would be done, so that a person who passes the guard knows what they pass.
-        delta.findings.extend(refused.map(|why| Finding::AdoptionRefused { why: why.to_owned() }));
-        let reason = if identical { "it exists already just as declared and is taken over" } else { "it exists already and is taken over" };
-        self.adopt(object, Origin::Adopted, reason, delta, out);
+        delta.findings.extend(refused.map(|why| Finding::AdoptionRefused { why }));
+        let reason = match (identical, unseen.is_empty()) {
+            (true, _) => "it exists already just as declared and is taken over".to_owned(),
+            (false, true) => "it exists already and is taken over".to_owned(),
+            (false, false) => format!("it exists already and is taken over; nobody recorded its {unseen}: taken to be as declared"),
+        };
+        self.adopt(object, Origin::Adopted, &reason, delta, out);
     }
 
     pub(super) fn adopt(&self, object: &LiveObject, origin: Origin, reason: &str, mut delta: Delta, out: &mut TenantDiff) {

@@ -1,5 +1,6 @@
 //! What a diff says, as values. `plan` passes them on; reports render them.
 
+use crate::model::live::normalise_key;
 use crate::model::{Address, FieldId, IntentAction, Kind, KindCapability, Performer, Value};
 
 /// What is done. The names are part of the JSON plan.
@@ -117,6 +118,13 @@ pub struct FieldChange {
     pub cause: Cause,
 }
 
+/// The natural key that something gives up for another; `None`: it keeps its key, or has none to begin with.
+pub(crate) fn former_key(kind: Kind, fields: &[FieldChange], key: &str) -> Option<Box<str>> {
+    let field = kind.def().key_field()?;
+    let before = fields.iter().find(|f| f.field == field)?.before.as_ref()?.as_text().map(normalise_key)?;
+    Some(before).filter(|before| **before != *key)
+}
+
 /// What was noticed about a change. Each is turned into a refusal (or a warning) by the guard that knows its code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
@@ -132,6 +140,13 @@ pub enum Finding {
     },
     /// Whether it exists is not known.
     ObservationIncomplete {
+        /// Why.
+        why: String,
+    },
+    /// It is there, and what it has in a field that is to change is not known.
+    FieldUnknown {
+        /// The field.
+        field: FieldId,
         /// Why.
         why: String,
     },
@@ -243,4 +258,6 @@ pub struct Waiting {
     pub waits_for: String,
     /// True if a technician has to do something.
     pub technician: bool,
+    /// True if a technician said that it could not be done.
+    pub failed: bool,
 }

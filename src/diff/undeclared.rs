@@ -96,7 +96,9 @@ fn orphan(input: &Input<'_>, ours: &[Ours<'_>], out: &mut TenantDiff) {
     let remedy = match input.purpose {
         Purpose::Destroy => "only what is declared is destroyed: to take it away, declare it again",
         Purpose::Converge | Purpose::Look if input.tenant.is_msp() => "to go on managing it, declare it again",
-        Purpose::Converge | Purpose::Look => "to take access away, declare it with `offboard: true`",
+        Purpose::Converge | Purpose::Look => {
+            "declare it again, with `offboard: true` to take access away, or with `deletionPolicy: Delete` to delete it by `--destroy`"
+        }
     };
     let why = format!(
         "tenant {} is no longer declared for this portal: it is kept whole with its {} resources, users included; {remedy}",
@@ -125,7 +127,7 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
         return;
     }
     if let Some((why, technician)) = begun_already(input, ours, attested.is_some_and(|a| a.present)) {
-        return out.waiting.push(Waiting { address: row.address.clone(), waits_for: why, technician });
+        return out.waiting.push(Waiting { address: row.address.clone(), waits_for: why, technician, failed: false });
     }
     let readable = input.capabilities.kind(row.address.kind).is_some_and(|c| !absence::unreadable(input, c, row.address.kind));
     let complete = input.live.is_complete(row.address.kind);
@@ -220,7 +222,9 @@ fn kept_by_policy(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject
     };
     let policy = declared.and_then(|r| r.meta.as_ref()).and_then(|m| m.deletion).unwrap_or(of_portal);
     if policy == DeletionPolicy::Orphan {
-        return Some(format!("the deletion policy for {} is Orphan", row.address.kind.def().nouns));
+        let nouns = row.address.kind.def().nouns;
+        let remedy = if data { "; to delete it, set `deletionPolicy: Delete` on it and plan with `--destroy`" } else { "" };
+        return Some(format!("the deletion policy for {nouns} is Orphan{remedy}"));
     }
     if row.origin == Origin::Adopted && !row.released && !offboarded {
         return Some(format!("it was adopted, not created by us; release it with `tenantry ledger release {}`", row.address));
@@ -243,7 +247,7 @@ fn look(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, out: &mut T
     let Some(capability) = input.capabilities.kind(row.address.kind) else { return };
     match identity.objects_of_row(row).first() {
         Some(object) => {
-            let drifted = fields::drift(identity, capability, row.address.kind.def(), object, row);
+            let drifted = fields::drift(input, identity, capability, row.address.kind.def(), object, row);
             if !drifted.is_empty() {
                 out.drift.push(Drift { address: row.address.clone(), what: DriftKind::Changed, fields: drifted });
             }

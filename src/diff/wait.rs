@@ -39,7 +39,7 @@ fn all_by_hand(capability: &KindCapability, delta: &Delta) -> bool {
 
 /// A change that waits for another resource to be finished.
 pub(crate) fn waits(address: &Address, needed: &Address) -> Waiting {
-    Waiting { address: address.clone(), waits_for: format!("it needs {needed}, which is not finished"), technician: false }
+    Waiting { address: address.clone(), waits_for: format!("it needs {needed}, which is not finished"), technician: false, failed: false }
 }
 
 /// What has to exist before something can be made or changed: its tenant, and all that it refers to.

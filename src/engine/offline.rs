@@ -39,7 +39,7 @@ pub fn check(desired: &Desired, portal: &PortalSpec, capabilities: &Capabilities
 }
 
 /// What a rule says of the MSP's account, it says of every resource: told once, at the first of them.
-fn once(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(super) fn once(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut more: BTreeMap<usize, usize> = BTreeMap::new();
     let mut told: Vec<Diagnostic> = Vec::new();

@@ -56,6 +56,7 @@ pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<
     organizations.extend(listed.iter().filter_map(|t| Some((t.id.clone()?, t.name.clone()))));
     let shared = SharedKeys::of(view.desired, &served.spec, served.observe.capabilities());
     let names: Vec<_> = tenants.iter().cloned().collect();
+    let called = view.desired.organization_names();
     for batch in names.chunks(TENANTS_AT_ONCE) {
         let states = view.ledger.read(&served.spec.name, batch).await?;
         let mut live = live(&declared, batch, &states).await?;
@@ -64,7 +65,7 @@ pub(super) async fn portal(view: &View<'_>, served: &Served, tenants: &BTreeSet<
         for ((tenant, state), live) in batch.iter().zip(&states).zip(&live) {
             let macs = macs(view, tenant);
             let holders = shared.over(tenant, &holders);
-            let input = Input { macs: &macs, ..input(&declared, tenant, state, live, &holders, &organizations) };
+            let input = Input { macs: &macs, names: &called, ..input(&declared, tenant, state, live, &holders, &organizations) };
             let mut diff = diff::tenant(&input);
             declared.note(tenant, &mut diff);
             out.awaiting_acceptance += diff.awaiting_acceptance;
@@ -86,6 +87,7 @@ fn input<'a>(
     organizations: &'a BTreeMap<Box<str>, TenantName>,
 ) -> Input<'a> {
     static NO_MACS: BTreeMap<(Address, FieldId), Result<Digest, String>> = BTreeMap::new();
+    static NO_NAMES: BTreeMap<TenantName, Box<str>> = BTreeMap::new();
     let Declared { view, served, narrowed: _ } = declared;
     Input {
         portal: &served.spec,
@@ -98,6 +100,7 @@ fn input<'a>(
         holders,
         macs: &NO_MACS,
         organizations,
+        names: &NO_NAMES,
         now: view.now,
         purpose: view.purpose,
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lacking::{Lack, Lacking};
+use super::offline;
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::plan::{Change, Finding, Unit};
 
@@ -27,7 +28,7 @@ pub(super) fn of(units: &[Unit]) -> Vec<Diagnostic> {
         }
     }
     let lacking = lacking.diagnostics(|summary| Diagnostic::warning(codes::run::UNSUPPORTED_LEFT_OUT, summary));
-    lacking.into_iter().chain(rules.into_values()).collect()
+    lacking.into_iter().chain(offline::once(rules.into_values().collect())).collect()
 }
 
 fn place(change: &Change) -> Option<Range> {

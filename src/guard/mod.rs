@@ -115,17 +115,23 @@ impl InRun<'_> {
 pub struct Refused {
     message: String,
     numbers: Option<(u64, u64)>,
+    remedy: Option<&'static str>,
 }
 
 impl Refused {
     /// For a reason, one sentence.
     pub fn because(message: impl Into<String>) -> Self {
-        Self { message: message.into(), numbers: None }
+        Self { message: message.into(), numbers: None, remedy: None }
     }
 
     /// About a number: how many there are, and how many there may be (or must be).
     pub fn with_numbers(self, have: u64, limit: u64) -> Self {
         Self { numbers: Some((have, limit)), ..self }
+    }
+
+    /// With another remedy than the guard's, where that does not fit.
+    pub fn with_remedy(self, remedy: &'static str) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 }
 
@@ -194,7 +200,7 @@ fn refusals(guard: &Guard, refused: impl IntoIterator<Item = Refused>) -> Vec<Re
         code: guard.code.to_owned(),
         fact: guard.nature == Nature::Fact,
         message: refused.message,
-        help: guard.remedy.to_owned(),
+        help: refused.remedy.unwrap_or(guard.remedy).to_owned(),
         have: refused.numbers.map(|(have, _)| have),
         limit: refused.numbers.map(|(_, limit)| limit),
         passed: None,
@@ -204,17 +210,20 @@ fn refusals(guard: &Guard, refused: impl IntoIterator<Item = Refused>) -> Vec<Re
 
 /// Completes each remedy with the very flags that pass it; the digests are known only once all refusals are.
 fn say_how_to_pass(body: &mut Body) {
-    let complete = |refusal: &mut Refusal, digest: &str| {
+    let complete = |refusal: &mut Refusal, digest: &str, fact: Option<&str>| {
         if refusal.fact {
             refusal.help.push_str("; no approval passes this");
+        } else if let Some(fact) = fact {
+            refusal.help.push_str(&format!("; an approval passes it, but not {fact}, which holds the same tenant"));
         } else {
             let code = &refusal.code;
             refusal.help.push_str(&format!("; if it is meant, pass `--approve-digest {digest}` or `--allow {code}=REASON`"));
         }
     };
-    body.refusals.iter_mut().for_each(|r| complete(r, &body.digest));
+    body.refusals.iter_mut().for_each(|r| complete(r, &body.digest, None));
     for unit in &mut body.units {
+        let fact = unit.refused().find(|hold| hold.refusal.fact).map(|hold| hold.refusal.code.clone());
         let own = unit.refusals.iter_mut().chain(unit.changes.iter_mut().flat_map(|c| &mut c.blocked_by));
-        own.for_each(|r| complete(r, &unit.digest));
+        own.for_each(|r| complete(r, &unit.digest, fact.as_deref()));
     }
 }

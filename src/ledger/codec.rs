@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::LedgerError;
 use crate::model::ledger::{Applied, Attestation, Digest, IntentAction};
 use crate::model::work_order::{WorkItem, WorkRecord};
-use crate::model::{Address, Kind, Name, Origin};
+use crate::model::{Address, Fate, Kind, Name, Origin};
 
 /// A column that holds what this program never wrote; in words for a person.
 pub(super) fn damaged(what: &str) -> LedgerError {
@@ -80,6 +80,11 @@ pub(super) fn action(word: &str) -> Result<IntentAction, LedgerError> {
         .into_iter()
         .find(|a| a.word() == word)
         .ok_or_else(|| damaged("an action"))
+}
+
+/// How far a call has come; of one that an older program began, nobody recorded it.
+pub(super) fn fate(text: Option<&str>) -> Result<Fate, LedgerError> {
+    text.map_or_else(|| Ok(Fate::default()), |text| from_json(text, "what became of a call"))
 }
 
 /// The JSON of a value that is kept whole.

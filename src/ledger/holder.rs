@@ -33,7 +33,7 @@ impl Holder {
 
     /// True only where this process can know that the holder no longer runs: the same user on the same host, the same start of the system and
     /// the same process namespace (two containers may share a host's name and count processes apart; `/proc` may hide other users' processes).
-    pub(super) fn proven_dead(&self) -> bool {
+    pub(crate) fn proven_dead(&self) -> bool {
         let here = Self::current("");
         let Some((scope, ticks)) = self.started.rsplit_once(' ') else { return false };
         if self.host != here.host || self.who != here.who || here.started.rsplit_once(' ').map(|(s, _)| s) != Some(scope) {

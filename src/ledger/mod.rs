@@ -37,6 +37,10 @@ macro_rules! read_through {
                 self.reader.work(wanted).await
             }
 
+            async fn called(&self, name: &str) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+                self.reader.called(name).await
+            }
+
             async fn holds_secrets(&self) -> Result<bool, LedgerError> {
                 self.reader.holds_secrets().await
             }
@@ -84,6 +88,12 @@ pub trait LedgerRead: Send + Sync {
     /// Items of work orders of all portals and tenants: those given out last first, of one moment in the order in which they were given out.
     async fn work(&self, wanted: WorkWanted) -> Result<Vec<(PortalName, WorkItem)>, LedgerError>;
 
+    /// The items with a name, in the order of [`Self::work`]: a reference, that of an earlier revision, a work order's, or enough of the beginning
+    /// of one. Those that were given out under it are all there, so that whoever means one of several can be told.
+    async fn called(&self, name: &str) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+        Ok(WorkWanted::with_name(self.work(WorkWanted::All).await?, name))
+    }
+
     /// True if a row has the MAC of a secret: then the key of the MACs must be there, and a new one is never made.
     async fn holds_secrets(&self) -> Result<bool, LedgerError> {
         for (portal, tenant) in self.tenants().await? {
@@ -105,7 +115,24 @@ pub enum WorkWanted {
     All,
 }
 
+/// The items whose names begin with a text, as both stores understand it; `$1` and `$2` are the text and what comes after all that begins with it.
+const CALLED: &str = "SELECT w.portal, w.tenant, w.kind, w.name, w.body FROM tenantry_work w
+    WHERE w.seq IN (SELECT n.item FROM tenantry_work_names n WHERE n.name >= $1 AND n.name < $2) ORDER BY w.given DESC, w.seq";
+
+/// The parameters of [`CALLED`].
+fn beginning(name: &str) -> [String; 2] {
+    let name = name.to_ascii_lowercase();
+    let after = format!("{name}\u{10FFFF}");
+    [name, after]
+}
+
 impl WorkWanted {
+    /// Those of some items that have a name.
+    fn with_name(mut items: Vec<(PortalName, WorkItem)>, name: &str) -> Vec<(PortalName, WorkItem)> {
+        items.retain(|(_, item)| item.is_called(name) || item.was_called(name) || item.is_in(name));
+        items
+    }
+
     /// The question, as both stores understand it: portal, tenant, kind, name and body of each.
     const fn sql(self) -> &'static str {
         match self {
@@ -212,6 +239,8 @@ pub enum Write {
     Remove(PortalName, Address, Option<Tombstone>),
     /// A person recorded what they saw. Older than what is recorded of the address already, it changes nothing.
     Attest(PortalName, Attestation),
+    /// What a person recorded is taken back. Nothing recorded is nothing taken back.
+    Unattest(PortalName, Address),
     /// An item of a work order is given out, or something became of it. One of the same portal, tenant and intent is replaced.
     Work(PortalName, Box<WorkItem>),
     /// What a portal shows of a tenant beside what is declared, by the name that its profile gives it. Older than what is recorded already, it

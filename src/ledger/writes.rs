@@ -48,10 +48,11 @@ pub(super) const CLAIM: &str = "UPDATE tenantry_meta SET installation = $1, seri
 /// only its answer was lost. In PostgreSQL it also waits for such a commit to end, and keeps others from taking the lock over until this one has.
 pub(super) const MARK: &str = "UPDATE tenantry_locks SET last_commit = $1 WHERE id = $2 AND last_commit IS DISTINCT FROM $1";
 
-const INTEND: &str = "INSERT INTO tenantry_intents (portal, tenant, id, kind, name, natural_key, action, object, at, plan, unknown)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+const INTEND: &str = "INSERT INTO tenantry_intents (portal, tenant, id, kind, name, natural_key, action, object, at, plan, unknown, fate)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (portal, tenant, id) DO UPDATE SET kind = excluded.kind, name = excluded.name, natural_key = excluded.natural_key,
-    action = excluded.action, object = excluded.object, at = excluded.at, plan = excluded.plan, unknown = excluded.unknown";
+    action = excluded.action, object = excluded.object, at = excluded.at, plan = excluded.plan, unknown = excluded.unknown,
+    fate = excluded.fate";
 const SETTLE: &str = "DELETE FROM tenantry_intents WHERE portal = $1 AND tenant = $2 AND id = $3";
 const MARK_UNKNOWN: &str = "UPDATE tenantry_intents SET unknown = $1 WHERE portal = $2 AND tenant = $3 AND id = $4";
 /// The owner is nearly always this installation: then the column is null, a million times over.
@@ -79,6 +80,9 @@ const WORK: &str = "INSERT INTO tenantry_work (portal, tenant, kind, name, inten
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (portal, tenant, intent) DO UPDATE SET kind = excluded.kind, name = excluded.name, given = excluded.given,
     waits = excluded.waits, follows = excluded.follows, body = excluded.body";
+/// An item keeps every name that it ever had.
+const NAME: &str = "INSERT INTO tenantry_work_names (name, item)
+    SELECT $1, seq FROM tenantry_work WHERE portal = $2 AND tenant = $3 AND intent = $4 ON CONFLICT (name, item) DO NOTHING";
 const OBSERVE: &str = "INSERT INTO tenantry_observed (portal, tenant, name, at, body) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (portal, tenant, name) DO UPDATE SET at = excluded.at, body = excluded.body WHERE excluded.at >= tenantry_observed.at";
 pub(super) const AUDIT: &str = "INSERT INTO tenantry_audit (body) VALUES ($1)";
@@ -88,7 +92,7 @@ pub(super) fn steps(writes: &[Write]) -> Result<Vec<Step<'_>>, LedgerError> {
     let mut steps = Vec::with_capacity(writes.len() + 1);
     for write in writes {
         match write {
-            Write::Intend(portal, intent) => steps.push(intend(portal, intent)),
+            Write::Intend(portal, intent) => steps.push(intend(portal, intent)?),
             Write::Settle(portal, tenant, id) => steps.push(Step::new(SETTLE, vec![text(portal), text(tenant), (&**id).into()])),
             Write::MarkUnknown(portal, tenant, id) => steps.push(Step {
                 on_none: Some(format!("{tenant} in portal {portal} has no open intent {id}")),
@@ -101,7 +105,11 @@ pub(super) fn steps(writes: &[Write]) -> Result<Vec<Step<'_>>, LedgerError> {
                 steps.extend(tombstone.as_ref().map(|t| bury(portal, t)));
             }
             Write::Attest(portal, attestation) => steps.push(attest(portal, attestation)?),
-            Write::Work(portal, item) => steps.push(work(portal, item)?),
+            Write::Unattest(portal, address) => steps.push(Step::new(DROP_ATTESTATION, at(portal, address))),
+            Write::Work(portal, item) => {
+                steps.push(work(portal, item)?);
+                steps.extend(names(portal, item));
+            }
             Write::Observe(portal, tenant, name, seen) => steps.push(observe(portal, tenant, name, seen)?),
             Write::Audit(record) => steps.push(Step::new(AUDIT, vec![Param::Text(codec::json(record)?.into())])),
         }
@@ -126,6 +134,7 @@ pub(super) fn units(writes: &[Write]) -> BTreeSet<(&PortalName, &TenantName)> {
                 units.insert((portal, &address.tenant))
             }
             Write::Attest(portal, attestation) => units.insert((portal, &attestation.address.tenant)),
+            Write::Unattest(portal, address) => units.insert((portal, &address.tenant)),
             Write::Work(portal, item) => units.insert((portal, &item.address.tenant)),
             Write::Observe(portal, tenant, _, _) => units.insert((portal, tenant)),
             Write::Audit(record) => units.insert((&record.portal, &record.address.tenant)),
@@ -159,29 +168,28 @@ fn here(address: &Address) -> [Param<'_>; 3] {
     [text(&address.tenant), address.kind.def().slug.into(), text(&address.name)]
 }
 
-fn intend<'a>(portal: &'a PortalName, intent: &'a Intent) -> Step<'a> {
+fn intend<'a>(portal: &'a PortalName, intent: &'a Intent) -> Result<Step<'a>, LedgerError> {
     // No `..`: a new part of an intent has to be written down here.
-    let Intent { id, address, key, action, object, at, plan, unknown } = intent;
+    let Intent { id, address, key, action, object, at, plan, unknown, fate } = intent;
     let [tenant, kind, name] = here(address);
     let began = Param::Integer(codec::nanos(*at));
     let action = action.word().into();
     let object = Param::MaybeText(object.as_deref());
-    Step::new(
-        INTEND,
-        vec![
-            text(portal),
-            tenant,
-            (&**id).into(),
-            kind,
-            name,
-            (&**key).into(),
-            action,
-            object,
-            began,
-            (&**plan).into(),
-            Param::Bool(*unknown),
-        ],
-    )
+    let params = vec![
+        text(portal),
+        tenant,
+        (&**id).into(),
+        kind,
+        name,
+        (&**key).into(),
+        action,
+        object,
+        began,
+        (&**plan).into(),
+        Param::Bool(*unknown),
+        Param::Text(codec::json(fate)?.into()),
+    ];
+    Ok(Step::new(INTEND, params))
 }
 
 fn put<'a>(portal: &'a PortalName, row: &'a LedgerRow) -> Result<Step<'a>, LedgerError> {
@@ -255,6 +263,15 @@ fn work<'a>(portal: &'a PortalName, item: &'a WorkItem) -> Result<Step<'a>, Ledg
         Param::Text(codec::json(item)?.into()),
     ]);
     Ok(Step::new(WORK, params))
+}
+
+/// By which names an item is found.
+fn names<'a>(portal: &'a PortalName, item: &'a WorkItem) -> impl Iterator<Item = Step<'a>> {
+    let names = [&item.reference, &item.order].into_iter().chain(&item.replaces);
+    names.map(move |name| {
+        let name = Param::Text(name.to_ascii_lowercase().into());
+        Step::new(NAME, vec![name, text(portal), text(&item.address.tenant), (&*item.intent).into()])
+    })
 }
 
 fn observe<'a>(portal: &'a PortalName, tenant: &'a TenantName, name: &'a str, seen: &Observation) -> Result<Step<'a>, LedgerError> {

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::lower::API_VERSION;
 use crate::model::kind::{FieldType, Placement};
-use crate::model::portal_spec::{AdoptionPolicy, DeletionPolicy};
+use crate::model::portal_spec::DeletionPolicy;
 use crate::model::{Fields, Kind, KindDef, Meta, Resource, TenantName};
 
 /// The manifest of a tenant. Without an organization among the resources (the MSP needs none) each resource is a document of its own.
@@ -147,13 +147,7 @@ fn meta_of(meta: &Meta) -> Vec<(String, Out)> {
         push("deletionPolicy", word.into());
     }
     if let Some(policy) = adoption {
-        let word = match policy {
-            AdoptionPolicy::Refuse => "Refuse",
-            AdoptionPolicy::IfIdentical => "IfIdentical",
-            AdoptionPolicy::IfUnowned => "IfUnowned",
-            AdoptionPolicy::Always => "Always",
-        };
-        push("adoptionPolicy", word.into());
+        push("adoptionPolicy", policy.word().into());
     }
     if let Some(management) = management {
         push("managementPolicies", management.words().into());

@@ -73,6 +73,8 @@ pub struct KindCapability {
     pub fields: BTreeMap<FieldId, FieldSupport>,
     /// Its objects have no name there but the one that people see: a natural key is a name made of that.
     pub titled: bool,
+    /// Its creation goes on once its object is there: to find that is not to find it done.
+    pub goes_on: bool,
     /// Its creation asks a person, who looks first, before it calls anything that may not be called again.
     pub looks_first: bool,
 }
@@ -91,6 +93,7 @@ impl KindCapability {
             builtin: BTreeSet::new(),
             fields: BTreeMap::new(),
             titled: false,
+            goes_on: false,
             looks_first: false,
         }
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::fate::Fate;
 use super::name::Address;
 use super::value::Value;
 use super::work_order::{Observation, WorkItem};
@@ -161,6 +162,8 @@ pub struct Intent {
     pub plan: Box<str>,
     /// True once its outcome was asked for in vain: a person decides.
     pub unknown: bool,
+    /// How far its call has come, and what is known of the step after that: written before that step is begun.
+    pub fate: Fate,
 }
 
 /// What a person recorded about an object that the portal does not show.
@@ -170,7 +173,7 @@ pub struct Attestation {
     pub address: Address,
     /// Whether it was seen, or seen not to be there.
     pub present: bool,
-    /// Its fields as recorded, in the JSON form of [`super::value::Fields`].
+    /// Its fields as recorded, in the JSON form of [`super::value::Fields`]; a field that is not in it was not looked at.
     pub fields: serde_json::Value,
     /// The portal's id of it, if the person gave one.
     pub id: Option<String>,
@@ -180,6 +183,13 @@ pub struct Attestation {
     pub at: Timestamp,
     /// Until when it is believed.
     pub until: Timestamp,
+}
+
+impl Attestation {
+    /// True if it says something of a field; `null` says that the field was seen to have nothing.
+    pub fn speaks_of(&self, path: &str) -> bool {
+        path.split('.').try_fold(&self.fields, |at, part| at.get(part)).is_some()
+    }
 }
 
 /// An object that we deleted or forgot: so that its id is never taken for ours again.

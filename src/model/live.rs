@@ -1,8 +1,8 @@
 //! The live state: what a portal said it has, and how far that can be believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::kind::{Kind, KindDef};
+use super::kind::{FieldId, Kind, KindDef};
 use super::value::Fields;
 use super::work_order::Observation;
 
@@ -88,6 +88,9 @@ impl Collection {
 pub struct LiveTenant {
     /// By kind.
     pub collections: BTreeMap<Kind, Collection>,
+    /// Fields that nobody can tell of objects that are there, by kind and id: what tells them was not read to its end. They are not in the objects,
+    /// which does not mean that they are empty.
+    pub unknown: BTreeMap<(Kind, Box<str>), BTreeSet<FieldId>>,
     /// What the portal shows of the tenant beside what is declared, by the names that its profile gives.
     pub observed: BTreeMap<Box<str>, Observation>,
 }
@@ -96,6 +99,11 @@ impl LiveTenant {
     /// The objects of a kind.
     pub fn objects(&self, kind: Kind) -> &[LiveObject] {
         self.collections.get(&kind).map_or(&[], |c| &c.objects)
+    }
+
+    /// True if nobody can tell a field of an object that is there.
+    pub fn is_unknown(&self, object: &LiveObject, field: FieldId) -> bool {
+        !self.unknown.is_empty() && self.unknown.get(&(object.kind, object.id.clone())).is_some_and(|fields| fields.contains(&field))
     }
 
     /// True if what is not in the collection is proven absent.

@@ -29,6 +29,18 @@ pub enum AdoptionPolicy {
     Always,
 }
 
+impl AdoptionPolicy {
+    /// The word for it in manifests.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Refuse => "Refuse",
+            Self::IfIdentical => "IfIdentical",
+            Self::IfUnowned => "IfUnowned",
+            Self::Always => "Always",
+        }
+    }
+}
+
 /// What becomes of a declared field that the portal lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsupported {
@@ -159,7 +171,6 @@ impl PortalSpec {
             Some("Delete") => DeletionPolicy::Delete,
             _ => default,
         };
-        let limits = Limits::default();
         Self {
             name,
             profile: text("profile").unwrap_or_default(),
@@ -207,14 +218,7 @@ impl PortalSpec {
                 // A quarter: as long as an MSP's own reviews of access are apart.
                 believed_for_days: count("workOrders.believedForDays", 90),
             },
-            limits: Limits {
-                max_deletes_per_kind: count("limits.maxDeletesPerKind", limits.max_deletes_per_kind),
-                max_deletes_per_tenant: count("limits.maxDeletesPerTenant", limits.max_deletes_per_tenant),
-                max_deletes_per_run: count("limits.maxDeletesPerRun", limits.max_deletes_per_run),
-                max_delete_percent: count("limits.maxDeletePercent", limits.max_delete_percent),
-                delete_floor: count("limits.deleteFloor", limits.delete_floor),
-                min_administrators: count("limits.minAdministrators", limits.min_administrators),
-            },
+            limits: limits(&count),
             requests_per_minute: count("budget.requestsPerMinute", 0),
             parallelism: usize::try_from(count("budget.parallelism", 10)).unwrap_or(10).max(1),
             management: get("managementPolicies").map(Management::from_value).unwrap_or_default(),
@@ -232,5 +236,18 @@ impl PortalSpec {
     /// Whether it serves an organization; the MSP's own tenant always.
     pub fn serves(&self, tenant: &Name) -> bool {
         tenant.is_msp() || self.organizations.as_ref().is_none_or(|l| l.binary_search(tenant).is_ok())
+    }
+}
+
+/// The limits that a document gives; where it gives none, the default ones. `count` is a field's number, or another where it has none.
+fn limits(count: &dyn Fn(&str, u64) -> u64) -> Limits {
+    let limits = Limits::default();
+    Limits {
+        max_deletes_per_kind: count("limits.maxDeletesPerKind", limits.max_deletes_per_kind),
+        max_deletes_per_tenant: count("limits.maxDeletesPerTenant", limits.max_deletes_per_tenant),
+        max_deletes_per_run: count("limits.maxDeletesPerRun", limits.max_deletes_per_run),
+        max_delete_percent: count("limits.maxDeletePercent", limits.max_delete_percent),
+        delete_floor: count("limits.deleteFloor", limits.delete_floor),
+        min_administrators: count("limits.minAdministrators", limits.min_administrators),
     }
 }

@@ -83,6 +83,14 @@ pub trait Conduct: Send + Sync {
     fn recipients(&self, _subject: &Subject<'_>) -> Vec<String> {
         Vec::new()
     }
+    /// Who may enter the tenant from then on because of an e-mail that a change sends, beside whom it is about.
+    fn admitted(&self, _subject: &Subject<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    /// What a change brings about, in words for a person.
+    fn said_of_effects(&self, _subject: &Subject<'_>) -> Vec<String> {
+        Vec::new()
+    }
     /// What people call a value that the portal shows of a tenant beside what is declared.
     fn observed_title(&self, _name: &str) -> Option<&str> {
         None

@@ -12,8 +12,8 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{FieldId, KindDef};
-use super::ledger::{Digest, IntentAction, LedgerRow};
+use super::kind::{FieldId, Kind, KindDef, Placement};
+use super::ledger::{Attestation, Digest, IntentAction, LedgerRow};
 use super::name::Address;
 use super::value::Fields;
 
@@ -138,9 +138,15 @@ pub struct EvidenceWanted {
     pub name: String,
     /// What to read off, for a person.
     pub ask: String,
-    /// What it must be, compared without regard to case and outer spaces: another value means that another customer was picked.
+    /// What it must be, compared as people compare: without regard to case, spaces and the slash at the end of an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
+    /// What it may be as well; where nothing is expected, all that it may be. None of both: anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
+    /// True: it tells the customer, so that another value means that another customer was picked.
+    #[serde(default)]
+    pub customer: bool,
     /// True: it may be left out.
     #[serde(default)]
     pub optional: bool,
@@ -155,7 +161,8 @@ pub struct EvidenceWanted {
 pub struct WorkItem {
     /// The intent that it keeps open: unique.
     pub intent: Box<str>,
-    /// How a person names it: eight hexadecimal digits over its content. Another revision has another one.
+    /// How a person names it: hexadecimal digits over its content, of which as many are enough as no other item begins with. Another revision has
+    /// another one.
     pub reference: Box<str>,
     /// The work order that it belongs to.
     pub order: Box<str>,
@@ -196,6 +203,25 @@ pub struct WorkItem {
     /// What the revisions in [`Self::replaces`] said, in the same order: whoever followed one of them is told how it differs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<FormerText>,
+    /// Digest of the names that its text has for what it is in and what it refers to: another one means that its text is out of date, though
+    /// nothing of it changed. `None`: it was given out before names were looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Digest>,
+    /// What was recorded of its objects before it was confirmed, in the order of [`Self::records`]: who takes a confirmation back finds it here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<RecordedBefore>,
+}
+
+/// What was recorded of an object before a confirmation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedBefore {
+    /// Its row; `None`: it was not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<LedgerRow>,
+    /// What a person had recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Attestation>,
 }
 
 /// What an earlier revision of an item said.
@@ -218,12 +244,48 @@ impl WorkItem {
         Digest::of(serde_json::json!([action, key, fields.to_json(def)]).to_string().as_bytes())
     }
 
+    /// How many sorts of things of the same tenant come before it: what is made comes before what needs it, and deletions come last, the other
+    /// way round.
+    pub fn level(&self) -> usize {
+        let rank = Kind::ALL.iter().position(|kind| *kind == self.address.kind).unwrap_or(0);
+        if self.action == IntentAction::Delete { 2 * Kind::ALL.len() - rank } else { rank }
+    }
+
+    /// True if it makes a tenant.
+    pub fn makes_tenant(&self) -> bool {
+        self.action == IntentAction::Create && self.address.kind.def().placement == Placement::Tenant
+    }
+
+    /// True for a name of it, in any case: its reference, or enough of its beginning that a person would say no less.
+    pub fn is_called(&self, name: &str) -> bool {
+        begins(&self.reference, name)
+    }
+
+    /// True for a name of an earlier revision of it.
+    pub fn was_called(&self, name: &str) -> bool {
+        self.replaces.iter().any(|former| begins(former, name))
+    }
+
+    /// True for a name of the order that it is in.
+    pub fn is_in(&self, order: &str) -> bool {
+        begins(&self.order, order)
+    }
+
     /// Fields as a [`WorkRecord`] has them: in JSON and without secrets.
     pub fn recorded(def: &'static KindDef, fields: &Fields) -> serde_json::Value {
         let mut shown = Fields::new();
         fields.iter().filter(|(id, _)| !def.field(*id).ty.is_secret()).for_each(|(id, value)| shown.set(id, value.clone()));
         shown.to_json(def)
     }
+}
+
+/// Least of a name that a person says: less is a slip of the pen.
+const SHORTEST: usize = 4;
+
+/// True for a name, or enough of its beginning.
+fn begins(name: &str, said: &str) -> bool {
+    let beginning = || said.len() >= SHORTEST && name.get(..said.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(said));
+    name.eq_ignore_ascii_case(said) || beginning()
 }
 
 /// What a confirmation records of one object.

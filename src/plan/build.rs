@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::administrators::{self, Administrators, declared};
 use super::reach::Reach;
 use super::{Action, Change, Consequences, Facts, Finding, LeftOut, Observed, Source, Unit};
 pub(crate) use crate::diff::intents;
 use crate::diff::{Delta, Held, Input, TenantDiff, performer};
 use crate::model::kind::{Bearing, Sense};
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
-use crate::model::{Fields, IntentAction, Kind, LedgerRow, LiveObject, ObjectState, Observation, Performer, Resource, Sources, Value};
+use crate::model::{IntentAction, Kind, LedgerRow, Observation, Performer, Resource, Sources, Tenant, Value};
 
 /// Builds the plan of one tenant in one portal; `None` if there is nothing to say.
 pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources: &Sources) -> Option<Unit> {
@@ -37,8 +38,8 @@ pub fn unit(input: &Input<'_>, diff: TenantDiff, conduct: &dyn Conduct, sources:
     waiting.sort_by(|a, b| a.address.cmp(&b.address));
     left_out.sort_by(|a, b| a.address.cmp(&b.address));
     carry(input, &mut changes);
-    let facts = facts(input);
-    let consequences = consequences(administrators_now(input), &facts.reach, &changes);
+    let facts = facts(input, &changes);
+    let consequences = consequences(Administrators::of(input), &facts.reach, &changes);
     Some(Unit {
         portal: input.portal.name.clone(),
         tenant: input.tenant.clone(),
@@ -83,18 +84,18 @@ fn tenant_id(input: &Input<'_>, changes: &[Change]) -> Option<Box<str>> {
     })
 }
 
-fn facts(input: &Input<'_>) -> Facts {
+fn facts(input: &Input<'_>, changes: &[Change]) -> Facts {
     let mut owned = BTreeMap::new();
     for row in input.ledger.rows.values() {
         *owned.entry(row.address.kind).or_insert(0) += 1;
     }
-    let administered = |kind: &Kind| kind.def().with_sense(Sense::Administrator).next().is_some();
     Facts {
         owned,
         declared: input.desired.map_or(0, |t| t.resources.len() as u64),
         tenant_declared: input.desired.is_some(),
         reach: Reach::of(input.desired),
-        administrators_known: input.capabilities.kinds.keys().filter(|k| administered(k)).all(|k| input.live.is_complete(*k)),
+        administrators_in_doubt: administrators::in_doubt(input, changes),
+        offboarded: input.desired.is_some_and(Tenant::offboarded),
     }
 }
 
@@ -110,7 +111,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
     let mut effects = BTreeSet::new();
     let mut who_performs = Performer::Call;
     let mut left_out = None;
-    let mut mail_to = Vec::new();
+    let (mut mail_to, mut admits, mut effects_said) = (Vec::new(), Vec::new(), Vec::new());
     let capability = input.capabilities.kind(address.kind);
     let changed: Vec<_> = fields.iter().map(|f| f.field).collect();
     let mut by_hand = false;
@@ -133,7 +134,9 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         let brings = conduct.effects(&subject);
         if brings.contains(&Effect::Email) {
             mail_to.extend(conduct.recipients(&subject));
+            admits.extend(conduct.admitted(&subject));
         }
+        effects_said.extend(conduct.said_of_effects(&subject));
         effects.extend(brings);
         let broken = conduct.violations(&subject);
         let refuses = |v: &Violation| v.verdict == Verdict::Refuses;
@@ -166,6 +169,8 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         source,
         effects: effects.into_iter().collect(),
         mail_to,
+        admits,
+        effects_said,
         depends_on: Vec::new(),
         carried_by: None,
         performer: who_performs,
@@ -214,15 +219,17 @@ fn carry(input: &Input<'_>, changes: &mut [Change]) {
 
 /// Works the consequences out again after changes were taken out: what is not done has none, and nobody may count on it.
 pub(crate) fn consider_again(unit: &mut Unit) {
-    let before = std::mem::take(&mut unit.consequences.administrators_before).into_iter().collect();
+    let now = std::mem::take(&mut unit.consequences.administrators_before).into_iter().collect();
+    let before = Administrators { now, unknown: unit.consequences.administrators_unknown };
     unit.consequences = consequences(before, &unit.facts.reach, &unit.changes);
 }
 
 /// What changes mean to people: from the kinds' bearings and the fields' senses.
-fn consequences(administrators_before: BTreeSet<String>, reach: &Reach, changes: &[Change]) -> Consequences {
+fn consequences(administrators: Administrators, reach: &Reach, changes: &[Change]) -> Consequences {
     let mut out = Consequences::default();
     for change in changes {
         access(change, reach, &mut out);
+        out.gain_access.extend(change.admits.iter().cloned());
         if change.effects.contains(&Effect::Email) {
             let named = change.mail_to.is_empty().then(|| change.key.to_string());
             out.emails.extend(change.mail_to.iter().cloned().chain(named));
@@ -233,8 +240,9 @@ fn consequences(administrators_before: BTreeSet<String>, reach: &Reach, changes:
             }
         }
     }
-    out.administrators_after = administrators_after(&administrators_before, changes).into_iter().collect();
-    out.administrators_before = administrators_before.into_iter().collect();
+    out.administrators_after = administrators::after(&administrators.now, changes).into_iter().collect();
+    out.administrators_before = administrators.now.into_iter().collect();
+    out.administrators_unknown = administrators.unknown;
     out.gain_access.sort();
     out.gain_access.dedup();
     out.lose_access.sort();
@@ -300,51 +308,4 @@ fn licences(before: Option<&Value>, after: Option<&Value>, out: &mut Consequence
     };
     count(before, -1);
     count(after, 1);
-}
-
-/// Who administers the tenant now. Who is suspended administers nothing; who is merely invited does, or a new tenant never could.
-fn administrators_now(input: &Input<'_>) -> BTreeSet<String> {
-    let objects = input.live.collections.values().flat_map(|c| &c.objects);
-    let invited_in_vain = |o: &&LiveObject| o.state == ObjectState::InvitationExpired;
-    objects.filter(|o| administers(o.kind, &o.fields) && !invited_in_vain(o)).map(|o| o.key.to_string()).collect()
-}
-
-/// Who administers the tenant once these changes are made. Who goes is taken out before who comes is put in: a key may pass from one to the other.
-fn administrators_after(before: &BTreeSet<String>, changes: &[Change]) -> BTreeSet<String> {
-    let administered = |c: &&Change| c.address.kind.def().with_sense(Sense::Administrator).next().is_some();
-    let (mut gone, mut come) = (BTreeSet::new(), BTreeSet::new());
-    for change in changes.iter().filter(administered) {
-        let Some(action) = change.action() else { continue };
-        let key = change.key_before().unwrap_or_else(|| change.key.clone()).to_string();
-        let administers = match action {
-            Action::Delete => false,
-            Action::Create | Action::Replace => administers(change.address.kind, &change.desired),
-            _ => administers_updated(change, before.contains(&key)),
-        };
-        gone.insert(key);
-        come.extend(administers.then(|| change.key.to_string()));
-    }
-    before.difference(&gone).cloned().chain(come).collect()
-}
-
-fn administers_updated(change: &Change, was: bool) -> bool {
-    let def = change.address.kind.def();
-    let flag = |sense| {
-        def.with_sense(sense)
-            .find_map(|(id, _)| change.fields.iter().find(|f| f.field == id))
-            .map(|f| f.after.as_ref().is_some_and(Value::is_true))
-    };
-    let administrator = flag(Sense::Administrator).unwrap_or(was || declared(change, Sense::Administrator));
-    let suspended = flag(Sense::Suspended).unwrap_or_else(|| declared(change, Sense::Suspended));
-    let touched = |f: &super::FieldChange| matches!(def.field(f.field).sense, Sense::Administrator | Sense::Suspended);
-    administrator && !suspended && (was || change.fields.iter().any(touched))
-}
-
-fn declared(change: &Change, sense: Sense) -> bool {
-    change.address.kind.def().with_sense(sense).any(|(id, _)| change.desired.get(id).is_some_and(Value::is_true))
-}
-
-fn administers(kind: Kind, fields: &Fields) -> bool {
-    let is = |sense| kind.def().with_sense(sense).any(|(id, _)| fields.get(id).is_some_and(Value::is_true));
-    is(Sense::Administrator) && !is(Sense::Suspended)
 }

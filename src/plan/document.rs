@@ -141,6 +141,9 @@ pub struct ResourceChange {
     pub source: Option<Source>,
     /// What it brings about beyond the change.
     pub effects: Vec<Effect>,
+    /// The same in words, where the portal's profile has some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects_said: Vec<String>,
     /// What refuses it.
     pub blocked_by: Vec<Refusal>,
     /// Changes of this plan that come first.
@@ -214,6 +217,30 @@ impl PlanDocument {
         document
     }
 
+    /// The document of one tenant's plan by itself, made at a moment.
+    pub fn of_tenant(tenant: TenantPlan, at: Timestamp, tool_version: &str) -> Self {
+        let mut document = Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            tool_version: tool_version.to_owned(),
+            plan_digest: tenant.digest.clone(),
+            timestamp: at,
+            errored: false,
+            applyable: false,
+            complete: false,
+            mode: Mode::Normal,
+            inputs: Inputs::default(),
+            blocked_by: Vec::new(),
+            tenants: vec![tenant],
+            diagnostics: Vec::new(),
+            summary: Summary::default(),
+            awaiting_acceptance: 0,
+            selection: None,
+            desired: None,
+        };
+        document.recount();
+        document
+    }
+
     /// True if nothing is to be done: no change in any tenant.
     pub fn is_empty(&self) -> bool {
         self.tenants.iter().all(|t| t.resource_changes.is_empty())
@@ -254,7 +281,8 @@ impl PlanDocument {
         tenants.iter().for_each(|t| total.add(t));
         let changes = self.tenants.iter().map(|t| t.resource_changes.len()).sum();
         let refused = run || total.refused > 0 || self.tenants.iter().any(|t| t.blocked_by.iter().any(Refusal::stands));
-        let applyable = !self.errored && length(changes) > total.refused;
+        let applyable =
+            !self.errored && length(changes) > total.refused + length(self.tenants.iter().map(TenantPlan::held_with_others).sum());
         Tally { tenants, total, applyable, complete: !self.errored && !refused && total.waiting == 0 }
     }
 }
@@ -305,6 +333,15 @@ impl TenantPlan {
         }
     }
 
+    /// How many changes are not refused and will not be made, because another of the tenant is.
+    fn held_with_others(&self) -> usize {
+        let stands = |refusals: &[Refusal]| refusals.iter().any(Refusal::stands);
+        if stands(&self.blocked_by) || !self.resource_changes.iter().any(|c| stands(&c.blocked_by)) {
+            return 0;
+        }
+        self.resource_changes.iter().filter(|c| !c.is_refused()).count()
+    }
+
     fn count(&self, run_refused: bool) -> Summary {
         let mut summary = Summary {
             drift: length(self.resource_drift.len()),
@@ -328,7 +365,22 @@ impl ResourceChange {
     fn from_change(change: &Change) -> Self {
         // `findings` become `blocked_by` when the guard judges. `desired` is in the plan's own section, `protect` is among the actions, and
         // `resumes` is the ledger's business.
-        let Change { address, previous, key, id, actions, fields, cause, reason, source, effects, depends_on, carried_by, .. } = change;
+        let Change {
+            address,
+            previous,
+            key,
+            id,
+            actions,
+            fields,
+            cause,
+            reason,
+            source,
+            effects,
+            depends_on,
+            carried_by,
+            effects_said,
+            ..
+        } = change;
         let mut effects = effects.clone();
         if change.performer == Performer::Technician && !effects.contains(&Effect::Technician) {
             effects.push(Effect::Technician);
@@ -344,6 +396,7 @@ impl ResourceChange {
             cause: *cause,
             source: source.clone(),
             effects,
+            effects_said: effects_said.clone(),
             blocked_by: change.blocked_by.clone(),
             depends_on: depends_on.clone(),
             carried_by: carried_by.clone(),

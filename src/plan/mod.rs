@@ -4,6 +4,7 @@
 //! I/O and never asks for the time: *now* is an input that the plan records. The stages make the wrong order impossible to write:
 //! [`Plan<Unchecked>`] → `guard::judge` → [`Plan<Judged>`] → `guard::approve` → [`Plan<Approved>`], and only the last can be applied.
 
+mod administrators;
 pub mod build;
 mod digest;
 pub mod document;
@@ -12,13 +13,12 @@ mod keys;
 pub mod link;
 mod reach;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
 pub use crate::diff::{Action, Cause, Drift, DriftKind, FieldChange, Finding, Retained, Unmanaged, Waiting};
-use crate::model::live::normalise_key;
 use crate::model::rule::Effect;
 use crate::model::{Address, Fields, Kind, Observation, Performer, PortalName, TenantName};
 
@@ -193,6 +193,10 @@ pub struct Change {
     pub effects: Vec<Effect>,
     /// Who gets its e-mails; empty: whom its natural key names, if it sends one.
     pub mail_to: Vec<String>,
+    /// Who may enter the tenant because of it, beside whom it is about: an administrator that the portal makes with it.
+    pub admits: Vec<String>,
+    /// What it brings about, in words.
+    pub effects_said: Vec<String>,
     /// Changes of this plan that come first, sorted; other tenants' included.
     pub depends_on: Vec<Address>,
     /// The change whose call makes this one too.
@@ -231,9 +235,7 @@ impl Change {
 
     /// The natural key that it gives up for another; `None`: it keeps its key, or has none to begin with.
     pub fn key_before(&self) -> Option<Box<str>> {
-        let field = self.address.kind.def().key_field()?;
-        let before = self.fields.iter().find(|f| f.field == field)?.before.as_ref()?.as_text().map(normalise_key)?;
-        Some(before).filter(|before| *before != self.key)
+        crate::diff::former_key(self.address.kind, &self.fields, &self.key)
     }
 
     /// True if an action is among them.
@@ -266,6 +268,9 @@ pub struct Consequences {
     pub administrators_before: Vec<String>,
     /// Administrators afterwards; sorted.
     pub administrators_after: Vec<String>,
+    /// True if there may be administrators that neither the portal nor a record tells of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub administrators_unknown: bool,
     /// Who gets an e-mail, once for each mail; sorted.
     pub emails: Vec<String>,
     /// Licences more (or fewer) by product.
@@ -283,8 +288,10 @@ pub struct Facts {
     pub tenant_declared: bool,
     /// Who stands behind grants into other tenants.
     pub reach: Reach,
-    /// True if the administrators before and after are known: the collection was read to its end.
-    pub administrators_known: bool,
+    /// Changes that may take an administrator away, for all that the portal shows and anybody recorded.
+    pub administrators_in_doubt: BTreeSet<Address>,
+    /// True if the tenant is declared to be offboarded.
+    pub offboarded: bool,
 }
 
 /// What a guard refuses.

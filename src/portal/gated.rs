@@ -73,6 +73,10 @@ impl Observe for Gated {
         self.observe.tenants().await
     }
 
+    async fn look(&self, tenants: &[TenantKey], kinds: &[Kind]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.observe.look(tenants, kinds).await
+    }
+
     fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
         self.observe.for_one_plan()
     }

@@ -24,7 +24,7 @@ use crate::model::live::KeyHolder;
 use crate::model::portal_spec::Account;
 use crate::model::rule::Conduct;
 use crate::model::work_order::Instructions;
-use crate::model::{Address, Capabilities, FieldId, Fields, Kind, LiveObject, LiveTenant, Tenant, TenantName};
+use crate::model::{Address, Capabilities, Fate, FieldId, Fields, Kind, LiveObject, LiveTenant, Next, Reached, Tenant, TenantName};
 
 /// Reads a portal.
 #[async_trait]
@@ -46,6 +46,14 @@ pub trait Observe: Send + Sync {
     /// of with the plan, and nothing is written while it lives. `None`: it asks for nothing twice as it is.
     fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
         None
+    }
+
+    /// Reads these kinds of these tenants, and others or not, where that asks for less: whether a call whose answer was lost had its effect.
+    ///
+    /// # Errors
+    /// As [`Observe::read`].
+    async fn look(&self, tenants: &[TenantKey], _kinds: &[Kind]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.read(tenants).await
     }
 
     /// The names of all tenants that the portal shows, for `import` and for reporting what is unmanaged.
@@ -102,10 +110,13 @@ pub struct Call {
     pub secrets: Vec<(FieldId, Box<str>, SecretString)>,
     /// Creations that this call makes as well (an organization's first administrator).
     pub carries: Vec<Call>,
-    /// What the portal had of `changed` when it was planned; references hold ids where they are known.
+    /// What the portal had of `changed` when it was planned, and for a deletion all that is known of what goes; references hold ids where they
+    /// are known.
     pub before: Fields,
     /// What is around it; `None` where [`Capabilities::context`] does not ask for it.
     pub context: Option<Box<CallContext>>,
+    /// How far it has come already, and what is known of the step after that.
+    pub fate: Fate,
 }
 
 /// What is around a call, for drivers that follow a profile: its expressions and its screens speak of more than one object.
@@ -153,6 +164,12 @@ pub enum Done {
         /// Ids of what was carried, in the order of [`Call::carries`].
         carried: Vec<Option<Box<str>>>,
     },
+    /// A part of it is done. It is performed again, from there on, once that is durable: a driver brings about one thing at a time that a kill
+    /// must not lose.
+    Partly {
+        /// How far it has come.
+        reached: Reached,
+    },
     /// A technician, or somebody's acceptance, is still needed; what waits, in words for a person.
     Pending {
         /// What it waits for.
@@ -173,7 +190,7 @@ pub struct Work {
     pub calls_follow: bool,
 }
 
-/// Why a call has no effect, or none that is known. Sorted by what the caller does about it.
+/// Why the step of a call at which it stands has no effect, or none that is known. Sorted by what the caller does about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// It had no effect and never will: give up and report.
@@ -187,12 +204,33 @@ pub enum CallError {
         /// When the portal said to come back.
         after: Option<std::time::Duration>,
     },
+    /// It may have had its effect, and may be performed again: the same key makes it once, or the driver looks first.
+    #[error("no answer: {message}")]
+    Lost {
+        /// Why.
+        message: String,
+        /// When the portal said to come back.
+        after: Option<std::time::Duration>,
+        /// Why it may be performed again.
+        next: Next,
+    },
     /// Nobody knows whether it had an effect: look before anything else.
     #[error("no answer: {0}")]
     Uncertain(String),
     /// Credentials do not allow it.
     #[error("access denied: {0}")]
     Denied(String),
+}
+
+impl CallError {
+    /// What this try of a step may have brought about.
+    pub const fn effect(&self) -> Next {
+        match self {
+            Self::Refused(_) | Self::Denied(_) | Self::Retry { .. } => Next::Clear,
+            Self::Lost { next, .. } => *next,
+            Self::Uncertain(_) => Next::Shown,
+        }
+    }
 }
 
 /// Why a portal cannot be read or opened.

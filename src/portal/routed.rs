@@ -52,23 +52,12 @@ impl<T: Observe + ?Sized + 'static> Observe for Routed<T> {
     }
 
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
-        let mut merged = vec![LiveTenant::default(); tenants.len()];
-        for (name, driver) in &self.drivers {
-            let kinds: Vec<Kind> =
-                self.capabilities().kinds.keys().copied().filter(|k| self.profile.driver(*k, Action::Read) == &**name).collect();
-            if kinds.is_empty() {
-                continue;
-            }
-            let answers = match self.reads(name) {
-                Some(reader) => reader.read(tenants).await?,
-                None => driver.read(tenants).await?,
-            };
-            for (into, mut from) in merged.iter_mut().zip(answers) {
-                into.observed.append(&mut from.observed);
-                into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
-            }
-        }
-        Ok(merged)
+        let all: Vec<Kind> = self.capabilities().kinds.keys().copied().collect();
+        self.merged(tenants, &all, false).await
+    }
+
+    async fn look(&self, tenants: &[TenantKey], kinds: &[Kind]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.merged(tenants, kinds, true).await
     }
 
     fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
@@ -90,6 +79,31 @@ impl<T: Observe + ?Sized + 'static> Observe for Routed<T> {
             Some(reader) => reader.holders(kind, keys).await,
             None => self.of(kind, Action::Read)?.holders(kind, keys).await,
         }
+    }
+}
+
+impl<T: Observe + ?Sized> Routed<T> {
+    /// What each driver reads of its kinds among these.
+    async fn merged(&self, tenants: &[TenantKey], wanted: &[Kind], looks: bool) -> Result<Vec<LiveTenant>, PortalError> {
+        let mut merged = vec![LiveTenant::default(); tenants.len()];
+        for (name, driver) in &self.drivers {
+            let kinds: Vec<Kind> = wanted.iter().copied().filter(|k| self.profile.driver(*k, Action::Read) == &**name).collect();
+            if kinds.is_empty() {
+                continue;
+            }
+            let answers = match self.reads(name).filter(|_| !looks) {
+                Some(reader) => reader.read(tenants).await?,
+                None if looks => driver.look(tenants, &kinds).await?,
+                None => driver.read(tenants).await?,
+            };
+            for (into, mut from) in merged.iter_mut().zip(answers) {
+                into.observed.append(&mut from.observed);
+                from.unknown.retain(|(kind, _), _| kinds.contains(kind));
+                into.unknown.append(&mut from.unknown);
+                into.collections.extend(kinds.iter().filter_map(|k| from.collections.remove_entry(k)));
+            }
+        }
+        Ok(merged)
     }
 }
 

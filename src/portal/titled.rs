@@ -14,13 +14,33 @@ use crate::model::{Capabilities, Kind, LiveTenant, Name, Resource, Tenant, Tenan
 /// # Errors
 /// As [`Observe::read`].
 pub async fn read<P: Observe + ?Sized>(portal: &P, tenants: &[(TenantKey, Option<&Tenant>)]) -> Result<Vec<LiveTenant>, PortalError> {
+    let live = portal.read(&asked_all(portal, tenants)).await?;
+    Ok(renamed(portal, tenants, live))
+}
+
+/// Looks at a few kinds of tenants, each with what is declared of it.
+///
+/// # Errors
+/// As [`Observe::read`].
+pub async fn look<P: Observe + ?Sized>(
+    portal: &P,
+    tenants: &[(TenantKey, Option<&Tenant>)],
+    kinds: &[Kind],
+) -> Result<Vec<LiveTenant>, PortalError> {
+    let live = portal.look(&asked_all(portal, tenants), kinds).await?;
+    Ok(renamed(portal, tenants, live))
+}
+
+fn asked_all<P: Observe + ?Sized>(portal: &P, tenants: &[(TenantKey, Option<&Tenant>)]) -> Vec<TenantKey> {
+    tenants.iter().map(|(key, declared)| asked(portal.capabilities(), key, *declared)).collect()
+}
+
+fn renamed<P: Observe + ?Sized>(portal: &P, tenants: &[(TenantKey, Option<&Tenant>)], mut live: Vec<LiveTenant>) -> Vec<LiveTenant> {
     let capabilities = portal.capabilities();
-    let keys: Vec<_> = tenants.iter().map(|(key, declared)| asked(capabilities, key, *declared)).collect();
-    let mut live = portal.read(&keys).await?;
     for (live, declared) in live.iter_mut().zip(tenants.iter().map(|(_, declared)| *declared)) {
         rename(capabilities, live, declared);
     }
-    Ok(live)
+    live
 }
 
 /// The tenants that a portal shows, by the names of those that are declared.

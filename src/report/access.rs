@@ -15,7 +15,7 @@ pub use render::{json, text};
 
 use crate::model::kind::{Bearing, FieldType, KindDef, Placement, Sense};
 use crate::model::live::{LiveObject, LiveTenant, ObjectState, normalise_key};
-use crate::model::{Address, Desired, Fields, Kind, Name, PortalName, PortalSpec, Resource, Tenant, TenantName, Value};
+use crate::model::{Address, Desired, Fields, Kind, LedgerRow, Name, PortalName, PortalSpec, Resource, Tenant, TenantName, Value};
 
 /// Who may enter which tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -107,6 +107,15 @@ pub struct Inherited<'a> {
     pub grants: &'a str,
 }
 
+/// Something of ours that gives access and that nothing declares any more: it is in a portal until a run has taken it away.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    /// The portal.
+    pub portal: &'a PortalName,
+    /// What the ledger has of it.
+    pub row: &'a LedgerRow,
+}
+
 /// What one portal showed of one tenant.
 pub type Seen<'a> = (&'a PortalName, &'a TenantName, &'a LiveTenant);
 
@@ -146,6 +155,34 @@ impl AccessReport {
                 declared: declared(resource, offboarded),
                 live: BTreeMap::new(),
             }));
+            access.entries.sort();
+        }
+        self
+    }
+
+    /// With those whom the ledger has in a portal and nothing declares: what is gone from a manifest is not gone from the portal.
+    #[must_use]
+    pub fn with_recorded(mut self, desired: &Desired, live: &[Seen<'_>], recorded: &[Recorded<'_>]) -> Self {
+        let declared = |a: &Address| desired.tenants.get(&a.tenant).is_some_and(|t| t.get(a.kind, &a.name).is_some());
+        // A portal that showed all of them has said itself who is there.
+        let shown = |r: &&Recorded<'_>| {
+            live.iter().any(|(portal, tenant, live)| {
+                *portal == r.portal && **tenant == r.row.address.tenant && live.is_complete(r.row.address.kind)
+            })
+        };
+        for Recorded { portal, row } in recorded.iter().filter(|r| is_member(r.row.address.kind.def()) && !shown(r)) {
+            if declared(&row.address) {
+                continue;
+            }
+            let access = self.tenants.entry(row.address.tenant.clone()).or_default();
+            access.entries.push(AccessEntry {
+                who: row.key.to_string(),
+                by: Some(row.address.clone()),
+                way: row.address.kind.def().noun.to_owned(),
+                grants: vec![format!("recorded in portal {portal} and not yet removed")],
+                declared: Declared::Undeclared,
+                live: BTreeMap::new(),
+            });
             access.entries.sort();
         }
         self

@@ -8,6 +8,8 @@ use super::escape::{cut, visible};
 use super::style::Style;
 use crate::diagnostic::{Diagnostic, Range, Severity};
 
+/// Longest text of a diagnostic that is said in few words, in characters.
+const SHORT: usize = 300;
 /// Longest text of a diagnostic that is shown, in characters.
 const TEXT: usize = 2000;
 
@@ -53,6 +55,15 @@ pub fn line(diagnostic: &Diagnostic) -> String {
     format!("{place}{severity} {}: {}{detail}{help}", visible(code), cut(&visible(summary), TEXT))
 }
 
+/// One diagnostic in few words on one line: `R005 portal desk lacks …: no groups`. What to do is left to the whole text.
+pub fn short(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { code, severity: _, summary, detail, range: _, address, help: _ } = diagnostic;
+    let about = address.as_ref().map(|address| format!(" ({})", visible(address))).unwrap_or_default();
+    let lines: Vec<_> = detail.lines().map(visible).collect();
+    let detail = if lines.is_empty() { String::new() } else { format!(": {}", lines.join("; ")) };
+    cut(&format!("{} {}{about}{detail}", visible(code), visible(summary)), SHORT).into_owned()
+}
+
 fn one(diagnostic: &Diagnostic, style: &Style) -> String {
     let Diagnostic { code, severity, summary, detail, range, address, help } = diagnostic;
     let level = match severity {
@@ -87,7 +98,21 @@ fn one(diagnostic: &Diagnostic, style: &Style) -> String {
         group = group.element(Level::HELP.message(shown(help)));
     }
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
-    renderer.term_width(style.width.max(40)).render(&[group])
+    let text = renderer.term_width(style.width.max(40)).render(&[group]);
+    if source.is_some() {
+        return text;
+    }
+    // Without a place there is no source line, and nothing for the bar before one to stand by.
+    text.lines().filter(|line| !is_bare(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// True for a line that holds a bar and nothing else but colour.
+fn is_bare(line: &str) -> bool {
+    let mut shown = String::new();
+    let mut parts = line.split('\u{1b}');
+    shown.push_str(parts.next().unwrap_or_default());
+    parts.for_each(|part| shown.push_str(part.split_once('m').map_or("", |(_, text)| text)));
+    shown.trim() == "|"
 }
 
 /// A source line made visible, and where in it the place is, in bytes.

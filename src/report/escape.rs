@@ -86,6 +86,38 @@ pub fn markdown_prose(text: &str) -> String {
     out
 }
 
+/// Text as Markdown prose in the middle of a line: only what is markup there is escaped, so that people can read the source as well.
+pub fn markdown_words(text: &str) -> String {
+    let text = visible(text);
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied().unwrap_or(' ');
+        // An address becomes a link, and a word between colons a picture.
+        let joins = before.is_alphanumeric() && next.is_alphanumeric();
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '@' | '#' => {
+                out.push('\\');
+                out.push(c);
+                out.push_str("&#8203;");
+            }
+            '.' if joins => out.push_str("\\."),
+            ':' if next.is_alphanumeric() || next == '/' => out.push_str("\\:"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' | '^' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+        before = c;
+    }
+    out
+}
+
 /// The length of the longest run of a character.
 pub fn longest_run(text: &str, of: char) -> usize {
     text.split(|c| c != of).map(|run| run.chars().count()).max().unwrap_or(0)

@@ -155,7 +155,7 @@ fn refusal(out: &mut String, refusal: &RefusalView) {
     let RefusalView { code, message, help, passed } = refusal;
     let (code, message) = (html(code), html(message));
     let _ = match passed {
-        Some(passed) => writeln!(out, "<div class=\"dim\">{code} passed ({}): {message}</div>", html(passed)),
+        Some(passed) => writeln!(out, "<div class=\"dim\">allowed {code} ({}): {message}</div>", html(passed)),
         None => writeln!(out, "<div><span class=\"alarm\">refused {code}: {message}</span><br>to do: {}</div>", html(help)),
     };
 }

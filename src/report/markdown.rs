@@ -11,7 +11,8 @@ use super::diagnostics;
 use super::escape::{html, longest_run, markdown_code, markdown_prose};
 use super::text::cause_words;
 use super::view::{
-    ChangeView, ConsequenceView, FieldValues, FoldView, LineSign, Mark, RefusalView, SharedView, TenantView, View, headline,
+    ChangeView, ConsequenceView, FieldValues, FoldView, LineSign, Mark, NOBODY, RefusalView, SharedView, TenantView, UNKNOWN, View,
+    headline,
 };
 use crate::model::PortalName;
 use crate::plan::document::{PlanDocument, ResourceChange};
@@ -127,14 +128,16 @@ fn bullet(tenant: &str, first: bool, consequence: &ConsequenceView) -> Vec<Strin
 /// A name as code; our own words among names stay words.
 fn name(name: &str) -> String {
     let counted = name.strip_prefix("and ").and_then(|n| n.strip_suffix(" more")).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-    if counted || name == "nobody" { name.to_owned() } else { markdown_code(name) }
+    if counted || [NOBODY, UNKNOWN].contains(&name) { name.to_owned() } else { markdown_code(name) }
 }
 
 fn refusal(refusal: &RefusalView, tenant: Option<&str>) -> String {
     let RefusalView { code, message, help, passed } = refusal;
     let whose = tenant.map(|t| format!("{t}: ")).unwrap_or_default();
     match passed {
-        Some(passed) => format!("> {whose}{} passed ({}): {}\n\n", markdown_code(code), markdown_prose(passed), markdown_prose(message)),
+        Some(passed) => {
+            format!("> **Allowed** {whose}{} ({}): {}\n\n", markdown_code(code), markdown_prose(passed), markdown_prose(message))
+        }
         None => format!("> **Refused** {whose}{}: {} — {}\n\n", markdown_code(code), markdown_prose(message), markdown_prose(help)),
     }
 }
@@ -218,7 +221,7 @@ fn change_lines(change: &ChangeView) -> Vec<String> {
     lines.extend(notes.iter().map(|note| format!("#     {note}")));
     for RefusalView { code, message, help, passed } in refusals {
         lines.push(match passed {
-            Some(passed) => format!("#     {code} passed ({passed}): {message}"),
+            Some(passed) => format!("#     allowed {code} ({passed}): {message}"),
             None => format!("!     refused {code}: {message}; to do: {help}"),
         });
     }

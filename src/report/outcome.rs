@@ -19,6 +19,8 @@ pub struct OutcomeCounts {
     pub done: u64,
     /// Waiting for a technician or for acceptance.
     pub pending: u64,
+    /// Those of the pending of which calls have done a part.
+    pub begun: u64,
     /// Failed.
     pub failed: u64,
     /// Not known.
@@ -38,7 +40,10 @@ impl OutcomeCounts {
         for outcome in &report.outcomes {
             let slot = match outcome.result {
                 OutcomeResult::Done | OutcomeResult::DoneDiffers { .. } => &mut counts.done,
-                OutcomeResult::Pending { .. } => &mut counts.pending,
+                OutcomeResult::Pending { called, waits_for: _ } => {
+                    counts.begun += u64::from(called);
+                    &mut counts.pending
+                }
                 OutcomeResult::Failed { .. } => &mut counts.failed,
                 OutcomeResult::Uncertain { .. } => &mut counts.uncertain,
                 OutcomeResult::Skipped { .. } => &mut counts.skipped,
@@ -51,7 +56,7 @@ impl OutcomeCounts {
     }
 
     fn words(&self) -> String {
-        let Self { done, pending, failed, uncertain, skipped, held, cancelled } = self;
+        let Self { done, pending, begun, failed, uncertain, skipped, held, cancelled } = self;
         let all = [
             (failed, "failed"),
             (uncertain, "uncertain"),
@@ -62,6 +67,7 @@ impl OutcomeCounts {
         ];
         let mut said = vec![format!("{done} done")];
         said.extend(all.iter().filter(|(n, _)| **n > 0).map(|(n, word)| format!("{n} {word}")));
+        said.extend((*begun > 0).then(|| format!("{begun} of them with its calls made")));
         said.join(", ")
     }
 }
@@ -118,12 +124,17 @@ fn orders(report: &RunReport, style: &Style, out: &mut String) {
         let things = if *items == 1 { "item" } else { "items" };
         out.push_str(&format!("  {id}  {items} {things} in portal {portal}{who}{due}\n"));
     }
+    let makes = |o: &Outcome| matches!(o.result, OutcomeResult::Pending { .. }) && o.actions.contains(&crate::plan::Action::Create);
+    if report.outcomes.iter().any(makes) {
+        out.push_str("  Once they are confirmed, plan again: what follows from them, such as sharing, is done by another apply.\n");
+    }
     out.push('\n');
 }
 
 fn title(outcome: &Outcome) -> String {
     let actions: Vec<_> = outcome.actions.iter().map(|a| a.word()).collect();
-    format!("{} {} in portal {}", actions.join(", "), outcome.address, outcome.portal)
+    let does = if actions.is_empty() { "nothing can be done about".to_owned() } else { actions.join(", ") };
+    format!("{does} {} in portal {}", outcome.address, outcome.portal)
 }
 
 type Pick = fn(&OutcomeResult) -> Option<String>;
@@ -147,12 +158,13 @@ const SECTIONS: &[(Tone, &str, Pick)] = &[
         _ => None,
     }),
     (Tone::Change, "Held back by guards:", |r| match r {
-        OutcomeResult::Held { codes } => Some(codes.join(", ")),
+        OutcomeResult::Held { codes, why } => Some(format!("{why} ({})", codes.join(", "))),
         _ => None,
     }),
     (Tone::Change, "Not begun, the run was stopped:", |r| matches!(r, OutcomeResult::Cancelled).then(String::new)),
     (Tone::Plain, "Pending:", |r| match r {
-        OutcomeResult::Pending { waits_for } => Some(format!("waits for {waits_for}")),
+        OutcomeResult::Pending { waits_for, called: false } => Some(format!("waits for {waits_for}")),
+        OutcomeResult::Pending { waits_for, called: true } => Some(format!("its calls are made, and the rest waits for {waits_for}")),
         _ => None,
     }),
 ];

@@ -85,11 +85,11 @@ pub fn outcome(outcome: &Outcome, at: Timestamp) -> String {
         OutcomeResult::DoneDiffers { fields } => {
             ("warn", "apply_complete", format!("{action} complete, but the portal shows other values: {}", fields.join(", ")))
         }
-        OutcomeResult::Pending { waits_for } => ("info", "apply_pending", format!("{action} waits for {waits_for}")),
+        OutcomeResult::Pending { waits_for, called: _ } => ("info", "apply_pending", format!("{action} waits for {waits_for}")),
         OutcomeResult::Failed { message, denied: _ } => ("error", "apply_errored", format!("{action} failed: {message}")),
         OutcomeResult::Uncertain { message } => ("error", "apply_errored", format!("{action} has no known outcome: {message}")),
         OutcomeResult::Skipped { why } => ("warn", "apply_skipped", format!("{action} skipped: {why}")),
-        OutcomeResult::Held { codes } => ("warn", "apply_skipped", format!("{action} held back by {}", codes.join(", "))),
+        OutcomeResult::Held { codes, why: _ } => ("warn", "apply_skipped", format!("{action} held back by {}", codes.join(", "))),
         OutcomeResult::Cancelled => ("warn", "apply_skipped", format!("{action} not begun, the run was stopped")),
     };
     let mut hook = json!({ "resource": resource(portal, address), "action": action, "elapsed_seconds": duration_ms / 1000 });

@@ -8,6 +8,7 @@ use super::style::{Style, Tone};
 use super::view::{
     ChangeView, ConsequenceView, FieldValues, FieldView, FoldView, LineSign, Mark, ObservedView, RefusalView, SharedView, TenantView, View,
 };
+use crate::diagnostic::Diagnostic;
 use crate::plan::document::PlanDocument;
 
 /// Widest column of field paths that values are aligned behind.
@@ -17,8 +18,10 @@ const PATHS: usize = 28;
 pub fn plan(document: &PlanDocument, style: &Style) -> String {
     let view = View::of(document, style.verbose);
     let mut page = Page { style, out: String::new() };
-    if !document.diagnostics.is_empty() {
-        page.out.push_str(&diagnostics::render(&document.diagnostics, style));
+    // An error stands before all else. What is merely warned of must not push the plan off the screen.
+    let (before, after): (Vec<_>, Vec<_>) = document.diagnostics.iter().cloned().partition(|d| d.is_error() || style.verbose);
+    if !before.is_empty() {
+        page.out.push_str(&diagnostics::render(&before, style));
         page.out.push('\n');
     }
     for shared in &view.shared {
@@ -37,8 +40,15 @@ pub fn plan(document: &PlanDocument, style: &Style) -> String {
     if !view.refusals.is_empty() {
         page.blank();
     }
+    page.warnings(&after);
     page.portals(&view.portals);
+    if let Some(totals) = &view.totals {
+        page.line(0, Tone::Plain, totals);
+    }
     page.line(0, Tone::Heading, &view.headline);
+    if let Some(to_do) = &view.to_do {
+        page.line(0, Tone::Plain, &format!("To do: {to_do}"));
+    }
     if !document.is_empty() {
         page.line(0, Tone::Dim, &format!("Digest: {}", view.digest));
     }
@@ -61,6 +71,17 @@ impl Page<'_> {
         if !self.out.is_empty() && !self.out.ends_with("\n\n") {
             self.out.push('\n');
         }
+    }
+
+    fn warnings(&mut self, warnings: &[Diagnostic]) {
+        if warnings.is_empty() {
+            return;
+        }
+        self.line(0, Tone::Heading, &format!("{}, whole with -v:", diagnostics::tally(warnings)));
+        for warning in warnings {
+            self.line(2, Tone::Change, &diagnostics::short(warning));
+        }
+        self.blank();
     }
 
     fn portals(&mut self, portals: &[(String, String)]) {
@@ -206,7 +227,7 @@ impl Page<'_> {
     fn refusal(&mut self, indent: usize, refusal: &RefusalView) {
         let RefusalView { code, message, help, passed } = refusal;
         if let Some(passed) = passed {
-            self.line(indent, Tone::Dim, &format!("{code} passed ({passed}): {message}"));
+            self.line(indent, Tone::Dim, &format!("allowed {code} ({passed}): {message}"));
             return;
         }
         self.line(indent, Tone::Alarm, &format!("refused {code}: {message}"));

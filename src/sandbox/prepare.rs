@@ -10,8 +10,8 @@ use super::names::{Known, display_name, free_name, name_of, resource};
 use super::values;
 use crate::model::live::normalise_key;
 use crate::model::{
-    Address, Collection, FieldId, Fields, IntentAction, Kind, KindDef, LiveObject, LiveTenant, Name, ObjectState, Resource, SecretRef,
-    SecretSource, TenantName, Value,
+    Address, Collection, Fate, FieldId, Fields, IntentAction, Kind, KindDef, LiveObject, LiveTenant, Name, ObjectState, Resource,
+    SecretRef, SecretSource, TenantName, Value,
 };
 use crate::portal::Call;
 
@@ -160,6 +160,7 @@ impl Draft<'_> {
             carries: Vec::new(),
             before: Fields::new(),
             context: None,
+            fate: Fate::fresh(None),
         }
     }
 

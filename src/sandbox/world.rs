@@ -233,12 +233,24 @@ impl World {
         for step in asked {
             for violation in self.profile.violations(&self.subject(step, draft, before, desired)) {
                 match violation.verdict {
-                    Verdict::Refuses => return Err(Refusal::Rule { rule: violation.rule, message: violation.message }),
+                    Verdict::Refuses => {
+                        let message = violation.message + &self.where_account_is_told(&violation.rule);
+                        return Err(Refusal::Rule { rule: violation.rule, message });
+                    }
                     Verdict::Warns | Verdict::LeavesOut => warnings.push(violation),
                 }
             }
         }
         Ok(warnings)
+    }
+
+    /// After the words of a rule that looks at the account: the Portal document, which they name, is not what a sandbox reads unless it is told to.
+    fn where_account_is_told(&self, rule: &str) -> String {
+        let flags: Vec<_> = self.profile.account_fields_of(rule).into_iter().map(flag_of).collect();
+        if flags.is_empty() {
+            return String::new();
+        }
+        format!(". A sandbox is told it by {}, or by its Portal document when it is started with `--portal NAME`", flags.join(" and "))
     }
 
     fn subject<'s>(&'s self, step: &'s Step, draft: &'s Draft<'_>, before: &'s LiveTenant, desired: &'s Tenant) -> Subject<'s> {
@@ -379,7 +391,7 @@ fn furniture(profile: &Profile, draft: &mut Draft<'_>) -> Result<Vec<Call>, Refu
 fn shown(done: Done) -> Option<LiveObject> {
     match done {
         Done::Now { object, .. } => object.map(|o| *o),
-        Done::Pending { .. } => None,
+        Done::Partly { .. } | Done::Pending { .. } => None,
     }
 }
 
@@ -390,7 +402,13 @@ fn storage(error: &PortalError) -> Refusal {
 fn refusal(error: CallError) -> Refusal {
     match error {
         CallError::Refused(why) => Refusal::Invalid(why),
-        CallError::Retry { message, after: _ } => Refusal::Storage(message),
+        CallError::Retry { message, after: _ } | CallError::Lost { message, after: _, next: _ } => Refusal::Storage(message),
         CallError::Uncertain(why) | CallError::Denied(why) => Refusal::Storage(why),
     }
+}
+
+/// The flag that tells a sandbox a field of the MSP's own account.
+fn flag_of(field: &str) -> String {
+    let word = if field == "addOns" { "add-on" } else { field };
+    format!("`--account-{word}`")
 }

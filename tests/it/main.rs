@@ -10,6 +10,7 @@ mod engine;
 mod guard;
 mod ledger;
 mod manifest;
+mod operator;
 mod portal;
 mod portals;
 mod report;

@@ -1,6 +1,6 @@
 //! Arguments of `ledger` and `unlock`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Data, Places};
 
@@ -49,12 +49,15 @@ pub enum LedgerAction {
         #[arg(value_name = "INSTALLATION-ID")]
         installation: String,
     },
-    /// Decide about a call whose outcome is unknown: it had no effect, so it may be made again
+    /// Decide about a call whose outcome is unknown: it had no effect, so it may be made again; or one step of it had, or had none
     Settle {
         /// The intent's id, as `ledger show` prints it.
         intent: String,
         /// What it is about.
         address: String,
+        /// Of a call that was done in part: what became of the step of which nobody knows
+        #[arg(value_enum)]
+        step: Option<StepWas>,
         /// The portal [default: the only one that has it]
         #[arg(long, value_name = "NAME")]
         portal: Option<String>,
@@ -68,6 +71,15 @@ pub enum LedgerAction {
         #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
         output: Data,
     },
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StepWas {
+    /// It is done, and the call goes on after it
+    Done,
+    /// It is not done, and the call goes on with it
+    NotDone,
 }
 
 /// One row of the ledger.

@@ -30,6 +30,8 @@ pub enum RunbookAction {
     Fail(WhyArgs),
     /// Give an item back to the plan: the next apply gives it out anew if it is still needed
     Skip(WhyArgs),
+    /// Take back what was said of an item: what its confirmation recorded goes, and the item is open again
+    Reopen(WhyArgs),
     /// Hold a table that a screen shows against what is recorded, and record what was seen
     Observe(ObserveArgs),
 }
@@ -120,11 +122,14 @@ pub struct ConfirmArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub evidence: Vec<(String, String)>,
     /// Every open item of the work order; refused if one of them has something to be read off the screen
-    #[arg(long, conflicts_with_all = ["evidence", "answers"])]
+    #[arg(long, conflicts_with_all = ["anyway", "evidence", "answers"])]
     pub all: bool,
     /// Answers for many items, as JSON: {"REF": {"result": "done|failed|skipped", "evidence": {…}, "why": "…"}}; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "evidence")]
     pub answers: Option<PathBuf>,
+    /// Whoever said that it could not be done: it was
+    #[arg(long)]
+    pub anyway: bool,
     /// On a terminal: walk through the open items of this technician
     #[arg(long, value_name = "NAME")]
     pub assignee: Option<String>,
@@ -136,7 +141,7 @@ pub struct ConfirmArgs {
     pub talk: AnswerTalk,
 }
 
-/// `runbook fail` and `runbook skip`.
+/// `runbook fail`, `runbook skip` and `runbook reopen`.
 #[derive(Debug, Args)]
 pub struct WhyArgs {
     /// The item's reference.

@@ -8,12 +8,18 @@ use clap::Args;
 /// `sandbox`.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// The profile to play: a name, or a path below the trusted root
+    /// The Portal document to play by: its profile and its account; where it points to does not matter
+    #[arg(long, value_name = "NAME", required_unless_present = "profile")]
+    pub portal: Option<String>,
+    /// The profile to play, where there is no Portal document or another than its own: a name, or a path below the trusted root
     #[arg(long, value_name = "NAME|PATH")]
-    pub profile: String,
-    /// The trusted root that the profile is below [default: the current directory]
+    pub profile: Option<String>,
+    /// The trusted root: the Portal document and the profile are taken from here alone [default: the current directory]
     #[arg(long, value_name = "DIR")]
     pub portals: Option<PathBuf>,
+    /// Manifests to find the Portal document in, where no trusted root is named; repeatable [default: .]
+    #[arg(short = 'f', long = "file", value_name = "PATH")]
+    pub file: Vec<PathBuf>,
     /// Where to listen, on this machine alone; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     pub listen: SocketAddr,
@@ -37,8 +43,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     plain.parse().map_err(|_| "it is no ADDRESS:PORT: write one such as 127.0.0.1:7700".to_owned())
 }
 
-/// The MSP's own account in the portal that is played: what a `Portal` document says under `account`.
-#[derive(Debug, Args)]
+/// The MSP's own account in the portal that is played: what a `Portal` document says under `account`. A flag stands above the document.
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The MSP's own account")]
 pub struct AccountArgs {
     /// Its name there

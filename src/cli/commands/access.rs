@@ -6,20 +6,22 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
 use crate::cli::session::{self, Session};
 use crate::engine::Scope;
-use crate::model::{LiveTenant, PortalName, TenantName};
+use crate::model::{LedgerRow, LiveTenant, PortalName, TenantName};
 use crate::portal::profile::inherited::Heir;
 use crate::portal::{TenantKey, titled};
-use crate::report::access::{self, AccessReport, Inherited};
+use crate::report::access::{self, AccessReport, Inherited, Recorded};
 
 /// Runs `access`.
 pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Failure> {
     let wanted = session::scope(&Select { tenant: args.tenant.clone(), ..Select::default() })?;
     // Who works in a customer from the MSP's own tenant is declared there, so everything is loaded.
     let session = Session::open(face, &args.places, &Scope::default())?;
+    let rows = recorded(&session).await?;
     for text in &args.tenant {
         let one = session::scope(&Select { tenant: vec![text.clone()], ..Select::default() })?;
-        if !session.desired.tenants.keys().any(|t| one.tenant(t)) {
-            return Err(Failure::usage(format!("--tenant {text}: no tenant of this name is declared")));
+        let known = session.desired.tenants.keys().chain(rows.iter().map(|(_, row)| &row.address.tenant));
+        if !known.into_iter().any(|t| one.tenant(t)) {
+            return Err(Failure::usage(format!("--tenant {text}: no tenant of this name is declared or in the ledger")));
         }
     }
     let mut exits = Vec::new();
@@ -43,7 +45,23 @@ pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Fail
         let inherited: Vec<_> = heirs.iter().map(|Heir { resource, row, grants }| Inherited { resource, row, grants }).collect();
         report = report.with_inherited(&session.desired, spec, &inherited);
     }
+    let rows: Vec<_> = rows.iter().map(|(portal, row)| Recorded { portal, row }).collect();
+    report = report.with_recorded(&session.desired, &views, &rows);
     report.tenants.retain(|tenant, _| wanted.tenant(tenant));
     face.output.data(&if args.output == Data::Json { access::json(&report) } else { access::text(&report, &face.output.data) });
+    if !args.live {
+        face.output.note("This is what is declared, and who is recorded and not yet removed; --live asks the portals.");
+    }
     Ok(Exit::first(exits))
+}
+
+/// Every row of the ledger, by portal.
+async fn recorded(session: &Session) -> Result<Vec<(PortalName, LedgerRow)>, Failure> {
+    let ledger = session.ledger().await?;
+    let mut rows = Vec::new();
+    for (portal, tenant) in ledger.tenants().await? {
+        let states = ledger.read(&portal, &[tenant]).await?;
+        rows.extend(states.into_iter().flat_map(|state| state.rows.into_values()).map(|row| (portal.clone(), row)));
+    }
+    Ok(rows)
 }

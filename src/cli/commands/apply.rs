@@ -1,5 +1,6 @@
 //! `apply`: what would change is shown, judged, approved and changed; then the plan is made again.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::engine::{self, Purpose, Scope, View};
 use crate::guard::{self, Approvals, Unused};
 use crate::ledger::{Holder, Ledger, LedgerError, LockId};
 use crate::plan::document::{PlanDocument, SavedPlan, read_saved, refused_references, stale};
-use crate::plan::{Approved, Plan};
+use crate::plan::{Approved, Judged, Plan};
 use crate::report;
 use crate::secrets::MacKey;
 
@@ -43,7 +44,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     let stop = Arc::new(Stops::default());
     stop.listen(args.planning.automation.timeout, face.output.clone());
     let (session, scope, purpose, saved) = prepare(face, args)?;
-    slips::ledger(&args.planning.places, &session, session.ledger().await?.as_ref()).await?;
+    look(face, args, &session).await?;
     let ledger = session.ledger_for_writing().await?;
     let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
     let renewing = renew(Arc::clone(&ledger), lock.clone(), Arc::clone(&stop));
@@ -58,6 +59,17 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     let exit = result?;
     unlocked?;
     Ok(exit)
+}
+
+/// A ledger or portals that were probably not meant are told before anything is written.
+async fn look(face: &Face<'_>, args: &ApplyCommand, session: &Session) -> Result<(), Failure> {
+    let ledger = session.ledger().await?;
+    slips::ledger(&args.planning.places, session, ledger.as_ref()).await?;
+    // A saved plan says itself which portals it is about.
+    match args.plan {
+        Some(_) => Ok(()),
+        None => slips::embedded(face, &args.planning.places, session, &ledger.tenants().await?),
+    }
 }
 
 /// A slip of the hand is told before anything is read.
@@ -98,7 +110,7 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
         }
         compare(face, &document, saved);
     }
-    tell(face, args, &document)?;
+    tell(face, args, &with_what_is_allowed(args, &planned.plan, &document))?;
     face.output.diagnostics(&at.session.warnings);
     let mut exits: Vec<_> = planned.unreachable.iter().map(|(_, error)| exit_of(error)).collect();
     // Nothing more is known of a portal that could not be read to begin with, and its own exit says so.
@@ -142,6 +154,18 @@ fn compare(face: &Face<'_>, now: &PlanDocument, saved: &PlanDocument) {
     ));
 }
 
+/// The plan as it is carried out: what a person has allowed with it is refused no more.
+fn with_what_is_allowed<'d>(args: &ApplyCommand, plan: &Plan<Judged>, document: &'d PlanDocument) -> Cow<'d, PlanDocument> {
+    if args.allow.is_empty() && args.approve_digest.is_empty() {
+        return Cow::Borrowed(document);
+    }
+    Cow::Owned(PlanDocument::from_plan(&guard::approve(plan.clone(), &approvals(args)).plan, &document.tool_version))
+}
+
+fn approvals(args: &ApplyCommand) -> Approvals {
+    Approvals { digests: args.approve_digest.clone(), allow: args.allow.clone() }
+}
+
 /// Shows the plan. As JSON there is one document, the result; `--json-into` has the plan, and a person who is asked reads it as text.
 fn tell(face: &Face<'_>, args: &ApplyCommand, document: &PlanDocument) -> Result<(), Failure> {
     if args.planning.show.output != Format::Json || args.planning.show.json {
@@ -174,7 +198,7 @@ fn approve(
     planned: JudgedPlan,
     document: &PlanDocument,
 ) -> Result<Option<(Plan<Approved>, String)>, Failure> {
-    let approvals = Approvals { digests: args.approve_digest.clone(), allow: args.allow.clone() };
+    let approvals = approvals(args);
     let by_digest = !args.approve_digest.is_empty();
     // A digest alone is consent to what it is the digest of, and to nothing else.
     let only = by_digest && !args.auto_approve && args.plan.is_none();

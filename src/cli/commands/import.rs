@@ -31,7 +31,8 @@ pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Fail
         session::scope(&Select { tenant: args.tenant.clone(), portal: args.portal.iter().cloned().collect(), ..Select::default() })?;
     let session = Session::open(face, &args.places, &Scope::default())?;
     slips::portals(&session, &wanted)?;
-    let served = one_portal(&session, &wanted)?;
+    // One listing tells which tenants there are and what is in them.
+    let served = one_portal(&session, &wanted)?.for_one_plan();
     let unread = |e: PortalError| Failure::new(exit_of(&e), format!("portal {} cannot be read: {e}", served.spec.name));
     let all = served.observe.tenants().await.map_err(unread)?;
     for text in &args.tenant {

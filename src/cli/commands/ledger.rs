@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::Face;
-use crate::cli::args::{Data, LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, Select, UnlockArgs};
+use crate::cli::args::{Data, LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, Select, StepWas, UnlockArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::counted;
 use crate::cli::session;
 use crate::engine::Scope;
 use crate::ledger::{AuditRecord, Holder, Ledger, LedgerLocation, LedgerRead, Lock, LockId, Write};
-use crate::model::{Address, Kind, LedgerRow, LedgerState, Name, Origin, PortalName, TenantName};
+use crate::model::{Address, Fate, Intent, Kind, LedgerRow, LedgerState, Name, Origin, PortalName, TenantName};
 use crate::report::style::table;
 
 /// Longest time that one correction takes.
@@ -44,7 +44,10 @@ pub(super) async fn run(face: &Face<'_>, command: LedgerCommand) -> Result<Exit,
         }
         LedgerAction::Release(many) => release_many(face, &location, many).await,
         LedgerAction::Claim { installation } => claim(face, &location, &installation).await,
-        LedgerAction::Settle { intent, address, portal } => settle(face, &location, &intent, &RowArgs { address, portal }).await,
+        LedgerAction::Settle { intent, address, step, portal } => {
+            let step = step.map(|step| step == StepWas::Done);
+            settle(face, &location, &intent, step, &RowArgs { address, portal }).await
+        }
     }
 }
 
@@ -108,8 +111,10 @@ async fn show(face: &Face<'_>, location: &LedgerLocation, args: &RowArgs) -> Res
     let ledger = location.open_read_only().await?;
     let (portal, state, address) = find(ledger.as_ref(), args).await?;
     let intents: Vec<_> = state.intents.iter().filter(|i| i.address == address).collect();
-    let open =
-        intents.iter().map(|i| serde_json::json!({ "id": i.id, "action": i.action, "at": i.at, "plan": i.plan, "unknown": i.unknown }));
+    let open = intents.iter().map(|i| {
+        let next = i.fate.reached.as_ref().map(|reached| &reached.next);
+        serde_json::json!({ "id": i.id, "action": i.action, "at": i.at, "plan": i.plan, "unknown": i.unknown, "goesOnWith": next })
+    });
     let gone = state.tombstones.iter().filter(|t| t.address == address).map(|t| serde_json::json!({ "id": t.id, "at": t.at }));
     let page = serde_json::json!({
         "row": state.rows.get(&address).map(|row| row_json(&portal, row)),
@@ -260,19 +265,46 @@ fn in_words(write: &Write) -> String {
     }
 }
 
-async fn settle(face: &Face<'_>, location: &LedgerLocation, intent: &str, args: &RowArgs) -> Result<Exit, Failure> {
+/// `step`: of a call that was done in part, whether its next step is done.
+async fn settle(face: &Face<'_>, location: &LedgerLocation, intent: &str, step: Option<bool>, args: &RowArgs) -> Result<Exit, Failure> {
     let ledger = location.open().await?;
     let (portal, state, address) = find(ledger.as_ref(), args).await?;
-    if !state.intents.iter().any(|i| *i.id == *intent && i.address == address) {
+    let Some(open) = state.intents.iter().find(|i| *i.id == *intent && i.address == address) else {
         return Err(
             Failure::new(Exit::Error, format!("{address} has no open intent {intent}")).help("`tenantry ledger show ADDRESS` lists them")
         );
-    }
-    let settled = Write::Settle(portal.clone(), address.tenant.clone(), intent.into());
-    under_lock(ledger.as_ref(), &[(portal.clone(), address.tenant.clone())], "settle", vec![settled, noted(&portal, &address, "settle")])
-        .await?;
-    face.output.note(&format!("{address} in portal {portal}: settled. The next plan takes it as not done, unless the portal shows it."));
+    };
+    let (decided, told) = decided(&portal, open, step)?;
+    let units = [(portal.clone(), address.tenant.clone())];
+    under_lock(ledger.as_ref(), &units, "settle", vec![decided, noted(&portal, &address, "settle")]).await?;
+    face.output.note(&format!("{address} in portal {portal}: settled. {told}"));
     Ok(Exit::Success)
+}
+
+/// What a person's word about a call comes to.
+fn decided(portal: &PortalName, open: &Intent, step: Option<bool>) -> Result<(Write, String), Failure> {
+    let fate = open.fate.clone();
+    let went_on = |fate: Fate, told: String| (Write::Intend(portal.clone(), Intent { fate, unknown: false, ..open.clone() }), told);
+    match (fate.reached.clone(), step) {
+        (Some(reached), Some(true)) => {
+            let told = format!("{} counts as done, and the next apply goes on after it.", reached.next);
+            Ok(went_on(fate.at(reached.advanced()), told))
+        }
+        (Some(reached), Some(false)) => Ok(went_on(fate.cleared(), format!("The next apply goes on with {}.", reached.next))),
+        (Some(reached), None) => {
+            let why = format!("a part of {} is done already, and what nobody knows of is {}", open.address, reached.next);
+            Err(Failure::new(Exit::Error, why)
+                .help("look in the portal whether that is done, and say `done` or `not-done` behind the address"))
+        }
+        (None, Some(true)) => {
+            let why = format!("of {} no step is known to be done: if it is there, the next plan finds it", open.address);
+            Err(Failure::new(Exit::Error, why).help("`not-done`, or nothing, says that it had no effect"))
+        }
+        (None, Some(false) | None) => {
+            let settled = Write::Settle(portal.clone(), open.address.tenant.clone(), open.id.clone());
+            Ok((settled, "The next plan takes it as not done, unless the portal shows it.".to_owned()))
+        }
+    }
 }
 
 async fn lock(ledger: &dyn Ledger, units: &[(PortalName, TenantName)], verb: &str) -> Result<LockId, Failure> {

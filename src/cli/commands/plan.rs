@@ -29,6 +29,8 @@ pub(super) async fn run(face: &Face<'_>, args: &PlanCommand) -> Result<Exit, Fai
     let ledger = session.ledger().await?;
     slips::selection(&args.planning.select, &session, &scope, ledger.as_ref()).await?;
     slips::ledger(&args.planning.places, &session, ledger.as_ref()).await?;
+    slips::embedded(face, &args.planning.places, &session, &ledger.tenants().await?)?;
+    slips::locks(face, &session, &scope, ledger.as_ref()).await?;
     let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     let key = session.key_for_looking(ledger.as_ref()).await?;
     let planned = plan(&session, ledger.as_ref(), &scope, purpose, key.as_ref(), &args.planning.limits).await?;

@@ -1,15 +1,16 @@
 //! Slips of the hand that would make a plan mean something else than what was meant. Comes in: what was said on the command line, the manifests and
 //! the ledger. Goes out: a refusal with the remedy. Only reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::cli::args::{Places, Select};
 use crate::cli::failure::Failure;
 use crate::cli::session::{self, Session};
+use crate::cli::{Face, forgotten};
 use crate::engine::{Pattern, Scope};
-use crate::ledger::{LedgerLocation, LedgerRead};
-use crate::model::TenantName;
+use crate::ledger::{LedgerError, LedgerLocation, LedgerRead, Lock};
+use crate::model::{PortalName, TenantName};
 
 /// A selection that selects nothing is a slip of the hand, and "No changes" would be a lie about it. A name counts if it is declared or recorded.
 pub(super) async fn selection(select: &Select, session: &Session, scope: &Scope, ledger: &dyn LedgerRead) -> Result<(), Failure> {
@@ -108,6 +109,44 @@ pub(super) async fn ledger(places: &Places, session: &Session, ledger: &dyn Ledg
             return Err(Failure::usage(message)
                 .help(format!("give the same -f as before, or --state-dir {state}; with another --state-dir you start anew")));
         }
+    }
+    Ok(())
+}
+
+/// Where no `Portal` is declared everything goes to a file of ours: said the first time, and refused where portals lie beside the manifests.
+pub(super) fn embedded(face: &Face<'_>, places: &Places, session: &Session, known: &[(PortalName, TenantName)]) -> Result<(), Failure> {
+    if !session.desired.portals.is_empty() {
+        return Ok(());
+    }
+    if let (None, Some(folder)) = (&places.portals, forgotten::portals_beside(places)) {
+        let message = format!("no Portal is declared, and {} declares some: nothing of this would reach them", folder.display());
+        let help = format!("give --portals {}; to use the embedded portal, declare a Portal with `profile: embedded`", folder.display());
+        return Err(Failure::usage(message).help(help));
+    }
+    if known.is_empty() {
+        let (given, remedy) = match &places.portals {
+            Some(root) => (format!("{} declares no Portal", root.display()), "is it the right folder?"),
+            None => ("No Portal is declared".to_owned(), "for a real one give --portals DIR."),
+        };
+        let state = session::state_dir(places);
+        face.output.note(&format!("{given}: this is about the embedded portal, a file in {}; {remedy}", state.display()));
+    }
+    Ok(())
+}
+
+/// Says who is at work in what is selected: a plan that is read meanwhile shows their work half done.
+pub(super) async fn locks(face: &Face<'_>, session: &Session, scope: &Scope, ledger: &dyn LedgerRead) -> Result<(), Failure> {
+    let now = jiff::Timestamp::now();
+    let serves = |lock: &Lock| session.portals.iter().any(|s| s.spec.name == lock.portal);
+    let held = |lock: &Lock| lock.until > now && !lock.holder.proven_dead() && scope.portal(&lock.portal) && scope.tenant(&lock.tenant);
+    let mut by_holder: BTreeMap<Box<str>, (Lock, usize)> = BTreeMap::new();
+    for lock in ledger.locks().await?.into_iter().filter(|lock| held(lock) && serves(lock)) {
+        by_holder.entry(lock.id.0.clone()).and_modify(|(_, count)| *count += 1).or_insert((lock, 1));
+    }
+    for (lock, count) in by_holder.into_values() {
+        let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+        let text = LedgerError::Locked(Box::new(lock));
+        face.output.error(&format!("{text}{more}: what is under way there is not known yet, and this plan may show it half done"));
     }
     Ok(())
 }

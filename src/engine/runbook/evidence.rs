@@ -19,11 +19,19 @@ pub fn check(item: &WorkItem, given: &Evidence) -> Result<Evidence, Refusal> {
         given.iter().map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).filter(|(_, v)| !v.is_empty()).collect();
     let mut wrong: Vec<_> = wanted.iter().filter_map(|w| mismatch(w, given.get(&w.name)?)).collect();
     if !wrong.is_empty() {
-        wrong.push(format!(
-            "another customer may have been picked for {} ({}): if so, undo there what you did, do it where it belongs, and confirm with what \
-             that shows; after a slip of the pen confirm again",
-            item.reference, item.address
-        ));
+        let of_customer = wanted.iter().any(|w| given.get(&w.name).is_some_and(|v| w.customer && mismatch(w, v).is_some()));
+        let (reference, address) = (&item.reference, &item.address);
+        wrong.push(if of_customer {
+            format!(
+                "another customer may have been picked for {reference} ({address}): if so, undo there what you did, do it where it belongs, and \
+                 confirm with what that shows; after a slip of the pen confirm again"
+            )
+        } else {
+            format!(
+                "what you brought back for {reference} ({address}) differs from what was asked: put it right in the portal if it is so there, and \
+                 confirm again"
+            )
+        });
         return Err(Refusal { why: Why::Mismatch, lines: wrong });
     }
     let missing = wanted.iter().filter(|w| !w.optional && !given.contains_key(&w.name));
@@ -55,11 +63,27 @@ pub(super) fn entered(instructions: &Instructions) -> Vec<String> {
     steps.filter_map(|step| line(&step.act)).collect()
 }
 
-/// Another value than this customer's.
+/// Another value than what was asked for.
 fn mismatch(wanted: &EvidenceWanted, value: &str) -> Option<String> {
-    let expected = wanted.expect.as_deref()?.trim();
-    (expected.to_lowercase() != value.to_lowercase())
-        .then(|| format!("{} must be `{expected}`, and you brought back `{value}`", wanted.name))
+    let EvidenceWanted { name, expect, words, .. } = wanted;
+    let mut fine = expect.iter().chain(words).peekable();
+    fine.peek()?;
+    if fine.any(|fine| plain(fine) == plain(value)) {
+        return None;
+    }
+    let words = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
+    let must = expect.as_ref().map_or(words, |expected| format!("`{}`", expected.trim()));
+    Some(format!("{name} must be {must}, and you brought back `{value}`"))
+}
+
+/// A value as people compare it: without regard to case, outer and doubled spaces, the order of what stands between commas, and the slash at the
+/// end of an address.
+fn plain(value: &str) -> String {
+    let words: Vec<_> = value.split_whitespace().collect();
+    let mut parts: Vec<_> = words.join(" ").split(',').map(|part| part.trim().to_lowercase()).collect();
+    parts.sort();
+    let joined = parts.join(", ");
+    if joined.contains("://") { joined.trim_end_matches('/').to_owned() } else { joined }
 }
 
 fn asks_for(wanted: &[EvidenceWanted]) -> String {

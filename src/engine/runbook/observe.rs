@@ -10,15 +10,16 @@ mod cells;
 mod columns;
 mod elsewhere;
 mod known;
+mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::{AuditRecord, Ledger, LedgerError, LockId, Write};
 use crate::model::ledger::Attestation;
 use crate::model::live::normalise_key;
-use crate::model::portal_spec::Limits;
+use crate::model::portal_spec::{AdoptionPolicy, Limits};
 use crate::model::work_order::Observation;
-use crate::model::{Address, Desired, Digest, Fields, LedgerState, LiveObject, Name, ObjectState, PortalName, PortalSpec, TenantName};
+use crate::model::{Address, Desired, Fields, LedgerState, LiveObject, Name, ObjectState, PortalName, PortalSpec, TenantName};
 use crate::portal::Profile;
 use crate::portal::profile::technician::CompiledTable;
 
@@ -26,7 +27,8 @@ use super::records::until;
 use super::table::{Row, Table};
 use super::{Refusal, Voice, Why};
 use columns::Columns;
-use known::{Known, Matched};
+use known::{Known, Matched, Matches};
+use look::Shown;
 
 /// What a table is held against.
 pub struct Against<'a> {
@@ -55,6 +57,8 @@ pub struct Seen {
     pub in_step: Vec<Address>,
     /// Seen, and other than recorded.
     pub drift: Vec<Drifted>,
+    /// Seen, and not ours: declared or recorded, and the ledger has no row of it.
+    pub not_yet: Vec<NotYet>,
     /// Recorded, and not in the table.
     pub missing: Vec<Address>,
     /// In the table, and nobody's that we know.
@@ -89,6 +93,19 @@ pub struct Difference {
     pub shown: String,
 }
 
+/// What is there and not ours. To see it makes nothing ours: a plan adopts it, as the policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotYet {
+    /// Which.
+    pub address: Address,
+    /// The adoption policy that holds for it; `None`: nothing declares it.
+    pub policy: Option<AdoptionPolicy>,
+    /// What was seen otherwise than it is declared; `recorded` has what is declared.
+    pub differs: Vec<Difference>,
+    /// The declared fields of which nobody has recorded anything.
+    pub unseen: Vec<&'static str>,
+}
+
 /// A row of nobody that we know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stranger {
@@ -118,10 +135,10 @@ struct Attestable {
 pub fn compare(against: &Against<'_>, table: &Table) -> Result<Seen, Refusal> {
     let columns = Columns::of(against, table).map_err(incomplete)?;
     let known = Known::of(against);
-    let (matched, wrong) = known.match_rows(&columns, table);
+    let Matches { matched, others, mut problems } = known.match_rows(&columns, table);
     elsewhere::check(against, &columns, &matched)?;
     let mut seen = Seen { warnings: columns.warnings(), ..Seen::default() };
-    let mut problems = wrong;
+    seen.warnings.extend(elsewhere::passed_over(against, &others));
     let mut shown: BTreeMap<&Address, usize> = BTreeMap::new();
     for (row, matched) in &matched {
         let Matched { resource, tenant } = matched;
@@ -134,7 +151,7 @@ pub fn compare(against: &Against<'_>, table: &Table) -> Result<Seen, Refusal> {
             None => seen.unknown.push(stranger(against, &columns, row, tenant.clone(), fields)),
             Some(resource) => match shown.insert(&resource.address, row.number) {
                 Some(other) => problems.push(format!("rows {other} and {} are both {}", row.number, resource.address)),
-                None => seen.look(against, &columns, row, resource, &fields),
+                None => seen.look(against, resource, &columns.shown(row, resource, &fields)),
             },
         }
     }
@@ -211,36 +228,21 @@ impl Seen {
     }
 
     /// One resource that the table shows.
-    fn look(&mut self, against: &Against<'_>, columns: &Columns<'_>, row: &Row, resource: &known::Resource<'_>, shown: &Fields) {
+    fn look(&mut self, against: &Against<'_>, resource: &known::Resource<'_>, shown: &Shown) {
         let address = &resource.address;
         if let Some(reference) = resource.open_item(against) {
             return self.awaiting.push((address.clone(), reference.into()));
         }
-        let def = address.kind.def();
-        let recorded = resource.recorded();
-        let mut fields = recorded.clone();
-        let mut differences = Vec::new();
-        if resource.attested.is_some_and(|a| !a.present) {
-            differences.push(Difference { field: "", recorded: "not there".to_owned(), shown: "there".to_owned() });
-        }
-        for id in columns.field_ids() {
-            let (was, is) = (recorded.get(id), shown.get(id));
-            if resource.speaks_of(id) && Digest::of_field(was) != Digest::of_field(is) {
-                let text = |value: Option<&crate::model::Value>| value.map_or_else(String::new, cells::text);
-                differences.push(Difference { field: def.field(id).path, recorded: text(was), shown: text(is) });
-            }
-            fields.remove(id);
-            if let Some(value) = is {
-                fields.set(id, value.clone());
-            }
-        }
-        let id = columns.id(row).or_else(|| resource.id()).map(str::to_owned);
-        self.attestations.push(Attestable { address: address.clone(), present: true, fields: fields.to_json(def), id });
-        if differences.is_empty() {
+        let recorded = look::record(resource, shown);
+        let fields = look::differences(resource, shown);
+        if resource.row.is_none() {
+            self.not_yet.push(look::not_yet(against, resource, &recorded));
+        } else if fields.is_empty() {
             self.in_step.push(address.clone());
         } else {
-            self.drift.push(Drifted { address: address.clone(), fields: differences });
+            self.drift.push(Drifted { address: address.clone(), fields });
         }
+        self.attestations.push(recorded);
     }
 
     fn look_for_missing(&mut self, against: &Against<'_>, known: &Known<'_>, shown: &BTreeSet<&Address>) -> Result<(), Refusal> {

@@ -10,7 +10,8 @@ pub(super) static GUARD: Guard = Guard {
     refuses: "A declared object that exists already, is not ours, and is not adopted by policy.",
     why: "Somebody made it by hand and may still look after it; from its adoption on we would overwrite what they do.",
     number: None,
-    remedy: "set `adoptionPolicy` on the resource or the `Portal`, or give it another name",
+    remedy: "to take it over, set `adoptionPolicy: IfUnowned` on the resource or the `Portal` (`IfIdentical`: only where nothing differs); else give \
+             it another name",
     checks: &[Check::Finding(check)],
 };
 

@@ -7,10 +7,11 @@ pub(super) static GUARD: Guard = Guard {
     code: "G018",
     name: "Creation result unknown",
     nature: Nature::Fact,
-    refuses: "A change of something that an earlier run may or may not have made, on a portal that cannot tell.",
+    refuses: "A change of something that an earlier run may or may not have made, on a portal that cannot tell, or a step of it.",
     why: "To call again could make a second one; to give up could leave one that nobody manages.",
     number: None,
-    remedy: "look in the portal and record what is there with `tenantry ledger`",
+    remedy: "wait until no other run is at work and the portal has had its time to show it, and run again; if it is unknown even then, look in the \
+             portal and record what is there with `tenantry ledger settle`",
     checks: &[Check::Finding(check)],
 };
 

@@ -13,6 +13,7 @@ mod kind_deletions;
 mod kind_share;
 mod last_administrators;
 mod mass_lockout;
+mod much_gone;
 mod own_account;
 mod performer_unsupported;
 mod portal_rule;
@@ -54,6 +55,7 @@ pub static GUARDS: &[&Guard] = &[
     &mass_lockout::GUARD,
     &unknown_portal::GUARD,
     &keeps_access::GUARD,
+    &much_gone::GUARD,
 ];
 
 /// `1 user`, `14 users`.

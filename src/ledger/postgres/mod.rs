@@ -156,6 +156,10 @@ impl LedgerRead for PostgresReader {
         Ok(self.server.run(work!(s => read::work(&mut s, wanted))).await?)
     }
 
+    async fn called(&self, name: &str) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+        Ok(self.server.run(work!(s => read::called(&mut s, name.to_owned()))).await?)
+    }
+
     async fn holds_secrets(&self) -> Result<bool, LedgerError> {
         Ok(self.server.run(work!(s => read::holds_secrets(&mut s))).await?)
     }

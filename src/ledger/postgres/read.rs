@@ -6,7 +6,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{IsolationLevel, Row};
 
 use super::session::{Failure, Session};
-use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, WorkWanted, codec};
+use crate::ledger::{AuditRecord, CALLED, Holder, Identity, Lock, LockId, WorkWanted, beginning, codec};
 use crate::model::ledger::{Intent, LedgerRow, LedgerState, Tombstone};
 use crate::model::work_order::WorkItem;
 use crate::model::{Address, PortalName, TenantName};
@@ -14,7 +14,9 @@ use crate::model::{Address, PortalName, TenantName};
 const META: &str = "SELECT installation, serial FROM tenantry_meta";
 const OBJECTS: &str = "SELECT tenant, kind, name, id, natural_key, owner, adopted, released, protected, applied, secrets
     FROM tenantry_objects WHERE portal = $1 AND tenant = ANY ($2)";
-const INTENTS: &str = "SELECT tenant, kind, name, id, natural_key, action, object, at, plan, unknown
+const INTENTS: &str = "SELECT tenant, kind, name, id, natural_key, action, object, at, plan, unknown, fate
+    FROM tenantry_intents WHERE portal = $1 AND tenant = ANY ($2) ORDER BY at, seq";
+const INTENTS_BEFORE_FATE: &str = "SELECT tenant, kind, name, id, natural_key, action, object, at, plan, unknown, NULL::text
     FROM tenantry_intents WHERE portal = $1 AND tenant = ANY ($2) ORDER BY at, seq";
 const ATTESTATIONS: &str = "SELECT tenant, kind, name, body FROM tenantry_attestations WHERE portal = $1 AND tenant = ANY ($2)";
 const TOMBSTONES: &str = "SELECT tenant, kind, name, id, at
@@ -50,7 +52,7 @@ pub(super) async fn states(session: &mut Session, portal: &PortalName, tenants: 
     }
     let installation = identity(session).await?.installation;
     let objects = session.prepare(OBJECTS).await?;
-    let intents = session.prepare(INTENTS).await?;
+    let intents = session.prepare(if session.has_fate() { INTENTS } else { INTENTS_BEFORE_FATE }).await?;
     let attestations = session.prepare(ATTESTATIONS).await?;
     let tombstones = session.prepare(TOMBSTONES).await?;
     let since_work = if session.has_work() { Some((session.prepare(WORK).await?, session.prepare(OBSERVED).await?)) } else { None };
@@ -167,6 +169,7 @@ fn intent(address: Address, row: &Row) -> Result<Intent, Failure> {
         at: codec::timestamp(column(row, 7)?)?,
         plan: column(row, 8)?,
         unknown: column(row, 9)?,
+        fate: codec::fate(column(row, 10)?)?,
     })
 }
 
@@ -236,12 +239,25 @@ pub(super) async fn work(session: &mut Session, wanted: WorkWanted) -> Result<Ve
         return Ok(Vec::new());
     }
     let sql = session.prepare(wanted.sql()).await?;
-    let item = |row: &Row| {
-        let tenant = codec::name(column(row, 1)?)?;
-        let address = codec::address(&tenant, column(row, 2)?, column(row, 3)?)?;
-        Ok((codec::name(column(row, 0)?)?, codec::work(address, column(row, 4)?)?))
-    };
     session.client.query(&sql, &[]).await?.iter().map(item).collect()
+}
+
+/// Items with a name.
+pub(super) async fn called(session: &mut Session, name: String) -> Result<Vec<(PortalName, WorkItem)>, Failure> {
+    let items = if session.has_names() {
+        let sql = session.prepare(CALLED).await?;
+        let [from, to] = beginning(&name);
+        session.client.query(&sql, &[&from, &to]).await?.iter().map(item).collect::<Result<_, _>>()?
+    } else {
+        work(session, WorkWanted::All).await?
+    };
+    Ok(WorkWanted::with_name(items, &name))
+}
+
+fn item(row: &Row) -> Result<(PortalName, WorkItem), Failure> {
+    let tenant = codec::name(column(row, 1)?)?;
+    let address = codec::address(&tenant, column(row, 2)?, column(row, 3)?)?;
+    Ok((codec::name(column(row, 0)?)?, codec::work(address, column(row, 4)?)?))
 }
 
 /// True if a row has the MAC of a secret.

@@ -14,10 +14,16 @@ use crate::ledger::{LedgerError, codec, locking};
 
 /// The steps from nothing to the newest version; `tenantry_meta` says how many of them the tables have seen. A step is never changed once
 /// released. A reader, which changes nothing, may meet tables that have not seen the last ones: [`Session::version`] tells it what is there.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// The first version with work orders and observations.
 const WITH_WORK: i64 = 2;
+
+/// The first version whose intents say how far their calls have come.
+const WITH_FATE: i64 = 3;
+
+/// The first version with the names of items.
+const WITH_NAMES: i64 = 3;
 
 /// Longest wait for a server to take a connection, unless the URL says otherwise.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -203,6 +209,16 @@ impl Session {
     /// False: the tables are from before work orders, and there are none.
     pub(super) const fn has_work(&self) -> bool {
         self.version >= WITH_WORK
+    }
+
+    /// False: the tables do not say how far calls have come.
+    pub(super) const fn has_fate(&self) -> bool {
+        self.version >= WITH_FATE
+    }
+
+    /// False: the tables are from before the names of items were kept apart.
+    pub(super) const fn has_names(&self) -> bool {
+        self.version >= WITH_NAMES
     }
 
     async fn make(&mut self) -> Result<(), Failure> {

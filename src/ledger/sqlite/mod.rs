@@ -136,6 +136,11 @@ impl LedgerRead for SqliteReader {
         self.run(Vec::new(), move |c| read::work(c, wanted)).await
     }
 
+    async fn called(&self, name: &str) -> Result<Vec<(PortalName, WorkItem)>, LedgerError> {
+        let name = name.to_owned();
+        self.run(Vec::new(), move |c| read::called(c, &name)).await
+    }
+
     async fn holds_secrets(&self) -> Result<bool, LedgerError> {
         self.run(false, |c| read::holds_secrets(&c.connection)).await
     }

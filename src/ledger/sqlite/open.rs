@@ -15,10 +15,16 @@ const APPLICATION: i64 = 0x544e_4c47;
 
 /// The steps from nothing to the newest version; the file's `user_version` says how many of them it has seen. A step is never changed once
 /// released. A reader, which changes nothing, may meet a file that has not seen the last ones: [`Opened::version`] tells it what is there.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// The first version with work orders and observations.
 const WITH_WORK: i64 = 2;
+
+/// The first version whose intents say how far their calls have come.
+const WITH_FATE: i64 = 3;
+
+/// The first version with the names of items.
+const WITH_NAMES: i64 = 3;
 
 /// A connection to a ledger, and how new its tables are.
 #[derive(Debug)]
@@ -32,6 +38,16 @@ impl Opened {
     pub(super) const fn has_work(&self) -> bool {
         self.version >= WITH_WORK
     }
+
+    /// False: the file does not say how far calls have come.
+    pub(super) const fn has_fate(&self) -> bool {
+        self.version >= WITH_FATE
+    }
+
+    /// False: the file is from before the names of items were kept apart.
+    pub(super) const fn has_names(&self) -> bool {
+        self.version >= WITH_NAMES
+    }
 }
 
 /// Longest wait for another process's commit: commits take milliseconds, so that this means that something is wrong.
@@ -42,10 +58,21 @@ const STATEMENTS: usize = 48;
 
 /// Opens it to write, and makes it where there is none.
 pub(super) fn for_writing(path: &Path) -> Result<Opened, LedgerError> {
+    if path.is_dir() {
+        return Err(no_file(path));
+    }
     create(path).map_err(|e| refused(path, &e))?;
     let mut connection = connect(path)?;
     prepare(&mut connection).map_err(|e| translate(path, e))?;
     Ok(Opened { connection, version: newest() })
+}
+
+/// What stands in the ledger's place and is no file.
+fn no_file(path: &Path) -> LedgerError {
+    LedgerError::Unavailable(format!(
+        "{} is a folder, and the ledger is a file: name another place, or take the folder away",
+        path.display()
+    ))
 }
 
 /// Opens it to read; `None`: there is none yet.
@@ -53,6 +80,7 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Opened>, LedgerError> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(refused(path, &e)),
+        Ok(metadata) if metadata.is_dir() => return Err(no_file(path)),
         Ok(_) => {}
     }
     // A write-ahead log is read through a shared index that every reader may have to make, and the last to leave puts both away: a connection

@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::open::{Failure, Opened};
-use crate::ledger::{AuditRecord, Holder, Identity, Lock, LockId, WorkWanted, codec};
+use crate::ledger::{AuditRecord, CALLED, Holder, Identity, Lock, LockId, WorkWanted, beginning, codec};
 use crate::model::ledger::{Attestation, Intent, LedgerRow, LedgerState, Tombstone};
 use crate::model::work_order::{Observation, WorkItem};
 use crate::model::{PortalName, TenantName};
@@ -20,14 +20,14 @@ pub(super) fn identity(connection: &Connection) -> Result<Identity, Failure> {
 
 /// The states of these tenants, in order, all of one moment.
 pub(super) fn states(opened: &mut Opened, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<LedgerState>, Failure> {
-    let has_work = opened.has_work();
+    let (has_work, has_fate) = (opened.has_work(), opened.has_fate());
     let tx = opened.connection.transaction()?;
     let installation = identity(&tx)?.installation;
     let mut states = Vec::with_capacity(tenants.len());
     for tenant in tenants {
         states.push(LedgerState {
             rows: rows(&tx, portal, tenant, &installation)?.into_iter().map(|row| (row.address.clone(), row)).collect(),
-            intents: intents(&tx, portal, tenant)?,
+            intents: intents(&tx, portal, tenant, has_fate)?,
             attestations: attestations(&tx, portal, tenant)?.into_iter().map(|a| (a.address.clone(), a)).collect(),
             tombstones: tombstones(&tx, portal, tenant)?,
             work: if has_work { items(&tx, portal, tenant)?.into_iter().map(|i| (i.intent.clone(), i)).collect() } else { BTreeMap::new() },
@@ -56,10 +56,12 @@ fn rows(connection: &Connection, portal: &PortalName, tenant: &TenantName, insta
     })
 }
 
-fn intents(connection: &Connection, portal: &PortalName, tenant: &TenantName) -> Result<Vec<Intent>, Failure> {
-    const SQL: &str = "SELECT id, kind, name, natural_key, action, object, at, plan, unknown
+fn intents(connection: &Connection, portal: &PortalName, tenant: &TenantName, has_fate: bool) -> Result<Vec<Intent>, Failure> {
+    const SQL: &str = "SELECT id, kind, name, natural_key, action, object, at, plan, unknown, fate
         FROM tenantry_intents WHERE portal = $1 AND tenant = $2 ORDER BY at, seq";
-    select(connection, SQL, [portal.as_str(), tenant.as_str()], |row| {
+    const BEFORE_FATE: &str = "SELECT id, kind, name, natural_key, action, object, at, plan, unknown, NULL
+        FROM tenantry_intents WHERE portal = $1 AND tenant = $2 ORDER BY at, seq";
+    select(connection, if has_fate { SQL } else { BEFORE_FATE }, [portal.as_str(), tenant.as_str()], |row| {
         Ok(Intent {
             id: text(row, 0)?.into(),
             address: codec::address(tenant, text(row, 1)?, text(row, 2)?)?,
@@ -69,6 +71,7 @@ fn intents(connection: &Connection, portal: &PortalName, tenant: &TenantName) ->
             at: codec::timestamp(row.get(6)?)?,
             plan: text(row, 7)?.into(),
             unknown: row.get(8)?,
+            fate: codec::fate(maybe_text(row, 9)?)?,
         })
     })
 }
@@ -111,11 +114,20 @@ pub(super) fn work(opened: &Opened, wanted: WorkWanted) -> Result<Vec<(PortalNam
     if !opened.has_work() {
         return Ok(Vec::new());
     }
-    select(&opened.connection, wanted.sql(), [], |row| {
-        let tenant = codec::name(text(row, 1)?)?;
-        let address = codec::address(&tenant, text(row, 2)?, text(row, 3)?)?;
-        Ok((codec::name(text(row, 0)?)?, codec::work(address, text(row, 4)?)?))
-    })
+    select(&opened.connection, wanted.sql(), [], item_of_row)
+}
+
+/// Items with a name.
+pub(super) fn called(opened: &Opened, name: &str) -> Result<Vec<(PortalName, WorkItem)>, Failure> {
+    let items =
+        if opened.has_names() { select(&opened.connection, CALLED, beginning(name), item_of_row)? } else { work(opened, WorkWanted::All)? };
+    Ok(WorkWanted::with_name(items, name))
+}
+
+fn item_of_row(row: &Row<'_>) -> Result<(PortalName, WorkItem), Failure> {
+    let tenant = codec::name(text(row, 1)?)?;
+    let address = codec::address(&tenant, text(row, 2)?, text(row, 3)?)?;
+    Ok((codec::name(text(row, 0)?)?, codec::work(address, text(row, 4)?)?))
 }
 
 /// Every portal and tenant with anything, sorted. Steps from one to the next through the primary key: the rows between are not looked at.

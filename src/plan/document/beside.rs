@@ -42,6 +42,9 @@ pub struct WaitingResource {
     pub waits_for: String,
     /// True if a technician has to do something.
     pub technician: bool,
+    /// True if a technician said that it could not be done.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// What is declared and not made, because the portal brings it about by itself.
@@ -104,7 +107,7 @@ impl RetainedResource {
 
 impl WaitingResource {
     pub(super) fn from_waiting(waiting: &Waiting) -> Self {
-        let Waiting { address, waits_for, technician } = waiting;
-        Self { address: address.clone(), waits_for: waits_for.clone(), technician: *technician }
+        let Waiting { address, waits_for, technician, failed } = waiting;
+        Self { address: address.clone(), waits_for: waits_for.clone(), technician: *technician, failed: *failed }
     }
 }

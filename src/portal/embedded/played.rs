@@ -73,6 +73,7 @@ pub(super) fn capabilities(profile: &Capabilities) -> Capabilities {
         builtin: kind.builtin.clone(),
         fields: kind.fields.iter().filter(|(_, s)| **s != FieldSupport::Technician).map(|(id, s)| (*id, *s)).collect(),
         titled: false,
+        goes_on: false,
         looks_first: false,
     };
     Capabilities {

@@ -180,6 +180,7 @@ fn capability(kind: Kind, section: &KindSection, problems: &mut Problems<'_>) ->
         builtin: section.builtin.iter().cloned().collect(),
         fields,
         titled: section.http.as_ref().and_then(|http| http.value.item.as_ref()).is_some_and(|item| item.value.key.is_none()),
+        goes_on: section.http.as_ref().is_some_and(|http| http.value.goes_on()),
         looks_first: section.http.as_ref().is_some_and(|http| http.value.looks_first()),
     }
 }
@@ -264,7 +265,7 @@ fn conduct(document: &Document, kinds: &BTreeMap<Kind, KindCapability>, problems
         conducts.rules.extend(rule(section, &named, &mut compiled, problems));
     }
     for section in &document.effects {
-        let EffectSection { kinds: named, actions, when, effects, to, mail } = &section.value;
+        let EffectSection { kinds: named, actions, when, effects, to, mail, admits, says } = &section.value;
         let named = kinds_of(named, kinds, section.referenced, problems);
         for at in pairs(&named, actions, section.referenced, problems) {
             conducts.index.entry(at).or_default().effects.push(conducts.effects.len());
@@ -275,8 +276,13 @@ fn conduct(document: &Document, kinds: &BTreeMap<Kind, KindCapability>, problems
                 problems.add(codes::PROFILE_CONTRADICTION, given.referenced, format!("{what}, and `effects` has no `email`"));
             }
         }
+        if *admits && to.is_none() {
+            problems.add(codes::PROFILE_CONTRADICTION, section.referenced, "`admits` lets in whom an e-mail goes to, and there is no `to`");
+        }
         let to = to.as_ref().and_then(|to| compiled.take(to, &named, problems));
-        conducts.effects.push(EffectRule { when, effects: effects.clone(), to, mail: mail.as_ref().map(|m| m.value.as_str().into()) });
+        let mail = mail.as_ref().map(|m| m.value.as_str().into());
+        let says = says.as_deref().map(Box::from);
+        conducts.effects.push(EffectRule { when, effects: effects.clone(), to, mail, admits: *admits, says });
     }
     conducts
 }

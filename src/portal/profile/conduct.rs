@@ -2,6 +2,8 @@
 //!
 //! Fails closed: a rule that cannot be evaluated refuses the change and says why; an effect that cannot be ruled out is announced.
 
+use std::collections::BTreeSet;
+
 use super::cel::{EvalError, Expression, SubjectScope};
 use super::{EffectRule, Message, Profile, Rule};
 use crate::model::live::normalise_key;
@@ -15,12 +17,7 @@ impl Conduct for Profile {
     }
 
     fn effects(&self, subject: &Subject<'_>) -> Vec<Effect> {
-        let applicable = self.index.get(&(subject.kind, subject.action));
-        let rules = applicable.iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
-        let mut effects: Vec<Effect> = rules
-            .filter(|rule| applies(rule.when.as_ref(), subject).unwrap_or(true))
-            .flat_map(|rule| rule.effects.iter().copied())
-            .collect();
+        let mut effects: Vec<Effect> = self.brought_about(subject).flat_map(|rule| rule.effects.iter().copied()).collect();
         effects.sort_unstable();
         effects.dedup();
         effects
@@ -31,26 +28,52 @@ impl Conduct for Profile {
         self.mails(subject).map(told).collect()
     }
 
+    fn admitted(&self, subject: &Subject<'_>) -> Vec<String> {
+        self.brought_about(subject).filter(|rule| rule.admits).filter_map(|rule| rule.recipient(subject)).collect()
+    }
+
+    fn said_of_effects(&self, subject: &Subject<'_>) -> Vec<String> {
+        self.brought_about(subject).filter_map(|rule| rule.says.as_deref()).map(str::to_owned).collect()
+    }
+
     fn observed_title(&self, name: &str) -> Option<&str> {
         self.observed().iter().find(|o| o.name == name).map(|o| o.title.as_str())
     }
 }
 
 impl Profile {
+    /// The fields of the MSP's own account that a rule looks at.
+    pub fn account_fields_of(&self, rule: &str) -> BTreeSet<&str> {
+        let rules = self.rules.iter().filter(|r| *r.id == *rule);
+        let paths = rules.flat_map(|r| r.when.iter().chain([&r.expr])).flat_map(|expression| expression.paths());
+        paths.filter(|path| path.root == "account").filter_map(|path| path.fields.first().map(String::as_str)).collect()
+    }
+
     /// The e-mails that a change sends: to whom, and what each is, where the profile says so.
-    fn mails(&self, subject: &Subject<'_>) -> impl Iterator<Item = (String, Option<&str>)> {
-        let applicable = self.index.get(&(subject.kind, subject.action));
-        let rules = applicable.into_iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
-        let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email) && applies(rule.when.as_ref(), subject).unwrap_or(true);
+    fn mails<'a>(&'a self, subject: &'a Subject<'_>) -> impl Iterator<Item = (String, Option<&'a str>)> {
+        let sends = |rule: &&EffectRule| rule.effects.contains(&Effect::Email);
         let named = || subject.declared.map(|d| d.natural_key().to_owned());
         // An address that cannot be made out is no reason to be silent about the mail: it is then told by the key, as where no `to` is.
-        let to = move |rule: &EffectRule| rule.to.as_ref().and_then(|to| to.text(&SubjectScope { subject }).ok()).or_else(named);
-        rules.filter(sends).filter_map(move |rule| Some((to(rule)?, rule.mail.as_deref())))
+        let to = move |rule: &EffectRule| rule.recipient(subject).or_else(named);
+        self.brought_about(subject).filter(sends).filter_map(move |rule| Some((to(rule)?, rule.mail.as_deref())))
     }
 
     /// What the e-mail is that a change sends to an address; `None`: it sends none there, or an invitation.
-    pub(super) fn mail_to(&self, subject: &Subject<'_>, address: &str) -> Option<&str> {
+    pub(super) fn mail_to<'a>(&'a self, subject: &'a Subject<'_>, address: &str) -> Option<&'a str> {
         self.mails(subject).find(|(to, _)| normalise_key(to) == normalise_key(address)).and_then(|(_, what)| what)
+    }
+
+    /// The effects of a change; one that cannot be ruled out is among them.
+    fn brought_about<'a>(&'a self, subject: &'a Subject<'_>) -> impl Iterator<Item = &'a EffectRule> {
+        let applicable = self.index.get(&(subject.kind, subject.action));
+        let rules = applicable.into_iter().flat_map(|a| &a.effects).filter_map(|at| self.effects.get(*at));
+        rules.filter(|rule| applies(rule.when.as_ref(), subject).unwrap_or(true))
+    }
+}
+
+impl EffectRule {
+    fn recipient(&self, subject: &Subject<'_>) -> Option<String> {
+        self.to.as_ref()?.text(&SubjectScope { subject }).ok()
     }
 }
 

@@ -185,6 +185,11 @@ pub struct EffectSection {
     /// What its e-mail is, for people, such as `login credentials`; default an invitation, or whatever the portal sends.
     #[schemars(with = "Option<String>")]
     pub mail: Option<Spanned<String>>,
+    /// Of an e-mail: true if it holds credentials, and whoever gets it may enter the tenant from then on.
+    #[serde(default)]
+    pub admits: bool,
+    /// What happens, in words for whoever reads the plan.
+    pub says: Option<String>,
 }
 
 /// Whether a kind's objects can be listed.

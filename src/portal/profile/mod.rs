@@ -93,6 +93,10 @@ struct EffectRule {
     to: Option<cel::Expression>,
     /// What its e-mail is.
     mail: Option<Box<str>>,
+    /// True: the e-mail lets them in.
+    admits: bool,
+    /// What happens, in words.
+    says: Option<Box<str>>,
 }
 
 impl Profile {

@@ -117,9 +117,15 @@ pub struct EvidenceSection {
     pub name: String,
     /// What to read off, for a person.
     pub ask: String,
-    /// What it must be; `${…}` is CEL. Another value means that another customer was picked.
+    /// What it must be; `${…}` is CEL. Where that names the customer, another value means that another customer was picked.
     #[schemars(with = "Option<String>")]
     pub expect: Option<Spanned<String>>,
+    /// The words that it may be; default any.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// CEL: whether it is asked for; default always.
+    #[schemars(with = "Option<String>")]
+    pub when: Option<Spanned<String>>,
     /// True: it may be left out; default false.
     #[serde(default)]
     pub optional: bool,

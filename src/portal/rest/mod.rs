@@ -12,6 +12,7 @@ mod nested;
 mod object;
 mod perform;
 mod person;
+mod progress;
 mod read;
 mod request;
 mod scope;

@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use super::object::{self, Raw};
+use super::object::{self, Raw, Unread};
 use super::read::{Objects, Read, Reader, There};
 use crate::model::{Kind, LiveObject};
 use crate::portal::profile::cel::JsonScope;
@@ -45,7 +45,8 @@ impl Reader {
     fn one(&self, kind: Kind, list: &Nested, item: &Item, tenant: &There<'_>, element: Json) -> Result<LiveObject, String> {
         let rows = [element];
         let (joined, account) = (object::joined(&[], None), &self.0.account);
-        object::object(kind, item, &Raw { list: &list.name, rows: &rows, joined, tenant: (tenant.name, tenant.id), account })
+        let raw = Raw { list: &list.name, rows: &rows, joined, unread: &Unread::NOTHING, tenant: (tenant.name, tenant.id), account };
+        object::object(kind, item, &raw)
     }
 }
 

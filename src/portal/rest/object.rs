@@ -3,14 +3,14 @@
 //! Comes in: JSON that an API gave. Goes out: a [`LiveObject`], its values normalised. A value of a wrong type makes no object: to leave out the
 //! field would read as "not set", and an apply would write it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::model::live::{ObjectState, normalise_key};
 use crate::model::portal_spec::Account;
-use crate::model::{Fields, Kind, LiveObject, Name, TenantName, Value};
+use crate::model::{FieldId, Fields, Kind, LiveObject, Name, TenantName, Value};
 use crate::portal::profile::cel::{Expression, JsonScope};
 use crate::portal::profile::http::compiled::Item;
 
@@ -28,10 +28,40 @@ pub(super) struct Raw<'a> {
     pub(super) rows: &'a [Json],
     /// What other lists tell of it, by their names.
     pub(super) joined: Json,
+    /// What of that is not all there.
+    pub(super) unread: &'a Unread<'a>,
     /// The tenant that it is in.
     pub(super) tenant: (&'a TenantName, Option<&'a str>),
     /// The MSP's own account.
     pub(super) account: &'a Account,
+}
+
+/// What was not read to its end of what an object is made of. What names it has no value: what is missing there is not known to be empty.
+#[derive(Debug, Default)]
+pub(super) struct Unread<'a> {
+    /// Lists that tell more about objects.
+    pub(super) joined: BTreeSet<&'a str>,
+    /// The object's own list, of which several items make one object.
+    pub(super) rows: bool,
+}
+
+impl Unread<'_> {
+    /// All was read.
+    pub(super) const NOTHING: Unread<'static> = Unread { joined: BTreeSet::new(), rows: false };
+
+    fn hides(&self, expression: &Expression) -> bool {
+        expression.paths().iter().any(|path| match (path.root.as_str(), path.fields.first()) {
+            ("joined", Some(list)) => self.joined.contains(list.as_str()),
+            ("joined", None) => !self.joined.is_empty(),
+            ("rows", _) => self.rows,
+            _ => false,
+        })
+    }
+
+    /// The fields that nobody can tell.
+    pub(super) fn fields(&self, item: &Item) -> BTreeSet<FieldId> {
+        item.fields.iter().filter(|(_, expression)| self.hides(expression)).map(|(field, _)| *field).collect()
+    }
 }
 
 /// What an object shows of its tenant.
@@ -39,6 +69,7 @@ pub(super) type Shown = BTreeMap<Box<str>, String>;
 
 struct Mapping<'a> {
     values: BTreeMap<&'static str, Json>,
+    unread: &'a Unread<'a>,
     id: &'a str,
 }
 
@@ -47,24 +78,24 @@ struct Mapping<'a> {
 /// # Errors
 /// When it has none.
 pub(super) fn id_of(item: &Item, raw: &Raw<'_>) -> Result<String, String> {
-    let mapping = Mapping { values: values(raw), id: "" };
+    let mapping = Mapping { values: values(raw), unread: raw.unread, id: "" };
     let found = item.id.json(&mapping.scope()).map_err(|e| format!("an item of the list `{}` has no id: {e}", raw.list))?;
     found.as_ref().and_then(text_of).ok_or_else(|| format!("an item of the list `{}` has no id", raw.list))
 }
 
-/// An item as an object.
+/// An item as an object, without the fields that nobody can tell.
 ///
 /// # Errors
 /// In words for a person: what it lacks or has of a wrong type.
 pub(super) fn object(kind: Kind, item: &Item, raw: &Raw<'_>) -> Result<LiveObject, String> {
     let id = id_of(item, raw)?;
-    let mapping = Mapping { values: values(raw), id: &id };
+    let mapping = Mapping { values: values(raw), unread: raw.unread, id: &id };
     let title = || item.fields.iter().find(|(id, _)| kind.def().field(*id).path == "displayName").map(|(_, title)| title);
     let found = item.key.as_ref().or_else(title).map(|key| mapping.value("key", key)).transpose()?.flatten();
     let key = found.as_ref().and_then(text_of).ok_or_else(|| mapping.wrong("has no natural key"))?;
     let key = if kind.def().key.is_none() { Name::slugify(&key).as_str().into() } else { normalise_key(&key) };
     let mut fields = Fields::new();
-    for (field, expression) in &item.fields {
+    for (field, expression) in item.fields.iter().filter(|(_, expression)| !raw.unread.hides(expression)) {
         let def = kind.def().field(*field);
         let Some(json) = mapping.value(def.path, expression)? else { continue };
         let value = whole(&json).then(|| Value::from_json(&json)).flatten().and_then(|v| def.ty.normalise(v));
@@ -76,7 +107,10 @@ pub(super) fn object(kind: Kind, item: &Item, raw: &Raw<'_>) -> Result<LiveObjec
         Some(expression) => state(&mapping, expression)?,
     };
     let state = match (&item.expires, state) {
-        (Some(expires), ObjectState::Invited) if expired(&mapping, expires)? => ObjectState::InvitationExpired,
+        // Where the newest invitation may be missing, none has run out for certain.
+        (Some(expires), ObjectState::Invited) if !raw.unread.hides(expires) && expired(&mapping, expires)? => {
+            ObjectState::InvitationExpired
+        }
         (_, state) => state,
     };
     let optional = |what: &str, expression: Option<&Expression>| match expression {
@@ -85,7 +119,10 @@ pub(super) fn object(kind: Kind, item: &Item, raw: &Raw<'_>) -> Result<LiveObjec
     };
     let portals_own = match &item.portals_own {
         None => false,
-        Some(expression) => expression.holds(&mapping.scope()).map_err(|e| mapping.wrong(&format!("does not say whose it is: {e}")))?,
+        Some(expression) => {
+            mapping.told("portalsOwn", expression)?;
+            expression.holds(&mapping.scope()).map_err(|e| mapping.wrong(&format!("does not say whose it is: {e}")))?
+        }
     };
     Ok(LiveObject {
         kind,
@@ -101,8 +138,9 @@ pub(super) fn object(kind: Kind, item: &Item, raw: &Raw<'_>) -> Result<LiveObjec
 
 /// What an item shows of its tenant; what has no value is not shown.
 pub(super) fn observed(item: &Item, raw: &Raw<'_>) -> Shown {
-    let mapping = Mapping { values: values(raw), id: "" };
-    let shown = item.observed.iter().filter_map(|(name, expression)| {
+    let mapping = Mapping { values: values(raw), unread: raw.unread, id: "" };
+    let told = item.observed.iter().filter(|(_, expression)| !raw.unread.hides(expression));
+    let shown = told.filter_map(|(name, expression)| {
         let text = expression.shown_or_absent(&mapping.scope()).ok().flatten()?;
         Some((name.clone(), text))
     });
@@ -128,8 +166,17 @@ impl Mapping<'_> {
 
     /// The value of an expression; `None`: absent or null.
     fn value(&self, what: &str, expression: &Expression) -> Result<Option<Json>, String> {
+        self.told(what, expression)?;
         let found = expression.json(&self.scope()).map_err(|e| self.wrong(&format!("has no `{what}`: {e}")))?;
         Ok(found.filter(|json| !json.is_null()))
+    }
+
+    /// Refuses what hangs on a list that was not read to its end.
+    fn told(&self, what: &str, expression: &Expression) -> Result<(), String> {
+        if self.unread.hides(expression) {
+            return Err(self.wrong(&format!("has no `{what}` for now: a list that tells it was not read to its end")));
+        }
+        Ok(())
     }
 
     fn wrong(&self, what: &str) -> String {

@@ -1,15 +1,16 @@
 //! Performs calls: the steps that the profile gives for a kind and an action, one after another.
 //!
-//! Comes in: approved calls. Goes out: what became of each. A failure says exactly as much as is known: that nothing happened, that it may be
-//! tried again, or that nobody knows. Once a step had an effect that cannot be repeated, later ones are sent again where that is safe, and what is left
-//! to say then is that nobody knows.
+//! Comes in: approved calls. Goes out: what became of each. One part of a call brings about one thing, which is made durable before the next part is
+//! asked for. So a failure speaks of one step alone, and says exactly as much as is known: that nothing happened, that it may be made again, or that
+//! nobody knows.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::Value as Json;
 
 use super::Portal;
-use super::object::{self, Raw};
+use super::object::{self, Raw, Unread};
 use super::read::Reader;
 use super::request;
 use super::scope::scope;
@@ -17,9 +18,10 @@ use super::steps::{Run, Stop};
 use crate::model::kind::Placement;
 use crate::model::live::KeyHolder;
 use crate::model::rule::Conduct;
-use crate::model::{Capabilities, IntentAction, Kind, LiveObject, LiveTenant};
+use crate::model::{Capabilities, Digest, IntentAction, Kind, LiveObject, LiveTenant};
 use crate::portal::profile::cel::JsonScope;
-use crate::portal::profile::http::compiled::{KindCalls, StepAct};
+use crate::portal::profile::http::compiled::{CallStep, KindCalls, Step, StepAct};
+use crate::portal::profile::http::connection::Method;
 use crate::portal::{Call, CallError, Done, Execute, Observe, PortalError, TenantKey};
 
 /// A portal opened to read and change.
@@ -41,6 +43,10 @@ impl Observe for Writer {
 
     fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {
         self.0.for_one_plan()
+    }
+
+    async fn look(&self, tenants: &[TenantKey], kinds: &[Kind]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.0.look(tenants, kinds).await
     }
 
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
@@ -66,6 +72,49 @@ impl Execute for Writer {
     }
 }
 
+impl Run<'_> {
+    /// Makes the call of a step, for each of its items; what is done, if the call is to go on only once that is durable.
+    async fn made(&mut self, made: &CallStep, step: &Step, at: usize, steps: &[Step]) -> Result<Option<Done>, CallError> {
+        let writes = made.ask.method != Method::Get;
+        let items = self.items(step.each);
+        for item in items {
+            if self.is_done(&item) {
+                continue;
+            }
+            if writes && !self.covered {
+                return Ok(self.partly(at, steps));
+            }
+            let key = self.key(made, at, steps, &item);
+            self.with_item(item.clone());
+            let if_lost = self.if_lost(made, step, at, steps);
+            if !(writes && self.is_found(made, step).await?) {
+                self.make(made, step.each, &key, if_lost).await?;
+            }
+            if writes {
+                self.done.push(item);
+                if let Some(done) = self.partly(at, steps) {
+                    return Ok(Some(done));
+                }
+            }
+        }
+        self.done.clear();
+        Ok(None)
+    }
+
+    /// The idempotency key of a step: the intent itself where it makes the object, which a portal may show as what made it.
+    fn key(&self, made: &CallStep, at: usize, steps: &[Step], item: &Json) -> String {
+        let intent = &self.call().intent;
+        if self.makes(made, at, steps) {
+            intent.to_string()
+        } else if item.is_null() {
+            format!("{intent}.{at}.0")
+        } else {
+            // Which item it is does not change with what is declared beside it.
+            format!("{intent}.{at}.{}", Digest::of(item.to_string().as_bytes()).to_hex())
+        }
+    }
+}
+
 impl Portal {
     async fn performed(&self, call: &Call) -> Result<Done, CallError> {
         let kind = call.address.kind;
@@ -88,14 +137,8 @@ impl Portal {
             }
             match &step.act {
                 StepAct::Call(made) => {
-                    for (n, item) in run.items(step.each).into_iter().enumerate() {
-                        run.with_item(item);
-                        let key = if n == 0 && run.makes(made, at, steps) {
-                            call.intent.to_string()
-                        } else {
-                            format!("{}.{at}.{n}", call.intent)
-                        };
-                        run.make(made, step.each, &key).await?;
+                    if let Some(done) = run.made(made, step, at, steps).await? {
+                        return Ok(done);
                     }
                 }
                 StepAct::Wait(wait) => {
@@ -105,6 +148,7 @@ impl Portal {
                             return Ok(Done::Pending { waits_for, work: None });
                         }
                     }
+                    run.covered = false;
                 }
                 StepAct::Person(person) => {
                     let work = run.ask(person, at, at + 1 < steps.len())?;
@@ -134,7 +178,8 @@ impl Portal {
         };
         let tenant_itself = kind.def().placement == Placement::Tenant;
         let tenant = (run.tenant_name(), if tenant_itself { run.id() } else { run.tenant_id() });
-        let raw = Raw { list: &get.list, rows: &[shown], joined: object::joined(&[], None), tenant, account: &self.account };
+        let joined = object::joined(&[], None);
+        let raw = Raw { list: &get.list, rows: &[shown], joined, unread: &Unread::NOTHING, tenant, account: &self.account };
         let object = object::object(kind, item, &raw).ok()?;
         (run.id() == Some(&*object.id)).then_some(object)
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::Portal;
 use super::collect::Items;
 use super::index::{Index, Place};
-use super::object::{self, Raw};
+use super::object::{self, Raw, Unread};
 use super::seen::{Lists, Seen};
 use super::sorted::{By, Sorted, by, sorted};
 use super::transport::SendError;
@@ -21,7 +21,9 @@ use crate::model::kind::Placement;
 use crate::model::live::{KeyHolder, normalise_key};
 use crate::model::rule::Conduct;
 use crate::model::work_order::Observation;
-use crate::model::{Capabilities, Collection, Completeness, KeyScope, Kind, LiveObject, LiveTenant, Name, Readability, TenantName};
+use crate::model::{
+    Capabilities, Collection, Completeness, FieldId, KeyScope, Kind, LiveObject, LiveTenant, Name, Readability, TenantName,
+};
 use crate::portal::profile::document::Action;
 use crate::portal::profile::http::compiled::List;
 use crate::portal::profile::http::document::Within;
@@ -45,6 +47,8 @@ pub(super) struct Objects {
     pub(super) objects: Vec<LiveObject>,
     /// What they show of their tenant.
     observed: object::Shown,
+    /// Fields of theirs that nobody can tell, by their ids.
+    unknown: BTreeMap<Box<str>, BTreeSet<FieldId>>,
     /// Why there may be more.
     pub(super) incomplete: Option<String>,
 }
@@ -102,9 +106,9 @@ impl Reader {
     }
 
     /// Lists of tenants.
-    async fn of_tenants(&self, tenants: &[There<'_>]) -> Read {
+    async fn of_tenants(&self, tenants: &[There<'_>], wanted: &(dyn Fn(Kind) -> bool + Sync)) -> Read {
         let mut read = Read::new();
-        let lists: Vec<_> = self.lists().filter(|(_, list)| list.within == Within::Tenant).collect();
+        let lists: Vec<_> = self.lists().filter(|(kind, list)| list.within == Within::Tenant && wanted(*kind)).collect();
         // One list of all tenants after another: what a page holds is let go of once it is sorted.
         for (kind, list) in lists {
             // Where the MSP's own tenant has no id, a list that asks for one has nothing of it.
@@ -186,6 +190,8 @@ impl Reader {
         };
         let joins: Vec<_> = calls.lists.iter().filter(|l| l.join.is_some()).map(|l| (&*l.name, sorted_of(l))).collect();
         made.incomplete = joins.iter().find_map(|(_, sorted)| sorted.and_then(|s| s.incomplete.clone()));
+        let cut = |sorted: Option<&Sorted>| sorted.is_some_and(|s| s.incomplete.is_some());
+        let mut unread = Unread { joined: joins.iter().filter(|(_, s)| cut(*s)).map(|(name, _)| *name).collect(), rows: false };
         let mut seen: BTreeMap<Box<str>, &str> = BTreeMap::new();
         let own = |unless: bool| calls.lists.iter().filter(move |l| l.join.is_none() && l.unless.is_some() == unless);
         // What stands back comes after what it stands back for.
@@ -199,11 +205,17 @@ impl Reader {
             if by(kind, list) == By::Nothing && list.within == Within::Portal && !tenant.name.is_msp() {
                 continue;
             }
+            unread.rows = list.group.is_some() && sorted.incomplete.is_some();
+            let unknown = unread.fields(item);
+            // What stands back for a list that is cut may be in the part of it that nobody saw.
+            let first = list.unless.as_deref().and_then(|name| calls.lists.iter().find(|l| *l.name == *name));
+            let covered = first.is_some_and(|first| cut(sorted_of(first)));
             for rows in sorted.rows.get(key).into_iter().flatten() {
                 let mut raw = Raw {
                     list: &list.name,
                     rows,
                     joined: object::joined(&joins, None),
+                    unread: &unread,
                     tenant: (tenant.name, tenant.id),
                     account: &self.0.account,
                 };
@@ -216,6 +228,7 @@ impl Reader {
                     match seen.get(&object.id) {
                         Some(other) if list.unless.as_deref() == Some(*other) => Ok(None),
                         Some(_) => Err(twice()),
+                        None if covered => Ok(None),
                         None => {
                             seen.insert(object.id.clone(), &list.name);
                             Ok(Some(object))
@@ -227,6 +240,9 @@ impl Reader {
                     Ok(Some(mut object)) => {
                         object.portals_own |= self.0.profile.is_portals_own(&object);
                         made.observed.extend(object::observed(item, &raw));
+                        if !unknown.is_empty() {
+                            made.unknown.insert(object.id.clone(), unknown.clone());
+                        }
                         made.objects.push(object);
                     }
                     Err(why) => made.incomplete = made.incomplete.take().or(Some(why)),
@@ -240,6 +256,32 @@ impl Reader {
     /// True where the items of organizations alone tell of a kind: they tell nothing of the MSP's own tenant.
     fn is_held_by_organizations(&self, kind: Kind) -> bool {
         self.0.http().and_then(|http| http.kinds.get(&kind)).is_some_and(|calls| calls.lists.is_empty() && !calls.nested.is_empty())
+    }
+
+    /// What is read of these kinds; of organizations always, for they say who is there.
+    async fn read_of(&self, tenants: &[TenantKey], wanted: impl Fn(Kind) -> bool + Sync) -> Result<Vec<LiveTenant>, PortalError> {
+        let now = Timestamp::now();
+        let wanted = |kind: Kind| kind.def().placement == Placement::Tenant || wanted(kind);
+        let msp = tenants.iter().any(|key| key.name.is_msp());
+        let mut read = self.spanning(|kind, list| wanted(kind) && (list.within == Within::Portal || msp)).await?;
+        let index = self.index(&read);
+        let places: Vec<_> = tenants.iter().map(|key| (key, index.place(key))).collect();
+        let there: Vec<_> = places
+            .iter()
+            .filter_map(|(key, place)| match place {
+                Place::There(id) => Some(There { name: &key.name, id: id.as_deref() }),
+                Place::Absent | Place::Unknown(_) => None,
+            })
+            .collect();
+        read.extend(self.of_tenants(&there, &wanted).await);
+        let live = places.iter().map(|(key, place)| match place {
+            Place::There(id) => self.tenant(&There { name: &key.name, id: id.as_deref() }, &read, now),
+            Place::Absent => self.empty(None),
+            Place::Unknown(why) => self.empty(Some(why)),
+        });
+        let mut live: Vec<LiveTenant> = live.collect();
+        live.iter_mut().for_each(|live| live.collections.retain(|kind, _| wanted(*kind)));
+        Ok(live)
     }
 
     /// What is read of a tenant that is there.
@@ -256,7 +298,8 @@ impl Reader {
                 live.collections.insert(*kind, Collection { completeness: Completeness::Unreadable, objects: Vec::new() });
                 continue;
             }
-            let Objects { objects, observed, incomplete } = self.objects(*kind, tenant, read);
+            let Objects { objects, observed, unknown, incomplete } = self.objects(*kind, tenant, read);
+            live.unknown.extend(unknown.into_iter().map(|(id, fields)| ((*kind, id), fields)));
             let completeness = incomplete.map_or(Completeness::Complete, |why| Completeness::Incomplete { why });
             live.collections.insert(*kind, Collection { completeness, objects });
             let seen = observed.into_iter().map(|(name, value)| (name, Observation { value, at: now, by: None }));
@@ -291,25 +334,11 @@ impl Observe for Reader {
     }
 
     async fn read(&self, tenants: &[TenantKey]) -> Result<Vec<LiveTenant>, PortalError> {
-        let now = Timestamp::now();
-        let msp = tenants.iter().any(|key| key.name.is_msp());
-        let mut read = self.spanning(|_, list| list.within == Within::Portal || msp).await?;
-        let index = self.index(&read);
-        let places: Vec<_> = tenants.iter().map(|key| (key, index.place(key))).collect();
-        let there: Vec<_> = places
-            .iter()
-            .filter_map(|(key, place)| match place {
-                Place::There(id) => Some(There { name: &key.name, id: id.as_deref() }),
-                Place::Absent | Place::Unknown(_) => None,
-            })
-            .collect();
-        read.extend(self.of_tenants(&there).await);
-        let live = places.iter().map(|(key, place)| match place {
-            Place::There(id) => self.tenant(&There { name: &key.name, id: id.as_deref() }, &read, now),
-            Place::Absent => self.empty(None),
-            Place::Unknown(why) => self.empty(Some(why)),
-        });
-        Ok(live.collect())
+        self.read_of(tenants, |_| true).await
+    }
+
+    async fn look(&self, tenants: &[TenantKey], kinds: &[Kind]) -> Result<Vec<LiveTenant>, PortalError> {
+        self.read_of(tenants, |kind| kinds.contains(&kind)).await
     }
 
     fn for_one_plan(&self) -> Option<Arc<dyn Observe>> {

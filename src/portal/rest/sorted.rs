@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::collect::Items;
-use super::object::{self, Raw, text_of};
+use super::object::{self, Raw, Unread, text_of};
 use crate::model::kind::Placement;
 use crate::model::portal_spec::Account;
 use crate::model::{Kind, Name};
@@ -96,7 +96,8 @@ fn whose(kind: Kind, list: &List, item: Option<&Item>, rows: &[Json], account: &
         return of.map(Some).ok_or_else(|| format!("the list `{}`: an item does not say whose it is", list.name));
     }
     let nobody = Name::msp();
-    let raw = Raw { list: &list.name, rows, joined: Json::Object(serde_json::Map::new()), tenant: (&nobody, None), account };
+    let joined = Json::Object(serde_json::Map::new());
+    let raw = Raw { list: &list.name, rows, joined, unread: &Unread::NOTHING, tenant: (&nobody, None), account };
     item.map(|item| object::id_of(item, &raw)).transpose().map_err(|why| format!("{why} (among {})", kind.def().nouns))
 }
 

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use super::object::text_of;
 use super::scope::{Placeholders, Values, of_call, of_update, scope};
-use super::transport::{Again, Answer, Content as Sent, Request, Response, SendError};
+use super::transport::{Answer, Content as Sent, Request, Response, SendError};
 use super::{Portal, request};
 use crate::model::kind::Placement;
-use crate::model::{FieldId, IntentAction, TenantName, Value};
+use crate::model::{FieldId, IntentAction, Next, TenantName, Value};
 use crate::portal::profile::cel::{EvalError, Expression};
 use crate::portal::profile::http::compiled::{CallStep, Content, Each, Step, StepAct, WaitStep};
 use crate::portal::profile::http::connection::Method;
@@ -28,21 +28,16 @@ pub(super) struct Run<'a> {
     tenant_id: Option<&'a str>,
     pub(super) values: Values,
     placeholders: Placeholders,
-    /// What has happened so far.
-    effect: Effect,
+    /// True once this part of the call has brought something about.
+    pub(super) wrote: bool,
+    /// True while the ledger knows what is to be believed of the next step, should nobody hear of it again.
+    pub(super) covered: bool,
+    /// What is known of that step.
+    pub(super) next: Next,
+    /// Items of that step that are done.
+    pub(super) done: Vec<Json>,
     /// The ids of what is carried, as far as they are known.
     pub(super) carried: Vec<Option<Box<str>>>,
-}
-
-/// What the steps so far have brought about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Effect {
-    /// Nothing.
-    None,
-    /// Something that doing it again does not change.
-    Repeatable,
-    /// Something that must not be done again.
-    Once,
 }
 
 /// Why a wait is over without what it waited for.
@@ -59,7 +54,9 @@ impl<'a> Run<'a> {
     pub(super) fn begin(portal: &'a Portal, call: &'a Call) -> Result<Self, CallError> {
         let tenant_id = portal.tenant_id(call.address.tenant.is_msp(), call.tenant_id.as_deref());
         let (values, placeholders) = of_call(call, tenant_id, &portal.account);
-        Ok(Self { portal, call, tenant_id, values, placeholders, effect: Effect::None, carried: vec![None; call.carries.len()] })
+        let carried = vec![None; call.carries.len()];
+        let (wrote, covered, next, done) = (false, false, Next::Clear, Vec::new());
+        Ok(Self { portal, call, tenant_id, values, placeholders, wrote, covered, next, done, carried })
     }
 
     pub(super) fn call(&self) -> &'a Call {
@@ -83,10 +80,18 @@ impl<'a> Run<'a> {
         self.values.get("id").and_then(Json::as_str)
     }
 
-    /// What the steps so far have left for later ones: `steps` and `evidence`.
-    pub(super) fn left(&self) -> (Json, Json) {
-        let of = |name: &str| self.values.get(name).cloned().unwrap_or_else(|| json!({}));
-        (of("steps"), of("evidence"))
+    pub(super) fn portal(&self) -> &'a Portal {
+        self.portal
+    }
+
+    /// True for an item of the step at hand that an earlier part of the call has done.
+    pub(super) fn is_done(&self, item: &Json) -> bool {
+        self.done.contains(item)
+    }
+
+    /// True for a text that stands for a secret.
+    pub(super) fn holds_secret(&self, text: &str) -> bool {
+        self.placeholders.iter().any(|(placeholder, _)| text.contains(placeholder.as_str()))
     }
 
     /// Whether a step is done; from here on `self` is what it is in this step: its `when` and its call must not see different things.
@@ -153,10 +158,10 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// With how far it got.
-    pub(super) async fn make(&mut self, step: &CallStep, each: Option<Each>, key: &str) -> Result<(), CallError> {
+    pub(super) async fn make(&mut self, step: &CallStep, each: Option<Each>, key: &str, if_lost: Next) -> Result<(), CallError> {
         // To find gone what is to be deleted or taken away is success.
         let gone_is_done = self.call.action == IntentAction::Delete || matches!(each, Some(Each::Removed(_)));
-        let (asked, repeatable) = match self.prepared(step, key, gone_is_done).await? {
+        let asked = match self.prepared(step, key, gone_is_done).await? {
             Some(prepared) => prepared,
             // What is to be deleted is gone.
             None => return Ok(()),
@@ -164,20 +169,16 @@ impl<'a> Run<'a> {
         let response = match self.portal.client.send(&asked).await {
             Ok(response) => response,
             Err(SendError::Gone(_)) if gone_is_done => return Ok(()),
-            Err(error) => return Err(self.failed(error, repeatable, step.etag)),
+            Err(error) => return Err(failed(error, step, if_lost)),
         };
-        // To look changes nothing, and takes nothing back that an earlier step did.
-        if step.ask.method != Method::Get {
-            self.effect = self.effect.max(if repeatable { Effect::Repeatable } else { Effect::Once });
-        }
+        self.wrote |= step.ask.method != Method::Get;
         self.learn(step, &response)
     }
 
-    /// The request, and whether it may be repeated; `None`: what it is about is gone, and that was the aim.
-    async fn prepared(&mut self, step: &CallStep, key: &str, gone_is_done: bool) -> Result<Option<(Request, bool)>, CallError> {
+    /// The request; `None`: what it is about is gone, and that was the aim.
+    async fn prepared(&mut self, step: &CallStep, key: &str, gone_is_done: bool) -> Result<Option<Request>, CallError> {
         let connection = self.portal.http().map(|http| &http.connection);
         let header = connection.and_then(|c| c.idempotency_header.as_ref()).filter(|_| step.ask.method != Method::Get);
-        let repeatable = step.ask.method == Method::Get || step.idempotent || header.is_some();
         if step.ask.names_tenant() && self.tenant_id.is_none() {
             return Err(self.gave_up("it names a tenant whose id is not known".to_owned()));
         }
@@ -186,7 +187,7 @@ impl<'a> Run<'a> {
             let before = match self.read_before(step).await {
                 Ok(response) => response,
                 Err(SendError::Gone(_)) if gone_is_done => return Ok(None),
-                Err(error) => return Err(self.failed(error, true, false)),
+                Err(error) => return Err(looked_in_vain(error)),
             };
             version = before.header("etag").filter(|etag| request::is_version(etag)).map(str::to_owned);
             self.values.insert("current", before.body().clone());
@@ -212,11 +213,8 @@ impl<'a> Run<'a> {
         }
         if step.ask.method == Method::Get {
             asked = asked.only_reads();
-        } else if self.effect == Effect::Once {
-            // The call cannot begin anew any more: what may be done again is done again here.
-            asked = asked.again(if repeatable && !step.etag { Again::Always } else { Again::Unheard });
         }
-        Ok(Some((self.acting(asked, step.inside)?, repeatable)))
+        Ok(Some(self.acting(asked, step.inside)?))
     }
 
     async fn read_before(&self, step: &CallStep) -> Result<Response, SendError> {
@@ -250,7 +248,9 @@ impl<'a> Run<'a> {
             seen.insert("location", location.into());
         }
         if let Some(expression) = &step.id {
-            let id = expression.json(&scope(&seen)).map_err(|e| self.broken("`id`", &e))?;
+            let id = expression.json(&scope(&seen));
+            // The lists show what was made.
+            let id = id.map_err(|e| CallError::Uncertain(format!("the portal took it, and `id` of the profile has no value: {e}")))?;
             let id = id.as_ref().and_then(text_of).ok_or_else(|| {
                 CallError::Uncertain("the portal took it, and its answer has no id where the profile looks for one".to_owned())
             })?;
@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
     }
 
     /// Secrets that a portal sends back are not kept.
-    fn masked(&self, json: Json) -> Json {
+    pub(super) fn masked(&self, json: Json) -> Json {
         match json {
             Json::String(text) => self
                 .placeholders
@@ -332,33 +332,40 @@ impl<'a> Run<'a> {
         self.gave_up(format!("{what} of the profile has no value: {error}"))
     }
 
-    /// It cannot go on: nothing happened, or nobody knows what is there now.
+    /// It cannot go on. What this part of the call has done already is known to be done, and what it says is lost.
     fn gave_up(&self, why: String) -> CallError {
-        if self.effect == Effect::None { CallError::Refused(why) } else { half_done(&why) }
-    }
-
-    fn failed(&self, error: SendError, repeatable: bool, versioned: bool) -> CallError {
-        let text = error.to_string();
-        let stale = versioned && error.status() == Some(412);
-        let may_repeat = match &error {
-            SendError::NotSent(_) | SendError::Throttled { .. } | SendError::Transient(_) => true,
-            SendError::NoAnswer(_) | SendError::Unclear(_) => repeatable,
-            _ => stale,
-        };
-        match (self.effect, may_repeat) {
-            (Effect::Once, _) => half_done(&text),
-            (Effect::None | Effect::Repeatable, true) => {
-                let after = if let SendError::Throttled { after, .. } = error { after } else { None };
-                CallError::Retry { message: text, after }
-            }
-            (Effect::None, false) => error.into(),
-            (Effect::Repeatable, false) => half_done(&text),
+        if self.wrote {
+            CallError::Lost { message: format!("the portal took it, and then: {why}"), after: None, next: Next::Unsure }
+        } else {
+            CallError::Refused(why)
         }
     }
 }
 
-fn half_done(why: &str) -> CallError {
-    CallError::Uncertain(format!("a part of it is done, and then: {why}"))
+/// What is said of a call that was not answered with success.
+fn failed(error: SendError, step: &CallStep, if_lost: Next) -> CallError {
+    let message = error.to_string();
+    if step.ask.method == Method::Get {
+        return looked_in_vain(error);
+    }
+    match (&error, if_lost) {
+        // Somebody else has changed it since it was read.
+        (_, _) if step.etag && error.status() == Some(412) => CallError::Retry { message, after: None },
+        (SendError::NoAnswer(_) | SendError::Unclear(_) | SendError::Garbled(_), Next::Clear | Next::Shown) => {
+            CallError::Uncertain(message)
+        }
+        (SendError::NoAnswer(_) | SendError::Unclear(_) | SendError::Garbled(_), next) => CallError::Lost { message, after: None, next },
+        _ => error.into(),
+    }
+}
+
+/// To look changes nothing.
+fn looked_in_vain(error: SendError) -> CallError {
+    match error {
+        SendError::NoAnswer(_) | SendError::Unclear(_) => CallError::Retry { message: error.to_string(), after: None },
+        SendError::Garbled(message) => CallError::Refused(message),
+        error => error.into(),
+    }
 }
 
 /// An answer other than success, as expressions see it.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::values::{called, item, secret, typed};
-use crate::model::kind::Sense;
+use crate::model::kind::{Bearing, Placement, Sense};
 use crate::model::work_order::{Act, Step};
 use crate::model::{Address, FieldId, FieldType, Fields, IntentAction, Value};
 use crate::portal::Around;
@@ -86,6 +86,24 @@ impl Object<'_> {
         format!("there is no {} yet", self.told(of))
     }
 
+    /// What is so once it is taken away. Who leaves a customer is deleted nowhere: a person may be in several.
+    fn gone(&self, of: Option<&str>) -> String {
+        let def = self.address.kind.def();
+        match (def.bearing, def.placement) {
+            (Bearing::Access, Placement::Member { .. }) => {
+                let (called, of) = (quoted(&self.called()), of.map_or_else(|| "the MSP".to_owned(), quoted));
+                format!("{} {called} is no longer among the {} of {of}; the person's account and other customers stay", def.noun, def.nouns)
+            }
+            (Bearing::Access, _) => format!("{} does not hold any more; the people and the customers that it names stay", self.told(of)),
+            (Bearing::Data | Bearing::Settings, _) => format!("{} does not exist any more", self.told(of)),
+        }
+    }
+
+    /// What a technician looks for before access is taken away: that it is there.
+    pub(super) fn still(&self, of: Option<&str>) -> String {
+        format!("{} is there; if it is not, nothing is left to do, and that is confirmed as done", self.told(of))
+    }
+
     /// Whether a field is to be set now: declared and not empty for a creation, changed for an update.
     pub(super) fn sets(&self, field: FieldId) -> bool {
         match self.action {
@@ -123,7 +141,7 @@ impl Object<'_> {
             let what = self.told(of);
             match self.action {
                 IntentAction::Create => texts.push(format!("{what} exists")),
-                IntentAction::Delete => texts.push(format!("{what} does not exist any more")),
+                IntentAction::Delete => texts.push(self.gone(of)),
                 IntentAction::Resend => texts.push(format!("the invitation of {what} has been sent again")),
                 IntentAction::Update => {}
             }
@@ -161,7 +179,7 @@ impl Object<'_> {
                 let old = had.and_then(|had| entry(had, key)).map(|v| shown(&v.to_json()));
                 match value {
                     Value::Secret(reference) => {
-                        texts.push(format!("{path}.{key} of {whose} is the secret from {}", quoted(&secret(reference))))
+                        texts.push(format!("{path}.{key} of {whose} is the secret that is kept as {}", quoted(&secret(reference))))
                     }
                     other => texts.push(format!("{path}.{key} of {whose} is {}{}", shown(&other.to_json()), was(old))),
                 }

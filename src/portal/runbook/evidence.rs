@@ -48,18 +48,25 @@ pub fn item_by_item(profile: &Profile, kind: Kind) -> BTreeSet<FieldId> {
 pub(super) fn evidence(profile: &Profile, call: &Call, own: &Part<'_>, known: Option<&str>) -> Result<Vec<EvidenceWanted>, EvalError> {
     let screens = profile.screens(call.address.kind, call.action.into());
     let asked = screens.map_or(&[][..], |s| &s.evidence);
-    let mut wanted = asked.iter().map(|one| of_profile(one, own)).collect::<Result<Vec<_>, _>>()?;
-    let (kind, new) = (call.address.kind, call.action == IntentAction::Create);
-    if asked.is_empty() && new && kind != Kind::Organization {
-        wanted.push(required("name", ask_for_name(kind), None));
+    let mut wanted = Vec::with_capacity(asked.len() + 2);
+    for one in asked {
+        if one.when.as_ref().map_or(Ok(true), |when| when.holds(&own.scope))? {
+            wanted.push(of_profile(one, own)?);
+        }
     }
-    if !call.address.tenant.is_msp() && !wanted.iter().any(|one| names_customer(one, call, own, known)) {
+    let (kind, new) = (call.address.kind, call.action == IntentAction::Create);
+    let called = (kind == Kind::Organization).then(|| own.object.called());
+    wanted.iter_mut().for_each(|one| tells_customer(one, call, &[known, called.as_deref()]));
+    if asked.is_empty() && new && kind != Kind::Organization {
+        wanted.push(required("name", ask_for_name(kind), Some(own.object.called())));
+    }
+    if !call.address.tenant.is_msp() && !wanted.iter().any(|one| one.customer && !one.optional) {
         let ask = match (new, kind) {
             (true, Kind::Organization) => ask_for_name(kind),
             (true, _) => ASK_FOR_CUSTOMER.to_owned(),
             (false, _) => ASK_FOR_CUSTOMER_BEFORE.to_owned(),
         };
-        wanted.push(required(free_name(&wanted), ask, known.map(str::to_owned)));
+        wanted.push(EvidenceWanted { customer: true, ..required(free_name(&wanted), ask, known.map(str::to_owned)) });
     }
     wanted.extend(all_items(profile, own));
     Ok(wanted)
@@ -71,7 +78,7 @@ pub fn customer(call: &Call, wanted: &[EvidenceWanted]) -> Option<EvidenceWanted
     let checked = wanted.iter().any(|one| one.expect.is_some() && !one.optional);
     let context = call.context.as_deref().filter(|_| !checked && !call.address.tenant.is_msp())?;
     let known = organization(call, &context.around, &context.named, &context.named_before);
-    Some(required(free_name(wanted), ASK_FOR_CUSTOMER.to_owned(), known))
+    Some(EvidenceWanted { customer: true, ..required(free_name(wanted), ASK_FOR_CUSTOMER.to_owned(), known) })
 }
 
 /// A name that no other evidence has.
@@ -80,16 +87,29 @@ fn free_name(wanted: &[EvidenceWanted]) -> &'static str {
 }
 
 fn required(name: &str, ask: String, expect: Option<String>) -> EvidenceWanted {
-    EvidenceWanted { name: name.to_owned(), ask, expect, optional: false, id: false }
+    EvidenceWanted { name: name.to_owned(), ask, expect, words: Vec::new(), optional: false, id: false, customer: false }
 }
 
-/// Whether another customer's screen would show something else.
-fn names_customer(wanted: &EvidenceWanted, call: &Call, own: &Part<'_>, known: Option<&str>) -> bool {
-    let Some(expect) = wanted.expect.as_deref().filter(|_| !wanted.optional).map(str::to_lowercase) else { return false };
-    let organization = call.address.kind == Kind::Organization;
-    let called = organization.then(|| own.object.called());
-    let names = [known, called.as_deref(), Some(call.address.tenant.as_str())];
-    names.into_iter().flatten().any(|name| expect.contains(&name.to_lowercase()))
+/// Marks what tells the customer among the evidence of a person who is asked in the middle of calls.
+pub fn of_customer(call: &Call, wanted: &mut EvidenceWanted) {
+    let context = call.context.as_deref();
+    let known = context.and_then(|context| organization(call, &context.around, &context.named, &context.named_before));
+    tells_customer(wanted, call, &[known.as_deref()]);
+    // What is expected in the middle of calls is what they brought for this very customer.
+    wanted.customer = wanted.expect.is_some();
+}
+
+/// Marks what another customer's screen would show otherwise. For one of the MSP's own, `MSP` and the MSP's name are the same.
+fn tells_customer(wanted: &mut EvidenceWanted, call: &Call, names: &[Option<&str>]) {
+    let Some(expect) = wanted.expect.as_deref().map(str::to_lowercase) else { return };
+    let tenant = &call.address.tenant;
+    let mut names = names.iter().copied().flatten().chain([tenant.as_str()]);
+    // An address is a person's, whatever stands behind the @.
+    wanted.customer = !expect.contains('@') && names.any(|name| expect.contains(&name.to_lowercase()));
+    if wanted.customer && tenant.is_msp() {
+        let account = call.context.as_deref().and_then(|context| context.around.account.name.clone());
+        wanted.words = ["MSP".to_owned()].into_iter().chain(account).collect();
+    }
 }
 
 /// Every item of a field whose items are customers, or are set one by one: whoever picked another one sees it there.
@@ -107,7 +127,8 @@ fn all_items(profile: &Profile, own: &Part<'_>) -> Vec<EvidenceWanted> {
 }
 
 fn of_profile(wanted: &CompiledEvidence, own: &Part<'_>) -> Result<EvidenceWanted, EvalError> {
-    let CompiledEvidence { name, ask, expect, optional, id } = wanted;
+    let CompiledEvidence { name, ask, expect, words, when: _, optional, id } = wanted;
     let expect = expect.as_ref().map(|e| e.render(&own.scope)).transpose()?;
-    Ok(EvidenceWanted { name: name.clone(), ask: ask.clone(), expect, optional: *optional, id: *id })
+    let (name, ask, words) = (name.clone(), ask.clone(), words.clone());
+    Ok(EvidenceWanted { name, ask, expect, words, optional: *optional, id: *id, customer: false })
 }

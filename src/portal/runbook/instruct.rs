@@ -7,6 +7,7 @@ use super::cover::{Covered, Object};
 use super::evidence::evidence;
 use super::screens::{Part, visit};
 use super::values::organization;
+use crate::model::kind::{Bearing, Placement};
 use crate::model::rule::Subject;
 use crate::model::work_order::{Act, Instructions, Screen, Step};
 use crate::model::{Fields, IntentAction, Kind, Readability};
@@ -144,13 +145,16 @@ fn place(profile: &Profile, visited: &[Screen]) -> u32 {
     u32::try_from(first.unwrap_or(profile.menu().len())).unwrap_or(u32::MAX)
 }
 
-/// Where nothing can be read, a technician looks first whether the object is there already: nobody else can.
+/// Where nothing can be read, a technician looks first whether the object is there already, or whether access that is to be taken away is still
+/// there: nobody else can.
 fn look_first(profile: &Profile, call: &Call, own: &Part<'_>, known: Option<&str>, visited: &mut Vec<Screen>) {
     let unreadable = profile.capabilities().kind(call.address.kind).is_some_and(|k| k.read == Readability::Unreadable);
-    if call.action != IntentAction::Create || !unreadable {
-        return;
-    }
-    let text = own.object.not_yet(where_(call, known));
+    let of = where_(call, known);
+    let text = match call.action {
+        IntentAction::Create if unreadable => own.object.not_yet(of),
+        IntentAction::Delete if unreadable && call.address.kind.def().bearing == Bearing::Access => own.object.still(of),
+        IntentAction::Create | IntentAction::Delete | IntentAction::Update | IntentAction::Resend => return,
+    };
     let lists = || profile.menu().iter().filter(|place| place.lists == Some(call.address.kind));
     let listing = lists().find(|place| visited.first().is_some_and(|first| first.menu == place.path)).or_else(|| lists().next());
     let source = listing.map(|place| place.source).or_else(|| visited.first()?.steps.first()?.source);
@@ -184,7 +188,11 @@ fn title(object: &Object<'_>, of: Option<&str>) -> String {
     match object.action {
         IntentAction::Create => format!("Create {what}{place}"),
         IntentAction::Update => format!("Change {what}{place}"),
-        IntentAction::Delete => format!("Delete {what}{place}"),
+        IntentAction::Delete => match (object.address.kind.def().bearing, object.address.kind.def().placement) {
+            (Bearing::Access, Placement::Member { .. }) => format!("Take {what} out of {}", of.unwrap_or("the MSP")),
+            (Bearing::Access, _) => format!("Withdraw {what}{place}"),
+            (Bearing::Data | Bearing::Settings, _) => format!("Delete {what}{place}"),
+        },
         IntentAction::Resend => format!("Send the invitation of {what} again{place}"),
     }
 }

@@ -20,7 +20,7 @@ use crate::model::live::KeyHolder;
 use crate::model::rule::Conduct;
 use crate::model::{Capabilities, Collection, Completeness, Kind, LiveTenant};
 
-pub use evidence::{ASK_FOR_CUSTOMER, ASK_FOR_CUSTOMER_BEFORE, ask_for_all, ask_for_name, customer, item_by_item};
+pub use evidence::{ASK_FOR_CUSTOMER, ASK_FOR_CUSTOMER_BEFORE, ask_for_all, ask_for_name, customer, item_by_item, of_customer};
 pub use instruct::{declared, instructions};
 
 /// The driver.

@@ -1,7 +1,7 @@
 //! From the document to the view: each part turned into words. Folding is next door.
 
 use super::fields::{Sides, rows};
-use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, fold, headline, portals};
+use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, Waits, fold, headline, held, portals, said};
 use crate::model::rule::Effect;
 use crate::plan::document::{ObservedValue, PlanDocument, ResourceChange, ResourceDrift, TenantPlan, UnmanagedObject};
 use crate::plan::{Action, Cause, Consequences, Refusal, Source};
@@ -9,6 +9,10 @@ use crate::report::escape::{cut, visible};
 
 /// Names of one list that are given before the rest is only counted.
 const NAMES: usize = 20;
+/// Stands for an empty list of names.
+pub(in crate::report) const NOBODY: &str = "nobody";
+/// The same, where there may be names that nobody knows.
+pub(in crate::report) const UNKNOWN: &str = "not known";
 /// Unmanaged objects of one kind that are named.
 const UNMANAGED: usize = 6;
 /// Longest sentence or key of others that is shown, in characters.
@@ -16,11 +20,21 @@ const SENTENCE: usize = 500;
 
 pub(super) fn view(document: &PlanDocument, whole: bool) -> View {
     let shared = if whole { fold::Shared::none() } else { fold::Shared::find(&document.tenants) };
-    let mut tenants: Vec<_> = document.tenants.iter().enumerate().map(|(at, t)| tenant_view(at, t, &shared, whole)).collect();
+    let run_held = held::is_run_held(document);
+    let view = |(at, plan): (usize, &TenantPlan)| {
+        let view = tenant_view(at, plan, &shared, whole);
+        if run_held || held::is_held(plan) { held::back(view) } else { view }
+    };
+    let mut tenants: Vec<_> = document.tenants.iter().enumerate().map(view).collect();
     let quiet = if whole { None } else { quiet(&tenants, &document.tenants) };
+    if !whole {
+        said::once(&mut tenants);
+    }
     tenants.retain(|t| t.speaks() || (whole && !t.unmanaged.is_empty()));
     View {
         headline: headline(document),
+        totals: said::totals(document),
+        to_do: Waits::of(document).to_do(),
         digest: visible(&document.plan_digest).into_owned(),
         refusals: document.blocked_by.iter().map(refusal_view).collect(),
         shared: shared.views(&document.tenants, NAMES),
@@ -44,7 +58,7 @@ fn tenant_view(at: usize, plan: &TenantPlan, shared: &fold::Shared, whole: bool)
         folded,
         shared: said_elsewhere,
         drift: plan.resource_drift.iter().map(drift_view).collect(),
-        waiting: plan.waiting.iter().map(|w| (w.address.to_string(), waiting_words(&w.waits_for, w.technician))).collect(),
+        waiting: plan.waiting.iter().map(|w| (w.address.to_string(), format!("waits: {}", sentence(&w.waits_for)))).collect(),
         retained: plan.retained.iter().map(|r| (r.address.to_string(), sentence(&r.reason))).collect(),
         left_out: plan.left_out.iter().map(|l| (l.address.to_string(), sentence(&format!("{}: {}", l.rule, l.reason)))).collect(),
         unmanaged: unmanaged(&plan.unmanaged, whole),
@@ -131,13 +145,17 @@ fn notes(change: &ResourceChange, whole: bool) -> Vec<String> {
         Cause::Baseline => notes.push("a baseline changed".to_owned()),
         Cause::Expiry => notes.push("something ran out".to_owned()),
     }
-    let plain = change.cause == Cause::Manifest && matches!(change.change.actions.as_slice(), [Action::Create] | [Action::Update]);
+    let plain = change.cause == Cause::Manifest
+        && matches!(change.change.actions.as_slice(), [Action::Create] | [Action::Update])
+        // Of what an earlier run has begun, a person wants to know what is left.
+        && !said("it goes on with");
     if !change.action_reason.is_empty() && (whole || !plain) {
         notes.push(sentence(&change.action_reason));
     }
     if let Some(carrier) = &change.carried_by {
         notes.push(format!("made by the same call as {carrier}"));
     }
+    notes.extend(change.effects_said.iter().map(|said| sentence(said)));
     notes
 }
 
@@ -163,7 +181,8 @@ pub fn refusal_view(refusal: &Refusal) -> RefusalView {
 
 /// What a plan means to people; names beyond a few are counted unless `whole`, but never those who lose something.
 pub fn consequences(consequences: &Consequences, whole: bool) -> Vec<ConsequenceView> {
-    let Consequences { gain_access, lose_access, administrators_before, administrators_after, emails, licences } = consequences;
+    let Consequences { gain_access, lose_access, administrators_before, administrators_after, administrators_unknown, emails, licences } =
+        consequences;
     let say = |what, grave, whom: Vec<String>| ConsequenceView { what, grave, whom, becomes: None };
     let names = |list: &[String]| list.iter().map(|n| sentence(n)).collect::<Vec<_>>();
     let short = |list: Vec<String>| if whole { list } else { shorten(list, NAMES) };
@@ -172,7 +191,8 @@ pub fn consequences(consequences: &Consequences, whole: bool) -> Vec<Consequence
         said.push(say("lose access", true, names(lose_access)));
     }
     if administrators_before != administrators_after {
-        let or_nobody = |list: Vec<String>| if list.is_empty() { vec!["nobody".to_owned()] } else { list };
+        let none = if *administrators_unknown { UNKNOWN } else { NOBODY };
+        let or_nobody = |list: Vec<String>| if list.is_empty() { vec![none.to_owned()] } else { list };
         let grave = administrators_before.iter().any(|a| !administrators_after.contains(a));
         let after = Some(or_nobody(names(administrators_after)));
         said.push(ConsequenceView { becomes: after, ..say("administrators", grave, or_nobody(names(administrators_before))) });
@@ -250,11 +270,6 @@ pub const fn effect_words(effect: Effect) -> &'static str {
         Effect::Licence => "takes a licence",
         Effect::Technician => "needs a technician",
     }
-}
-
-fn waiting_words(waits_for: &str, technician: bool) -> String {
-    let who = if technician { " (a technician)" } else { "" };
-    format!("waits: {}{who}", sentence(waits_for))
 }
 
 /// A text of others: visible, and not longer than a sentence.

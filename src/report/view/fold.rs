@@ -53,11 +53,24 @@ impl Shared {
 
 /// What two changes must agree on to be the same: everything a reader would see but the tenant and the place.
 fn key(tenant: &TenantPlan, change: &ResourceChange) -> Digest {
-    let ResourceChange { address, change: body, natural_key, action_reason, cause, effects, blocked_by, carried_by, .. } = change;
+    let ResourceChange { address, change: body, natural_key, action_reason, cause, effects, effects_said, .. } = change;
+    let ResourceChange { blocked_by, carried_by, .. } = change;
     let carried = carried_by.as_ref().map(|a| (a.kind, &a.name));
     let previous = change.previous_address.as_ref().map(|a| (a.kind, &a.name));
-    let said =
-        (&tenant.portal, address.kind, &address.name, natural_key, body, action_reason, cause, effects, blocked_by, carried, previous);
+    let said = (
+        &tenant.portal,
+        address.kind,
+        &address.name,
+        natural_key,
+        body,
+        action_reason,
+        cause,
+        effects,
+        effects_said,
+        blocked_by,
+        carried,
+        previous,
+    );
     // Strings, numbers and maps with string keys: there is nothing here that JSON cannot say.
     Digest::of(&serde_json::to_vec(&said).unwrap_or_default())
 }

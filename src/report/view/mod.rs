@@ -4,8 +4,11 @@
 mod build;
 mod fields;
 mod fold;
+mod held;
 mod portals;
+mod said;
 
+pub(in crate::report) use build::{NOBODY, UNKNOWN};
 pub use build::{consequences, effect_words, refusal_view, seen_words};
 pub use fields::{FieldValues, FieldView, LineSign, plain};
 
@@ -27,6 +30,10 @@ pub struct View {
     pub tenants: Vec<TenantView>,
     /// What is unmanaged in tenants that have nothing else to say: one line; `None`: nothing.
     pub quiet: Option<String>,
+    /// Who gains or loses access and gets mail in a plan of several tenants, in one line.
+    pub totals: Option<String>,
+    /// What a person has to do before the portals are in step; `None`: nothing but to apply.
+    pub to_do: Option<String>,
     /// Who does the work in each portal of a plan of several: its name, and `14 automatic, 2 by a technician`.
     pub portals: Vec<(String, String)>,
 }
@@ -241,9 +248,11 @@ impl View {
 
 /// The first line of every report of a plan.
 pub fn headline(document: &PlanDocument) -> String {
+    let waits = Waits::of(document);
     let nothing = match document.mode {
         Mode::RefreshOnly if document.summary.drift > 0 => "Drift: portals differ from what was last applied",
         Mode::RefreshOnly => "No drift: the portals are as they were last left",
+        Mode::Normal if waits.technicians > 0 => "No changes to make now, but not in step with the manifests",
         Mode::Normal => "No changes: the portals are in step with the manifests",
         Mode::Destroy => "No changes: there is nothing of ours to delete",
     };
@@ -261,13 +270,48 @@ pub fn headline(document: &PlanDocument) -> String {
         }
     };
     more(document.summary.refused, "refused", "refused");
+    more(held::with_others(document), "held back with what is refused", "held back with what is refused");
     more(u64::try_from(errors).unwrap_or(u64::MAX), "error", "errors");
     if document.mode == Mode::RefreshOnly {
         more(document.summary.drift, "resource drifted", "resources drifted");
     }
-    more(document.summary.waiting, "waits", "wait");
+    more(waits.technicians, "waits for a technician", "wait for technicians");
+    more(waits.failed, "of them could not be done", "of them could not be done");
+    more(waits.otherwise, "waits", "wait");
     more(document.awaiting_acceptance, "invitation not accepted yet", "invitations not accepted yet");
     line
+}
+
+/// How much waits, and for whom.
+struct Waits {
+    technicians: u64,
+    /// Those of technicians' that could not be done.
+    failed: u64,
+    otherwise: u64,
+}
+
+impl Waits {
+    fn of(document: &PlanDocument) -> Self {
+        let waiting = || document.tenants.iter().flat_map(|t| &t.waiting);
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Self {
+            technicians: count(waiting().filter(|w| w.technician).count()),
+            failed: count(waiting().filter(|w| w.failed).count()),
+            otherwise: count(waiting().filter(|w| !w.technician).count()),
+        }
+    }
+
+    /// What is to be done about it, where a person has to.
+    fn to_do(&self) -> Option<String> {
+        let show = "`tenantry runbook list` shows what waits";
+        match (self.technicians, self.failed) {
+            (0, _) => None,
+            (_, 0) => Some(format!("{show}; `tenantry runbook confirm ITEM` records what was done")),
+            _ => Some(format!(
+                "{show}; what could not be done is given out again once the manifest says something else, or after `tenantry runbook skip ITEM`"
+            )),
+        }
+    }
 }
 
 /// `3 to create, 1 to update, 0 to delete`; with `always`, the three that every reader looks for are there even at 0.

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use super::held::{is_held, is_run_held};
 use crate::model::rule::Effect;
-use crate::plan::Refusal;
 use crate::plan::document::{PlanDocument, ResourceChange, TenantPlan};
 use crate::report::escape::visible;
 
 /// Each portal of a plan of several: its name, and `14 automatic`, `8 by a technician, 3 held back`.
 pub(super) fn portals(document: &PlanDocument) -> Vec<(String, String)> {
-    let run_held = document.blocked_by.iter().any(Refusal::stands);
+    let run_held = is_run_held(document);
     let mut shares: BTreeMap<_, [usize; 3]> = BTreeMap::new();
     for tenant in document.tenants.iter().filter(|t| !t.resource_changes.is_empty()) {
         let [automatic, by_hand, held] = shares.entry(&tenant.portal).or_default();
@@ -38,11 +38,6 @@ pub(super) fn by_hand(tenant: &TenantPlan) -> String {
         n if n == tenant.resource_changes.len() => ", by a technician".to_owned(),
         n => format!(", {n} by a technician"),
     }
-}
-
-/// One refusal holds its whole tenant.
-fn is_held(tenant: &TenantPlan) -> bool {
-    tenant.blocked_by.iter().chain(tenant.resource_changes.iter().flat_map(|c| &c.blocked_by)).any(Refusal::stands)
 }
 
 fn count_by_hand(tenant: &TenantPlan) -> usize {

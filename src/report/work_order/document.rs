@@ -10,13 +10,13 @@ use crate::model::Address;
 use crate::model::ledger::IntentAction;
 use crate::model::work_order::{Instructions, WorkItem, WorkState};
 
-const FORMAT: &str = "1.0";
+const FORMAT: &str = "1.1";
 
 /// A work order. Its instructions are written as the ledger keeps them; secrets are named by where they are kept.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(title = "Work order")]
 pub struct WorkOrderDocument {
-    /// `1.0`. A larger minor version adds; another major version is another format.
+    /// `1.1`. A larger minor version adds; another major version is another format.
     pub format_version: String,
     /// Its name.
     pub order: String,
@@ -59,14 +59,16 @@ pub struct ItemDocument {
     pub state: WorkState,
     /// References of earlier revisions, oldest first.
     pub replaces: Vec<String>,
+    /// References of the items that come first.
+    pub after: Vec<String>,
 }
 
 /// The order as a document.
 pub fn document(order: &Order<'_>) -> WorkOrderDocument {
-    let Order { order, portal, title, assignee, due, given, plan, ticket, items, places: _ } = order;
+    let Order { order: name, portal, title, assignee, due, given, plan, ticket, items, places: _, after: _ } = order;
     WorkOrderDocument {
         format_version: FORMAT.to_owned(),
-        order: (*order).to_owned(),
+        order: (*name).to_owned(),
         portal: (*portal).to_owned(),
         title: title.unwrap_or(portal).to_owned(),
         assignee: assignee.map(str::to_owned),
@@ -74,11 +76,11 @@ pub fn document(order: &Order<'_>) -> WorkOrderDocument {
         given: *given,
         plan: (*plan).to_owned(),
         ticket: ticket.map(str::to_owned),
-        items: items.iter().map(|item| item_document(item)).collect(),
+        items: items.iter().map(|item| item_document(item, order)).collect(),
     }
 }
 
-fn item_document(item: &WorkItem) -> ItemDocument {
+fn item_document(item: &WorkItem, order: &Order<'_>) -> ItemDocument {
     ItemDocument {
         reference: item.reference.to_string(),
         address: item.address.clone(),
@@ -87,6 +89,7 @@ fn item_document(item: &WorkItem) -> ItemDocument {
         calls_follow: item.calls_follow,
         state: item.state.clone(),
         replaces: item.replaces.iter().map(ToString::to_string).collect(),
+        after: order.before(item).iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::super::escape::visible;
+use super::super::escape::{cut, visible};
 use super::sentence::{Line, Part, lines};
 use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
@@ -39,6 +39,9 @@ button.addEventListener('click',()=>navigator.clipboard.writeText(button.dataset
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-6UC/RE/4S7CMuh4he1M92kuYqO1y57MvBvehX4lqj80='; base-uri 'none'; form-action 'none'";
 
+/// So much of a value tells its button from another's.
+const SHOWN: usize = 40;
+
 /// The order as a page.
 pub fn html(order: &Order<'_>) -> String {
     let heading = format!("Work order {}: {}", visible(order.order), visible(&of_portal(order)));
@@ -57,7 +60,7 @@ pub fn html(order: &Order<'_>) -> String {
                 h1 { (heading) }
                 dl { @for (name, value) in facts(order) { dt { (name) } dd { code { (visible(&value)) } } } }
                 p.dim { (SOURCES) }
-                @for (at, item) in order.items.iter().enumerate() { (section(item, at + 1, order.places)) }
+                @for (at, item) in order.items.iter().enumerate() { (section(item, at + 1, order)) }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -65,14 +68,15 @@ pub fn html(order: &Order<'_>) -> String {
     page.into_string()
 }
 
-fn section(item: &WorkItem, number: usize, places: &str) -> Markup {
-    let commands = commands(item, places);
+fn section(item: &WorkItem, number: usize, order: &Order<'_>) -> Markup {
+    let commands = commands(item, order.places);
     let (whose, name) = of_tenant(item);
     html! {
         section id=(format!("item-{}", item.reference)) {
             h2 { (number) ". " code { (item.reference) } " " (visible(&item.instructions.title)) }
             p.dim { (whose) @if let Some(name) = name { code { (name) } } ", " code { (item.address) } }
             @if let Some(last) = item.replaces.last() { p { "This replaces " code { (last) } ", which nobody is to follow any more." } }
+            @if !order.before(item).is_empty() { p { "After item " @for first in order.before(item) { code { (first) } " " } } }
             (state(&item.state))
             ol { @for (at, line) in lines(&item.instructions).iter().enumerate() { (step(line, &format!("{}/{}", item.reference, at + 1))) } }
             @if !item.instructions.evidence.is_empty() {
@@ -109,6 +113,7 @@ fn evidence(wanted: &EvidenceWanted) -> Markup {
 }
 
 fn step(line: &Line<'_>, key: &str) -> Markup {
+    let values: Vec<_> = line.parts.iter().filter_map(|part| if let Part::Value(value) = part { Some(*value) } else { None }).collect();
     html! {
         li {
             label {
@@ -120,11 +125,11 @@ fn step(line: &Line<'_>, key: &str) -> Markup {
                         Part::Label(label) => b { (visible(label)) },
                         Part::Path(path) => b { (visible(&path.join(" › "))) },
                         Part::Prose(prose) => (visible(prose)),
-                        Part::Value(value) => (self::value(value)),
+                        Part::Value(value) | Part::Shown(value) => (self::value(value)),
                     }
                 }
             }
-            @for part in &line.parts { @if let Part::Value(value) = part { button type="button" data-value=(value) { "copy" } } }
+            @for value in &values { button type="button" data-value=(value) { "copy" @if values.len() > 1 { " " (visible(&cut(value, SHOWN))) } } }
             @if let Some(source) = line.source {
                 " " span class=(if line.undocumented { "alarm" } else { "dim" }) { "(" (source) ")" }
             }

@@ -5,37 +5,40 @@
 
 use std::fmt::Write as _;
 
-use super::super::escape::{longest_run, markdown_prose, visible};
+use super::super::escape::{longest_run, markdown_words, visible};
 use super::sentence::{Line, Part, lines};
 use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 /// The order as a page.
 pub fn markdown(order: &Order<'_>) -> String {
-    let mut out = format!("# Work order {}: {}\n\n", code(order.order), markdown_prose(&of_portal(order)));
+    let mut out = format!("# Work order {}: {}\n\n", code(order.order), markdown_words(&of_portal(order)));
     for (name, value) in facts(order) {
         // Writing to a string cannot fail, here and below.
         let _ = writeln!(out, "- {name}: {}", code(&value));
     }
     let _ = writeln!(out, "\n{SOURCES}");
     for (at, item) in order.items.iter().enumerate() {
-        let _ = write!(out, "\n{}", item_text(item, at + 1, order.places));
+        let _ = write!(out, "\n{}", item_text(item, at + 1, order.places, order.before(item)));
     }
     out
 }
 
 /// One item, numbered; its command lines look for things where they are looked for by default.
 pub fn item(item: &WorkItem, number: usize) -> String {
-    item_text(item, number, "")
+    item_text(item, number, "", &[])
 }
 
-fn item_text(item: &WorkItem, number: usize, places: &str) -> String {
-    let title = markdown_prose(&item.instructions.title);
+fn item_text(item: &WorkItem, number: usize, places: &str, before: &[Box<str>]) -> String {
+    let title = markdown_words(&item.instructions.title);
     let (whose, name) = of_tenant(item);
     let name = name.map(code).unwrap_or_default();
     let mut out = format!("## {number}. {} {title} ({whose}{name})\n\n", code(&item.reference));
     if let Some(last) = item.replaces.last() {
         let _ = writeln!(out, "This replaces {}, which nobody is to follow any more.\n", code(last));
+    }
+    if !before.is_empty() {
+        let _ = writeln!(out, "After item {}.\n", before.iter().map(|first| code(first)).collect::<Vec<_>>().join(", "));
     }
     if let Some(state) = state(&item.state) {
         let _ = writeln!(out, "{state}\n");
@@ -47,7 +50,7 @@ fn item_text(item: &WorkItem, number: usize, places: &str) -> String {
         out.push_str("\nBring back:\n\n");
         for wanted in &item.instructions.evidence {
             let EvidenceWanted { name, ask, expect, .. } = wanted;
-            let _ = write!(out, "- {}: {}", code(name), markdown_prose(ask));
+            let _ = write!(out, "- {}: {}", code(name), markdown_words(ask));
             if let Some(expect) = expect {
                 let _ = write!(out, "; it must be {}", code(expect));
             }
@@ -68,8 +71,8 @@ fn state(state: &WorkState) -> Option<String> {
     Some(match state {
         WorkState::Open => return None,
         WorkState::Confirmed { by, at, .. } => format!("**Done**: {} confirmed it at {}.", code(by), moment(at)),
-        WorkState::Failed { by, at, why } => format!("**Could not be done**: {} said at {}: {}", code(by), moment(at), markdown_prose(why)),
-        WorkState::Skipped { by, at, why } => format!("**Not done**: {} said at {}: {}", code(by), moment(at), markdown_prose(why)),
+        WorkState::Failed { by, at, why } => format!("**Could not be done**: {} said at {}: {}", code(by), moment(at), markdown_words(why)),
+        WorkState::Skipped { by, at, why } => format!("**Not done**: {} said at {}: {}", code(by), moment(at), markdown_words(why)),
     })
 }
 
@@ -83,13 +86,13 @@ fn step(out: &mut String, line: &Line<'_>) {
                 below.push(*value);
             }
             Part::Words(words) => out.push_str(words),
-            Part::Label(label) => out.push_str(&format!("**{}**", markdown_prose(label))),
+            Part::Label(label) => out.push_str(&format!("**{}**", markdown_words(label))),
             Part::Path(path) => {
-                let labels: Vec<_> = path.iter().map(|label| markdown_prose(label)).collect();
+                let labels: Vec<_> = path.iter().map(|label| markdown_words(label)).collect();
                 let _ = write!(out, "**{}**", labels.join(" › "));
             }
-            Part::Value(value) => out.push_str(&code(value)),
-            Part::Prose(prose) => out.push_str(&markdown_prose(prose)),
+            Part::Value(value) | Part::Shown(value) => out.push_str(&code(value)),
+            Part::Prose(prose) => out.push_str(&markdown_words(prose)),
         }
     }
     match (line.source, line.undocumented) {

@@ -15,6 +15,8 @@ pub use markdown::{item as markdown_item, markdown};
 pub use sort::order_items;
 pub use text::text;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -45,6 +47,15 @@ pub struct Order<'a> {
     /// What the command lines that it prints end with, so that they find the same ledger and manifests when they are pasted: flags, quoted for
     /// a shell.
     pub places: &'a str,
+    /// For items that others come before, by their intents: the references of those. `None`: nobody looked.
+    pub after: Option<&'a BTreeMap<Box<str>, Vec<Box<str>>>>,
+}
+
+impl Order<'_> {
+    /// The references of the items that come before one.
+    fn before(&self, item: &WorkItem) -> &[Box<str>] {
+        self.after.and_then(|after| after.get(&item.intent)).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 /// The command lines with which a technician says what became of an item: done, impossible, not done. None for one that is closed.
@@ -97,7 +108,7 @@ fn moment(at: &Timestamp) -> String {
 
 /// `due 2026-03-05`, `given out …`: what is known of the order, by name.
 fn facts(order: &Order<'_>) -> Vec<(&'static str, String)> {
-    let Order { order: _, portal, title: _, assignee, due, given, plan, ticket, items, places: _ } = order;
+    let Order { order: _, portal, title: _, assignee, due, given, plan, ticket, items, places: _, after: _ } = order;
     let mut facts = vec![("Portal", (*portal).to_owned())];
     facts.extend(assignee.map(|a| ("Technician", a.to_owned())));
     facts.extend(due.map(|d| ("Due", d.to_string())));

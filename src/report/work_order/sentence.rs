@@ -10,7 +10,7 @@
 //! | In **Name** type `Acme`. | types; `Empty **Name**.` types nothing |
 //! | From **Role** choose `Admin`. | picks from a list |
 //! | Tick **Notify**. / Clear **Notify**. | sets a check box |
-//! | In **Password** type the secret from `env X`. | types a secret |
+//! | In **Password** type the secret that is kept as `env X` (…). | types a secret |
 //! | Open the address `https://…`. | visits |
 //! | Look, and stop if it is not so: … | checks |
 //! | See to it, in whatever way the portal offers, that this is so: … | what no page documents |
@@ -28,6 +28,8 @@ pub(super) enum Part<'a> {
     Path(&'a [String]),
     /// To be copied as it is.
     Value(&'a str),
+    /// To be compared with what the screen shows, or the name under which somebody keeps a secret: nothing that is typed.
+    Shown(&'a str),
     /// What a person wrote or the driver said, to be read.
     Prose(&'a str),
 }
@@ -41,6 +43,15 @@ pub(super) struct Line<'a> {
     /// True: no page that we know documents it.
     pub(super) undocumented: bool,
 }
+
+/// What stands before the name of a secret.
+const KEPT_AS: &str = "the secret that is kept as ";
+
+/// What a name of a secret is, and who has the secret.
+const WHERE: &str = " (its name, and not the secret: whoever runs tenantry has that)";
+
+/// The same at the end of a sentence.
+const SECRET: &str = " (its name, and not the secret: whoever runs tenantry has that).";
 
 /// What no page documents.
 const UNDOCUMENTED: &str = "not in the manual";
@@ -72,7 +83,7 @@ const fn source(source: Option<Provenance>) -> &'static str {
 }
 
 fn parts(step: &Step) -> Vec<Part<'_>> {
-    use Part::{Label, Value, Words};
+    use Part::{Label, Shown, Value, Words};
     match &step.act {
         Act::Press { label } => vec![Words("Press "), Label(label), Words(".")],
         Act::Row { shows, entry: Some(entry) } => {
@@ -85,21 +96,23 @@ fn parts(step: &Step) -> Vec<Part<'_>> {
         Act::Tick { label, on: true } => vec![Words("Tick "), Label(label), Words(".")],
         Act::Tick { label, on: false } => vec![Words("Clear "), Label(label), Words(".")],
         Act::Secret { label, reference } => {
-            vec![Words("In "), Label(label), Words(" type the secret from "), Value(reference), Words(".")]
+            vec![Words("In "), Label(label), Words(" type the secret that is kept as "), Shown(reference), Words(SECRET)]
         }
         Act::Visit { url } => vec![Words("Open the address "), Value(url), Words(".")],
-        Act::Look { text } => told("Look, and stop if it is not so: ", text),
-        Act::Reach { text } => told("See to it, in whatever way the portal offers, that this is so: ", text),
+        Act::Look { text } => told("Look, and stop if it is not so: ", text, Part::Shown),
+        Act::Reach { text } => told("See to it, in whatever way the portal offers, that this is so: ", text, Part::Value),
     }
 }
 
 /// A sentence of the driver's or the profile's: what stands between “ and ” is a value, to be read and copied as it is.
-fn told<'a>(begins: &'static str, text: &'a str) -> Vec<Part<'a>> {
+fn told<'a>(begins: &'static str, text: &'a str, value: impl Fn(&'a str) -> Part<'a>) -> Vec<Part<'a>> {
     let mut parts = vec![Part::Words(begins)];
     let mut rest = text.trim_end_matches('.');
-    while let Some((before, value, after)) = quoted(rest) {
+    while let Some((before, quoted, after)) = quoted(rest) {
         parts.extend((!before.is_empty()).then_some(Part::Prose(before)));
-        parts.push(Part::Value(value));
+        let secret = before.ends_with(KEPT_AS);
+        parts.push(if secret { Part::Shown(quoted) } else { value(quoted) });
+        parts.extend(secret.then_some(Part::Words(WHERE)));
         rest = after;
     }
     parts.extend((!rest.is_empty()).then_some(Part::Prose(rest)));

@@ -19,12 +19,12 @@ pub fn order_items(items: Vec<&WorkItem>) -> Vec<&WorkItem> {
         let mut lowest: BTreeMap<&TenantName, usize> = BTreeMap::new();
         for item in &left {
             let level = lowest.entry(&item.address.tenant).or_insert(usize::MAX);
-            *level = (*level).min(level_of(item));
+            *level = (*level).min(item.level());
         }
-        let tenants_to_come = left.iter().any(|item| makes_tenant(item));
+        let tenants_to_come = left.iter().any(|item| item.makes_tenant());
         let ready = |item: &WorkItem| {
-            lowest.get(&item.address.tenant).is_none_or(|lowest| level_of(item) == *lowest)
-                && !(tenants_to_come && names_tenants(item) && !makes_tenant(item))
+            lowest.get(&item.address.tenant).is_none_or(|lowest| item.level() == *lowest)
+                && !(tenants_to_come && names_tenants(item) && !item.makes_tenant())
         };
         let places = || left.iter().filter(|item| ready(item)).map(|item| item.instructions.menu_place);
         let place = places().find(|place| Some(*place) == open).or_else(|| places().min());
@@ -39,16 +39,6 @@ pub fn order_items(items: Vec<&WorkItem>) -> Vec<&WorkItem> {
 
 fn key(item: &WorkItem) -> (u32, &crate::model::Address, &str) {
     (item.instructions.menu_place, &item.address, &item.intent)
-}
-
-/// How many sorts of things of the tenant come before it.
-fn level_of(item: &WorkItem) -> usize {
-    let rank = Kind::ALL.iter().position(|kind| *kind == item.address.kind).unwrap_or(0);
-    if item.action == IntentAction::Delete { 2 * Kind::ALL.len() - rank } else { rank }
-}
-
-fn makes_tenant(item: &WorkItem) -> bool {
-    item.action == IntentAction::Create && item.address.kind.def().placement == Placement::Tenant
 }
 
 fn names_tenants(item: &WorkItem) -> bool {

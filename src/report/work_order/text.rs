@@ -15,17 +15,20 @@ pub fn text(order: &Order<'_>) -> String {
         let _ = writeln!(out, "  {name}: {}", visible(&value));
     }
     for (at, item) in order.items.iter().enumerate() {
-        item_text(&mut out, item, at + 1, order.places);
+        item_text(&mut out, item, at + 1, order);
     }
     out
 }
 
-fn item_text(out: &mut String, item: &WorkItem, number: usize, places: &str) {
+fn item_text(out: &mut String, item: &WorkItem, number: usize, order: &Order<'_>) {
     let (whose, name) = of_tenant(item);
     let title = visible(&item.instructions.title);
     let _ = writeln!(out, "\n{number}. {}  {title}  ({whose}{})", item.reference, name.unwrap_or_default());
     if let Some(last) = item.replaces.last() {
         let _ = writeln!(out, "   It replaces {last}, which nobody is to follow any more.");
+    }
+    if let [_, ..] = order.before(item) {
+        let _ = writeln!(out, "   After item {}.", order.before(item).join(", "));
     }
     if let Some(said) = said(&item.state) {
         let _ = writeln!(out, "   {said}");
@@ -41,7 +44,7 @@ fn item_text(out: &mut String, item: &WorkItem, number: usize, places: &str) {
     if item.calls_follow {
         out.push_str("   Once this is confirmed, tenantry does the rest.\n");
     }
-    for command in commands(item, places) {
+    for command in commands(item, order.places) {
         let _ = writeln!(out, "   $ {command}");
     }
 }
@@ -67,7 +70,7 @@ fn step(out: &mut String, line: &Line<'_>) {
             Part::Words(words) => out.push_str(words),
             Part::Path(path) => out.push_str(&visible(&path.join(" › "))),
             Part::Label(label) => out.push_str(&format!("[{}]", visible(label))),
-            Part::Value(value) => out.push_str(&format!("\"{}\"", visible(value))),
+            Part::Value(value) | Part::Shown(value) => out.push_str(&format!("\"{}\"", visible(value))),
             Part::Prose(prose) => out.push_str(&visible(prose)),
         }
     }

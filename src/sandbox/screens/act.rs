@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::fill::{change, row_of};
 use super::flow::{Flow, Gesture, flows};
 use super::form::form;
-use super::object::{all_items, details, evidence_of, read_off};
+use super::object::{all_items, customer_before, details, evidence_of, read_off};
 use super::page;
 use super::place::past;
 use super::session::{Done, Draft, Posted, Session};
@@ -128,13 +128,24 @@ async fn finish(session: &Session, flow: &Flow<'_>, draft: &Draft) -> Result<Don
         IntentAction::Delete => evidence(session, flow, &asked.tenant, asked.object.as_deref(), &asked).await?,
         IntentAction::Create | IntentAction::Update | IntentAction::Resend => Vec::new(),
     };
+    let customer = customer_as_it_was(session, &asked).await?;
     let (performed, tenant) = perform(session, asked.clone()).await?;
     let object = performed.object.as_ref();
-    let evidence = match object {
+    let mut evidence = match object {
         Some(object) => evidence(session, flow, &tenant, Some(&object.id), &asked).await?,
         None => before,
     };
+    evidence.extend(customer);
     Ok(Done { evidence, ..done(&asked, &performed, &tenant) })
+}
+
+/// What the customer is called before a change is made to what is there; nothing for something new, which asks for the name as it is then.
+pub(super) async fn customer_as_it_was(session: &Session, asked: &Change) -> Result<Option<(String, String)>, Refusal> {
+    if asked.action == IntentAction::Create {
+        return Ok(None);
+    }
+    let sight = Sight::of(&session.app.shared.world, &session.caller, &asked.tenant).await?;
+    Ok(customer_before(&sight, &asked.tenant))
 }
 
 /// Performs a change; what came of it, and the tenant that it is in.

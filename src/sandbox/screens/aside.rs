@@ -245,12 +245,17 @@ pub(super) async fn set(Path((kind, tenant, id)): Path<(String, String, String)>
         Ok(asked) => asked,
         Err(refusal) => return at.page(session, Some(&refusal)).await,
     };
+    let customer = match act::customer_as_it_was(session, &asked).await {
+        Ok(customer) => customer,
+        Err(refusal) => return page::refusal(session, &refusal).await,
+    };
     match act::perform(session, asked.clone()).await {
         Ok((performed, tenant)) => {
             let mut done = act::done(&asked, &performed, &tenant);
             if let (Some(object), Ok(sight)) = (&performed.object, Sight::of(&session.app.shared.world, &session.caller, &tenant).await) {
                 done.evidence = all_evidence(session, &sight, object);
             }
+            done.evidence.extend(customer);
             act::outcome(session, &done).await
         }
         Err(refusal) => at.page(session, Some(&refusal)).await,

@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::model::{FieldType, Kind, LiveObject, MSP, ObjectState, Value};
 use crate::portal::profile::document::Action;
 use crate::portal::profile::technician::CompiledEvidence;
-use crate::portal::runbook::{ASK_FOR_CUSTOMER, ask_for_all, ask_for_name, item_by_item};
+use crate::portal::runbook::{ASK_FOR_CUSTOMER, ASK_FOR_CUSTOMER_BEFORE, ask_for_all, ask_for_name, item_by_item};
 use crate::sandbox::access::Caller;
 use crate::sandbox::change::Refusal;
 use crate::sandbox::names::{Known, title_of};
@@ -21,7 +21,9 @@ use crate::sandbox::sight::Sight;
 pub(super) async fn show(session: Session, Path((kind, tenant, id)): Path<(String, String, String)>) -> Response {
     match find(&session, &kind, &tenant, &id).await {
         Ok((sight, object)) => {
-            let evidence = all_evidence(&session, &sight, &object);
+            let mut evidence = all_evidence(&session, &sight, &object);
+            // A customer's own page shows what it is called now, which is not what it was called before somebody renamed it.
+            evidence.extend(customer_before(&sight, &tenant).filter(|_| object.kind != Kind::Organization));
             let content = html! { (read_off(&evidence)) (details(&session, &sight, &tenant, &object)) };
             page::framed(&session, title_of(&object), &sight.title(), content)
         }
@@ -54,6 +56,11 @@ pub(super) fn all_evidence(session: &Session, sight: &Sight, object: &LiveObject
     }
     evidence.extend(all_items(session, sight, object));
     evidence
+}
+
+/// What tells the right customer where something was there before; `sight`: as it was then. The MSP's own tenant is no customer.
+pub(super) fn customer_before(sight: &Sight, tenant: &str) -> Option<(String, String)> {
+    (tenant != MSP).then(|| (ASK_FOR_CUSTOMER_BEFORE.to_owned(), sight.title()))
 }
 
 /// The items that screens are visited for one by one, as they are now.

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value as Json, json};
 
 use super::desk::Desk;
+use crate::support::proxy::Proxy;
 
 /// Documents of JSON:API use it, and this server takes nothing else.
 const MEDIA: &str = "application/vnd.api+json";
@@ -186,6 +187,25 @@ fn what_is_there_already_is_imported_page_by_page() {
     again.in_step();
     assert!(again.kept("customers").contains("cem@acme.example"), "the last page is read too");
     assert_eq!(shared.lock().unwrap().writes.len(), written, "to import changes nothing");
+}
+
+#[test]
+fn an_import_asks_for_each_page_once() {
+    let (url, _) = server();
+    let desk = |url: &str| Desk::new("json-api.yaml", url, "  credentials: {key: {env: PORTAL_KEY}}\n").with("PORTAL_KEY", KEY);
+    let first = desk(&url);
+    first.write("customers/acme.yaml", CUSTOMER);
+    first.apply();
+    let proxy = Proxy::before(&url);
+    let again = desk(&proxy.url);
+    again.write("customers/.keep", "");
+    again.run("import -f customers --into customers").exits(0);
+    let mut asked = proxy.asked_with_query();
+    asked.sort();
+    let all = asked.len();
+    asked.dedup();
+    assert_eq!(asked.len(), all, "{:#?}", proxy.asked_with_query());
+    assert!(asked.iter().any(|line| line.starts_with("GET /api/v2/accounts?")), "{asked:#?}");
 }
 
 #[test]

@@ -4,3 +4,4 @@ mod better_auth;
 mod desk;
 mod json_api;
 pub(crate) mod keystone;
+mod steps;

@@ -52,6 +52,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("answers", "gone.json", "runbook confirm"),
     ("note", "-", "runbook confirm 0a0a0a0a"),
     ("by", "-", "runbook confirm 0a0a0a0a"),
+    ("anyway", "", "runbook confirm nowhere --all"),
     ("why", "later", "runbook skip 0a0a0a0a"),
     ("table", "customers", OBSERVE),
     ("complete", "", OBSERVE_PEOPLE),
@@ -181,7 +182,7 @@ fn what_kubernetes_injects_for_a_service_of_our_name_is_let_through() {
 fn logs_are_levels_and_lines_of_json_where_that_is_asked() {
     let shell = Shell::small();
     shell.run_with("plan", &[("TENANTRY_LOG", "===")]).exits(64);
-    let ran = shell.run_with("plan", &[("TENANTRY_LOG", "trace"), ("TENANTRY_LOG_FORMAT", "json")]).exits(0);
+    let ran = shell.run_with("plan -q", &[("TENANTRY_LOG", "trace"), ("TENANTRY_LOG_FORMAT", "json")]).exits(0);
     let json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
     assert!(ran.err.lines().all(json), "{}", ran.err);
     shell.run_with("plan", &[("RUST_LOG", "===")]).exits(0);
@@ -233,7 +234,7 @@ fn colour_is_for_terminals_and_for_those_who_do_not_object() {
 
 #[test]
 fn a_pipe_that_is_closed_is_no_error() {
-    for line in ["schema", "plan", "man plan", "completions bash"] {
+    for line in ["schema", "plan -q", "man plan", "completions bash"] {
         let shell = Shell::small();
         let piped = format!("set -o pipefail; {PROGRAM} {line} | true");
         let ran = Ran::of(command("bash").args(["-c", &piped]).current_dir(shell.path()).output().expect("bash runs"));

@@ -61,6 +61,7 @@ fn a_lost_ledger_is_rebuilt_as_the_document_says() {
 
             Plan: 0 to create, 0 to update, 0 to delete, 4 to adopt; 2 invitations not accepted yet
             Digest: sha256:DIGEST
+            ! No Portal is declared: this is about the embedded portal, a file in .tenantry; for a real one give --portals DIR.
             exit 0
             "#);
         }

@@ -49,10 +49,8 @@ fn each_portal_takes_the_roles_that_it_has_and_says_once_what_it_lacks() {
     says(
         &planned,
         &[
-            "warning[R005]: portal directory lacks some of what is declared for it",
-            " = note: no role `Editor`, which is named by acme/user/ann\n",
-            "warning[R005]: portal board lacks some of what is declared for it",
-            "no roles: acme/role/operator\n         no role `operator`, which is named by acme/user/ann\n",
+            "R005 portal directory lacks some of what is declared for it: no role `Editor`, which is named by acme/user/ann\n",
+            "R005 portal board lacks some of what is declared for it: no roles: acme/role/operator; no role `operator`, which is named by acme/user/ann\n",
             "      roles: [Editor]\n",
             "      roles: [operator]\n",
         ],

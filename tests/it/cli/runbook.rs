@@ -105,6 +105,7 @@ impl Desk {
                 at: item.given,
                 plan: item.plan.clone(),
                 unknown: true,
+                fate: tenantry::model::Fate::default(),
             });
             let mut writes: Vec<_> = intents.map(|i| Write::Intend(name("board"), i)).collect();
             writes.push(Write::Work(name("board"), Box::new(item)));
@@ -151,6 +152,11 @@ impl Desk {
 
     pub(super) fn state(&self) -> LedgerState {
         block(async { self.location().open_read_only().await.unwrap().read(&name("board"), &[name("acme")]).await.unwrap().remove(0) })
+    }
+
+    /// How many commits the ledger has seen.
+    pub(super) fn serial(&self) -> u64 {
+        block(async { self.location().open_read_only().await.unwrap().identity().await.unwrap().serial })
     }
 
     pub(super) fn item(&self, reference: &str) -> WorkItem {
@@ -249,6 +255,8 @@ pub(super) fn item(reference: &str, at: &str, key: &str, fields: serde_json::Val
         state: WorkState::Open,
         replaces: Vec::new(),
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 
@@ -257,17 +265,27 @@ fn text_of(json: &serde_json::Value) -> String {
 }
 
 fn wanted(name: &str, ask: &str) -> EvidenceWanted {
-    EvidenceWanted { name: name.to_owned(), ask: ask.to_owned(), expect: None, optional: false, id: false }
+    EvidenceWanted {
+        name: name.to_owned(),
+        ask: ask.to_owned(),
+        expect: None,
+        words: Vec::new(),
+        optional: false,
+        id: false,
+        customer: false,
+    }
 }
 
 pub(super) fn organization() -> WorkItem {
     let number = EvidenceWanted { id: true, ..wanted("number", "The number beside the name") };
-    let customer = EvidenceWanted { expect: Some("ACME Tools".to_owned()), ..wanted("customer", "The name at the top of the page") };
+    let customer =
+        EvidenceWanted { expect: Some("ACME Tools".to_owned()), customer: true, ..wanted("customer", "The name at the top of the page") };
     item("0a0a0a0a", "acme/organization/acme", "acme", json!({"displayName": "ACME Tools"}), vec![number, customer])
 }
 
 pub(super) fn user() -> WorkItem {
-    let customer = EvidenceWanted { expect: Some("ACME Tools".to_owned()), ..wanted("customer", "The customer that is chosen") };
+    let customer =
+        EvidenceWanted { expect: Some("ACME Tools".to_owned()), customer: true, ..wanted("customer", "The customer that is chosen") };
     let fields = json!({"email": "alice@acme.example", "firstName": "Alice", "administrator": true});
     item("0b0b0b0b", "acme/user/alice", "alice@acme.example", fields, vec![customer])
 }
@@ -287,9 +305,7 @@ fn orders_are_listed_with_what_became_of_their_items() {
     exit 0
     "##);
     assert_eq!(desk.run(&["list", "--assignee", "Ann", "--tenant", "ac*", "--portal", "board"]).exits(0).out.lines().count(), 3);
-    for others in [["--assignee", "bob"], ["--tenant", "beta"], ["--portal", "other"]] {
-        assert_eq!(desk.run(&["list", others[0], others[1]]).exits(0).out, "", "{others:?}");
-    }
+    assert_eq!(desk.run(&["list", "--assignee", "bob"]).exits(0).out, "");
     let json: serde_json::Value = serde_json::from_str(&desk.run(&["list", "-o", "json"]).exits(0).out).unwrap();
     let order = &json["orders"][0];
     assert_eq!((order["order"].as_str(), order["overdue"].as_bool()), (Some("board-1"), Some(true)));
@@ -498,7 +514,7 @@ fn what_could_not_be_done_waits_and_what_is_skipped_goes_back_to_the_plan() {
     assert!(list.contains("the domain is taken (ann at "), "{list}");
     desk.run(&["skip", "0a0a0a0a", "--why", "they have left"]).exits(0);
     assert_eq!(desk.state().intents.len(), 1, "its intent is settled");
-    let late = desk.run(&["confirm", "0a0a0a0a", "--evidence", "number=1", "--evidence", "customer=acme tools"]).exits(5);
+    let late = desk.run(&["fail", "0a0a0a0a", "--why", "too late"]).exits(5);
     assert!(late.err.contains("was skipped by"), "{}", late.err);
 }
 

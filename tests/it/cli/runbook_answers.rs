@@ -19,14 +19,14 @@ fn a_file_of_answers_records_what_holds_and_says_everything_that_does_not() {
             "0f0f0f0f": {"result": "perhaps"}}"#,
     );
     insta::assert_snapshot!(desk.said(&["confirm", "--answers", "answers.json", "--by", "ann"]), @r##"
-    Confirmed: 0a0a0a0a (acme/organization/acme in portal board) by ann at TIME.
-    error: 0b0b0b0b was not recorded
-      0b0b0b0b asks for customer: The customer that is chosen
-      0b0b0b0b does not ask for custommer; it asks for customer
     error: 0e0e0e0e was not recorded
       no item of a work order has the reference 0e0e0e0e; `tenantry runbook list --state all` shows them
     error: 0f0f0f0f was not recorded
       its answer cannot be read: unknown variant `perhaps`, expected one of `done`, `failed`, `skipped`
+    Confirmed: 0a0a0a0a (acme/organization/acme in portal board) by ann at TIME.
+    error: 0b0b0b0b was not recorded
+      0b0b0b0b asks for customer: The customer that is chosen
+      0b0b0b0b does not ask for custommer; it asks for customer
     exit 4
     "##);
     assert!(matches!(desk.item("0a0a0a0a").state, WorkState::Confirmed { .. }));
@@ -82,10 +82,11 @@ fn a_whole_order_is_confirmed_at_once_only_if_nothing_is_to_be_read_off_the_scre
     desk.give(vec![organization(), user(), plain("0c0c0c0c", "bob"), plain("0d0d0d0d", "cy")]);
     let refused = desk.run(&["confirm", "board-1", "--all"]).exits(64);
     assert!(refused.err.contains("0a0a0a0a") && refused.err.contains("0b0b0b0b"), "{}", refused.err);
+    desk.run(&["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence", "customer=ACME Tools"]).exits(0);
     desk.run(&["confirm", "board-2", "--all"]).exits(0);
     assert!(matches!(desk.item("0c0c0c0c").state, WorkState::Confirmed { .. }));
     assert!(matches!(desk.item("0d0d0d0d").state, WorkState::Confirmed { .. }));
-    assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);
+    assert_eq!(desk.item("0b0b0b0b").state, WorkState::Open);
     desk.run(&["confirm", "nowhere", "--all"]).exits(64);
     desk.run(&["confirm", "0c0c0c0c", "0d0d0d0d"]).exits(0);
 }
@@ -93,6 +94,7 @@ fn a_whole_order_is_confirmed_at_once_only_if_nothing_is_to_be_read_off_the_scre
 #[test]
 fn who_confirms_is_told_that_the_manifest_has_changed_meanwhile() {
     let desk = Desk::ordered();
+    desk.run(&["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence", "customer=ACME Tools"]).exits(0);
     desk.shell.edit("customers/acme.yaml", "firstName: Alice", "firstName: Alicia");
     let told = desk.run(&["confirm", "0b0b0b0b", "--evidence", "customer=ACME Tools"]).exits(0);
     assert!(
@@ -100,7 +102,7 @@ fn who_confirms_is_told_that_the_manifest_has_changed_meanwhile() {
         "{}",
         told.err
     );
-    let same = desk.run(&["confirm", "0a0a0a0a", "--evidence", "customer=ACME Tools", "--evidence", "number=1"]).exits(0);
+    let same = desk.run(&["confirm", "0a0a0a0a", "--evidence", "customer=ACME Tools", "--evidence", "number=17"]).exits(0);
     assert!(!same.err.contains("warning"), "{}", same.err);
 }
 
@@ -138,6 +140,17 @@ fn on_a_terminal_a_person_is_walked_through_the_order_and_asked_once_more() {
     assert!(ran.out.contains("This is recorded:"), "{}", ran.out);
     assert!(matches!(desk.item("0a0a0a0a").state, WorkState::Confirmed { .. }));
     assert!(matches!(desk.item("0b0b0b0b").state, WorkState::Failed { .. }));
+}
+
+#[test]
+fn answers_are_thrown_away_by_a_plain_no_alone() {
+    if program::command("script").arg("--version").output().is_err() {
+        return;
+    }
+    let desk = Desk::ordered();
+    let ran = typed(&desk, "confirm --assignee ann", "s\nlater\nl\ny\n\nyes\n");
+    assert!(ran.out.contains("`yes` records it, `no` throws it away"), "{}", ran.out);
+    assert!(matches!(desk.item("0a0a0a0a").state, WorkState::Skipped { .. }));
 }
 
 #[test]

@@ -111,6 +111,29 @@ fn a_short_table_is_never_read_as_deletions() {
 }
 
 #[test]
+fn what_is_gone_from_the_screen_stays_in_the_ledger_until_a_plan_says_otherwise() {
+    let desk = desk();
+    crowd(&desk);
+    let before = desk.state().rows;
+    desk.shell.write("people.csv", &table_of(0..11));
+    insta::assert_snapshot!(desk.said(&["observe", "people.csv", "--table", "people"]), @"
+    Recorded, and not in the table, which proves nothing (--complete: the whole table was exported):
+      acme/user/u11
+    Seen: 12 as recorded, 0 otherwise; 1 not in the table, 0 rows not ours.
+    exit 0
+    ");
+    insta::assert_snapshot!(desk.said(&["observe", "people.csv", "--table", "people", "--complete"]), @"
+    Recorded, and not in the table: recorded as gone (the ledger keeps its row until a plan says what becomes of it):
+      acme/user/u11
+    Seen: 12 as recorded, 0 otherwise; 1 not in the table, 0 rows not ours.
+    exit 11
+    ");
+    assert_eq!(desk.state().rows, before, "whose row goes is for a plan to say");
+    let plan = desk.tenantry(&["plan"]).said();
+    assert!(plan.contains("forget user/u11"), "{plan}");
+}
+
+#[test]
 fn a_table_said_to_be_whole_takes_away_within_the_limits_alone() {
     let desk = desk();
     crowd(&desk);

@@ -43,6 +43,7 @@ fn code_0_a_first_apply_and_nothing_to_do_afterwards() {
     Plan: 4 to create, 0 to update, 0 to delete
     Digest: sha256:DIGEST
     Apply: 4 done
+    ! No Portal is declared: this is about the embedded portal, a file in .tenantry; for a real one give --portals DIR.
     ! done: create acme/organization/acme in embedded
     ! done: create acme/role/staff in embedded
     ! done: create acme/user/alice in embedded
@@ -85,12 +86,13 @@ fn code_0_a_plan_with_changes_and_a_record_of_what_is_ours() {
       bob@acme.example    may enter  acme/user/bob    administrator, role staff
 
     people: 2, ways in: 2, tenants: 1
+    ! This is what is declared, and who is recorded and not yet removed; --live asks the portals.
     exit 0
     $ tenantry ledger move acme/role/staff acme/role/crew
     ! acme/role/staff in portal embedded is acme/role/crew from now on.
     exit 0
     $ tenantry plan --target acme/role/crew
-    acme (portal embedded): 1 to delete
+    acme (portal embedded): 1 to delete, all held back
       ! delete role/crew (staff)
           permissions: [tickets.read]
           it is no longer declared
@@ -190,7 +192,6 @@ fn code_1_an_error_without_a_code_of_its_own() {
     insta::assert_snapshot!(Shell::applied().faults("unread=down").transcript(&["plan"]), @r#"
     $ tenantry plan
     error[R001]: portal embedded cannot be read: unavailable: it does not answer
-     |
      = note: Nothing is planned for it; what other portals need goes on.
      = help: check the endpoint and the network, then run again; nothing was changed there
 
@@ -223,7 +224,6 @@ fn code_3_credentials_do_not_allow_it() {
     insta::assert_snapshot!(Shell::applied().faults("unread=denied").transcript(&["plan"]), @r#"
     $ tenantry plan
     error[R002]: portal embedded cannot be read: access denied: the key has expired
-     |
      = note: Nothing is planned for it; what other portals need goes on.
      = help: check the credentials that the Portal document refers to, and their rights
 
@@ -289,17 +289,17 @@ fn code_5_a_guard_refuses() {
     shell.write("acme.yaml", text.split("  users:").next().unwrap());
     insta::assert_snapshot!(shell.transcript(&["apply --auto-approve"]), @r#"
     $ tenantry apply --auto-approve
-    acme (portal embedded): 2 to delete
-      lose access: alice@acme.example, bob@acme.example
-      administrators: alice@acme.example, bob@acme.example -> nobody
+    acme (portal embedded): 2 to delete, all held back
+      would lose access: alice@acme.example, bob@acme.example
+      administrators, if it were done: alice@acme.example, bob@acme.example -> nobody
       refused G007: acme would be left with 0 of 2 administrators; it keeps at least 1 (0, limit 1)
         to do: declare another administrator first, and apply that; if it is meant, pass `--approve-digest sha256:DIGEST` or `--allow G007=REASON`
 
-      - delete user/alice (alice@acme.example)
+      - would delete user/alice (alice@acme.example)
           email:         alice@acme.example
           administrator: true
           it is no longer declared
-      - delete user/bob (bob@acme.example)
+      - would delete user/bob (bob@acme.example)
           email:         bob@acme.example
           roles:         [staff]
           administrator: true
@@ -308,8 +308,8 @@ fn code_5_a_guard_refuses() {
     Plan: 0 to create, 0 to update, 2 to delete; 2 refused
     Digest: sha256:DIGEST
     Held back by guards:
-      delete acme/user/alice in portal embedded: G007
-      delete acme/user/bob in portal embedded: G007
+      delete acme/user/alice in portal embedded: acme would be left with 0 of 2 administrators; it keeps at least 1 (G007)
+      delete acme/user/bob in portal embedded: acme would be left with 0 of 2 administrators; it keeps at least 1 (G007)
 
     Apply: 0 done, 2 held back; not everything is in step yet
     exit 5
@@ -321,20 +321,19 @@ fn code_5_a_guard_refuses() {
     acme (portal embedded): 2 to delete
       lose access: alice@acme.example, bob@acme.example
       administrators: alice@acme.example, bob@acme.example -> nobody
-      refused G007: acme would be left with 0 of 2 administrators; it keeps at least 1 (0, limit 1)
-        to do: declare another administrator first, and apply that; if it is meant, pass `--approve-digest sha256:DIGEST` or `--allow G007=REASON`
+      allowed G007 (the-contract-ended): acme would be left with 0 of 2 administrators; it keeps at least 1 (0, limit 1)
 
-      - delete user/alice (alice@acme.example)
+      - would delete user/alice (alice@acme.example)
           email:         alice@acme.example
           administrator: true
           it is no longer declared
-      - delete user/bob (bob@acme.example)
+      - would delete user/bob (bob@acme.example)
           email:         bob@acme.example
           roles:         [staff]
           administrator: true
           it is no longer declared
 
-    Plan: 0 to create, 0 to update, 2 to delete; 2 refused
+    Plan: 0 to create, 0 to update, 2 to delete
     Digest: sha256:DIGEST
     Apply: 2 done
     exit 0
@@ -454,6 +453,7 @@ fn code_9_out_of_time() {
 
     Apply: 1 done, 3 not begun; not everything is in step yet
     --
+    No Portal is declared: this is about the embedded portal, a file in .tenantry; for a real one give --portals DIR.
     a batch begins
     done: create acme/organization/acme in embedded
     exit 9

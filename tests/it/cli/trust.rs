@@ -104,7 +104,13 @@ fn a_tenants_digest_approves_that_tenant_alone() {
     let acme = digest(&shell, Some("acme"));
     let applied = shell.run(&format!("apply --no-input --approve-digest {acme}")).exits(5);
     assert!(applied.out.contains("Apply: 4 done, 4 held back"), "{}", applied.out);
-    assert!(applied.out.contains("globex/organization/globex in portal embedded: not approved"), "{}", applied.out);
+    assert!(
+        applied
+            .out
+            .contains("globex/organization/globex in portal embedded: nobody approved what would be done in this tenant (not approved)"),
+        "{}",
+        applied.out
+    );
     assert!(!applied.out.contains("no known reason"), "{}", applied.out);
     let again = shell.run("plan").out;
     assert!(!again.contains("acme (portal") && again.contains("globex (portal embedded): 4 to create"), "{again}");

@@ -79,12 +79,19 @@ impl Desk {
         body.units.iter().flat_map(|u| &u.changes).filter(|c| unknown(&c.findings)).map(|c| c.address.to_string()).collect()
     }
 
-    /// `None`: the portal cannot be read.
-    async fn plan(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> Option<Body> {
+    /// Why nobody knows of those.
+    pub(super) async fn why_unknown(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> Vec<String> {
+        let body = self.plan(portal, desired).await.expect("the portal can be read");
+        let why = |finding: &Finding| if let Finding::CreationResultUnknown { why } = finding { Some(why.clone()) } else { None };
+        body.units.iter().flat_map(|u| &u.changes).flat_map(|c| c.findings.iter().filter_map(why)).collect()
+    }
+
+    /// The error: the portal cannot be read.
+    async fn plan(&self, portal: &Arc<dyn Execute>, desired: &Desired) -> Result<Body, String> {
         let ledger = self.ledger().await;
         let (served, scope) = (self.served(portal), Scope::default());
         let planned = engine::plan(&self.view(desired, &served, &ledger, &scope)).await.unwrap();
-        planned.unreachable.is_empty().then_some(planned.plan.body)
+        if planned.unreachable.is_empty() { Ok(planned.plan.body) } else { Err(format!("{:?}", planned.unreachable)) }
     }
 
     /// Runs `tenantry apply`: what became of each change, or why there was no run.

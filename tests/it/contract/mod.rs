@@ -14,5 +14,7 @@ mod lists;
 mod network;
 pub(crate) mod rest;
 mod runbook;
+mod steps;
+pub(crate) mod town;
 mod unknown;
 mod world;

@@ -140,3 +140,20 @@ pub(super) fn in_turn(asked: &[String]) -> Vec<Case> {
     }
     cases
 }
+
+/// The same where a life takes seconds: of the reads of one list the first and the last alone go wrong. Writes go wrong one and all.
+pub(super) fn in_turn_where_it_is_slow(asked: &[String]) -> Vec<Case> {
+    let shape = |line: &str| line.split('/').map(|part| if is_id(part) { "*" } else { part }).collect::<Vec<_>>().join("/");
+    let shapes: Vec<_> = asked.iter().map(|line| shape(line)).collect();
+    let told = |case: &Case| {
+        let (before, after) = (&shapes[..case.at - 1], &shapes[case.at..]);
+        let own = &shapes[case.at - 1];
+        !reads(&asked[case.at - 1]) || !before.contains(own) || !after.contains(own)
+    };
+    in_turn(asked).into_iter().filter(told).collect()
+}
+
+/// Whether a part of a path is an id that a server made.
+fn is_id(part: &str) -> bool {
+    part.len() == 32 && part.bytes().all(|b| b.is_ascii_hexdigit())
+}

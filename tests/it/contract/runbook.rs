@@ -83,8 +83,10 @@ async fn tells(desk: &Desk, item: &WorkItem, said: Answer, by: &str) -> Result<b
 }
 
 /// Everything that waits is done, in order.
-async fn all_is_done(desk: &Desk) {
-    for (n, item) in desk.items().await.iter().enumerate() {
+pub(super) async fn all_is_done(desk: &Desk) {
+    let mut items = desk.items().await;
+    items.sort_by_key(WorkItem::level);
+    for (n, item) in items.iter().enumerate() {
         tells(desk, item, Answer::Done(evidence(item, &format!("{}-{n}", item.address.kind))), "tess").await.unwrap();
     }
 }

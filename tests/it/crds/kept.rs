@@ -93,10 +93,11 @@ async fn an_organization_tells_about_what_stands_inline() {
     let server = ApiServer::with_definitions().await;
     server.create("Organization", "inline", json!({"displayName": "Acme"})).await;
     let child =
-        json!({"address": "inline/user/alice", "externalId": "u-1", "ready": "False", "reason": "Progressing", "message": "being applied"});
+        json!({"address": "user/alice", "externalId": "u-1", "ready": "False", "reason": "Progressing", "message": "being applied"});
     let status = json!({"status": {
         "children": [child],
-        "plan": {"digest": "sha256:0", "summary": "1 to create", "text": "+ inline/user/alice"},
+        "portals": [{"name": "embedded", "externalId": "o-1"}],
+        "plans": [{"portal": "embedded", "digest": "sha256:0", "summary": "1 to create", "text": "+ inline/user/alice"}],
         "lastAppliedTime": "2026-01-01T00:00:00Z",
         "lastHandledReconcileAt": "now",
     }});

@@ -103,7 +103,7 @@ async fn one_run_gives_out_an_organization_and_all_that_is_in_it_in_order() {
     let applied = stage.done(&wanted, &calls).await;
     assert!(applied.report.final_plan_empty);
     let [order] = &applied.report.orders[..] else { panic!("one order: {:?}", applied.report.orders) };
-    assert_eq!((order.assignee.as_deref(), order.items, order.id.len()), (Some("Tess"), 3, 11));
+    assert_eq!((order.assignee.as_deref(), order.items, order.id.len()), (Some("Tess"), 3, 15));
     assert_eq!(order.due.unwrap().to_string(), "2026-03-09");
     let ann = item(&stage, "acme/user/ann");
     assert_eq!(*ann.order, *order.id);
@@ -180,7 +180,7 @@ async fn what_is_no_longer_declared_is_withdrawn_and_can_still_be_recorded() {
     assert!(matches!(item(&stage, "acme/group/ops").state, WorkState::Skipped { .. }));
     assert_eq!(stage.bench.ledger.open_intents(), 0);
     assert!(stage.plan(&without).await.units.is_empty());
-    // It was made all the same: whoever says so is heard, and declaring it again makes no second one.
+    // It was made all the same: whoever says so is heard, and declaring it again makes no second one. Who made it nobody can tell by then.
     let now = stage.bench.clock.now();
     let record = Attestation {
         address: address("acme/group/ops"),
@@ -193,17 +193,40 @@ async fn what_is_no_longer_declared_is_withdrawn_and_can_still_be_recorded() {
     };
     stage.bench.ledger.edit("main", "acme", |l| drop(l.attestations.insert(record.address.clone(), record)));
     assert!(retained(&stage.plan(&without).await, "acme/group/ops").unwrap().contains("nothing declares it"));
-    stage.check_plan(&stage.plan(&wanted).await, &["acme/group/ops recover"]);
+    let again = stage.plan(&wanted).await;
+    stage.check_plan(&again, &["acme/group/ops adopt"]);
+    assert_eq!(codes(&again, "acme/group/ops"), ["G017"]);
 }
 
 #[tokio::test]
-async fn a_lost_file_takes_no_order_back() {
+async fn the_orders_of_a_customer_whose_file_is_gone_are_withdrawn_and_the_plan_says_so_at_once() {
     let stage = groups_by_hand().given(&desired([org("acme")])).await;
     let wanted = desired([org("acme"), group("acme", "ops")]);
     stage.done(&wanted, &["create acme/group/ops"]).await;
+    let body = stage.plan(&desired([])).await;
+    assert_eq!(waits_for(&body, "acme/group/ops"), None, "nobody is asked to make it");
+    let why = retained(&body, "acme/group/ops").unwrap();
+    assert!(why.contains("is withdrawn with the next apply"), "{why}");
     stage.done(&desired([]), &[]).await;
-    assert_eq!(item(&stage, "acme/group/ops").state, WorkState::Open);
-    stage.done(&wanted, &[]).await;
+    assert!(matches!(item(&stage, "acme/group/ops").state, WorkState::Skipped { .. }));
+    stage.done(&wanted, &["create acme/group/ops"]).await;
+}
+
+#[tokio::test]
+async fn an_item_is_given_out_anew_when_what_it_names_is_called_otherwise() {
+    let stage = instructing(closed(&EVERYTHING));
+    let named = |customer: &str, staff: &str| {
+        desired([
+            org("acme").with("displayName", customer),
+            group("acme", "staff").with("displayName", staff),
+            user("acme", "ann").with("groups", vec!["staff"]),
+        ])
+    };
+    stage.done(&named("ACME", "Staff"), &["create acme/organization/acme", "create acme/group/staff", "create acme/user/ann"]).await;
+    stage.done(&named("ACME", "Staff"), &[]).await;
+    stage.done(&named("ACME", "People"), &["create acme/group/staff", "create acme/user/ann"]).await;
+    stage.done(&named("ACME Tools", "People"), &["create acme/organization/acme", "create acme/group/staff", "create acme/user/ann"]).await;
+    stage.done(&named("ACME Tools", "People"), &[]).await;
 }
 
 #[tokio::test]

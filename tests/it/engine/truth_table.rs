@@ -2,6 +2,7 @@
 
 mod deleted;
 mod identity;
+mod recorded;
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -129,10 +130,10 @@ async fn no_record_where_only_calls_write_is_never_made_blindly() {
 
 #[tokio::test]
 async fn what_a_technician_recorded_is_compared_until_it_is_no_longer_believed() {
-    let stage = by_hand(Kind::Group).given(&desired([acme()])).await;
+    let stage = by_hand(Kind::Group).spec(|s| s.adoption = AdoptionPolicy::Always).given(&desired([acme()])).await;
     let wanted = desired([acme(), group("acme", "ops")]);
     attest(&stage, "acme/group/ops", true, json!({"displayName": "Ops team"}), 7);
-    stage.check_plan(&stage.plan(&wanted).await, &["acme/group/ops recover,update"]);
+    stage.check_plan(&stage.plan(&wanted).await, &["acme/group/ops adopt,update"]);
     stage.done(&wanted, &["update acme/group/ops"]).await;
     let waiting = stage.done(&wanted, &[]).await;
     assert!(waits_for(&waiting.plan, "acme/group/ops").is_some(), "one work order at a time");
@@ -219,6 +220,7 @@ async fn what_another_installation_has_marked_is_never_adopted() {
         at: stage.bench.clock.now(),
         plan: "".into(),
         unknown: false,
+        fate: Fate::default(),
     };
     stage.bench.ledger.edit("main", "acme", |l| l.intents.push(intent));
     assert_eq!(codes(&stage.plan(&both()).await, "acme/user/ann"), ["G010"]);

@@ -133,16 +133,16 @@ fn a_fact_stands_whatever_it_says_of_itself() {
 
 #[test]
 fn the_remedy_of_a_judgement_names_the_very_flags_and_a_facts_names_none() {
+    let alone = judged(vec![unit("acme", vec![change(Action::Delete, "acme/organization/acme")])]);
+    let passes = format!("; if it is meant, pass `--approve-digest {}` or `--allow G006=REASON`", alone.body.units[0].digest);
+    assert!(alone.body.units[0].changes[0].blocked_by[0].help.ends_with(&passes));
     let findings = vec![change(Action::Delete, "acme/organization/acme"), found("acme/user/ann", Finding::Protected)];
     let plan = judged(vec![unit("acme", findings)]);
-    let digest = &plan.body.units[0].digest;
     let help = |at: usize| plan.body.units[0].changes[at].blocked_by[0].help.clone();
     assert_eq!(
         help(0),
-        format!(
-            "if people should only lose access, use `offboard`, which keeps the organization and its data; \
-             if it is meant, pass `--approve-digest {digest}` or `--allow G006=REASON`"
-        )
+        "if people should only lose access, use `offboard`, which keeps the organization and its data; \
+         an approval passes it, but not G009, which holds the same tenant"
     );
     assert_eq!(help(1), "release it first: declare it with `protected: false` and apply that; no approval passes this");
 }

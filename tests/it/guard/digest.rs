@@ -129,7 +129,12 @@ fn what_says_nothing_about_the_change_is_not_in_the_digest() {
     elsewhere.now = jiff::Timestamp::from_second(1_800_000_000).unwrap();
     elsewhere.inputs = Inputs { commit: Some("abc".to_owned()), dirty: true, manifests_digest: "x".to_owned(), ledger_serial: 41 };
     elsewhere.units[0].tenant_id = Some("id".into());
-    elsewhere.units[0].waiting.push(Waiting { address: address("acme/user/bob"), waits_for: "him".to_owned(), technician: false });
+    elsewhere.units[0].waiting.push(Waiting {
+        address: address("acme/user/bob"),
+        waits_for: "him".to_owned(),
+        technician: false,
+        failed: false,
+    });
     assert_eq!(sealed(elsewhere).digest, digest(full()));
 }
 

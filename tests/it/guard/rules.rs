@@ -16,7 +16,8 @@ fn g001_the_sixth_deletion_of_a_kind_is_refused() {
     check(unit("acme", deletes(5, "group")), &[]);
     check(unit("acme", deletes(6, "group")), &["acme G001 6/5"]);
     check(unit("acme", many(6, Action::Replace, "acme", "group")), &["acme G001 6/5"]);
-    check(unit("acme", many(6, Action::Forget, "acme", "group")), &[]);
+    // To be forgotten is no deletion.
+    check(unit("acme", many(6, Action::Forget, "acme", "group")), &["acme G025 6/5"]);
     // Five of each of two kinds is the tenant's matter, not the kind's.
     check(unit("acme", [deletes(5, "group"), deletes(5, "role")].concat()), &[]);
     check(unit("acme", [deletes(7, "group"), deletes(6, "gateway")].concat()), &["acme G001 7/5", "acme G001 6/5", "acme G003 13/10"]);
@@ -166,7 +167,7 @@ fn g007_does_not_ask_for_administrators_of_a_tenant_that_goes() {
 fn g007_administrators_that_the_portal_did_not_show_may_be_the_last() {
     let unseen = |change| {
         let mut unit = unit("acme", vec![change]);
-        unit.facts.administrators_known = false;
+        unit.facts.administrators_in_doubt = unit.changes.iter().map(|c| c.address.clone()).collect();
         unit
     };
     let ann = |action, path: &str, before, after: bool| with_field(change(action, "acme/user/ann"), path, before, Some(Value::Bool(after)));
@@ -180,6 +181,29 @@ fn g007_administrators_that_the_portal_did_not_show_may_be_the_last() {
     check(unseen(change(Action::Delete, "acme/group/staff")), &[]);
     let offboard = with_field(change(Action::Update, "acme/organization/acme"), "offboard", None, Some(Value::Bool(true)));
     check(unseen(offboard), &["acme G007"]);
+}
+
+#[test]
+fn g007_lets_go_whom_nobody_doubts_and_whoever_leaves_enough_behind() {
+    let doubtful = |after: &[&str], doubt: bool| {
+        let mut unit = administrators(&["zoe"], after, vec![change(Action::Delete, "acme/user/ann")]);
+        unit.facts.administrators_in_doubt = doubt.then(|| address("acme/user/ann")).into_iter().collect();
+        unit
+    };
+    check(doubtful(&["zoe"], true), &[]);
+    check(doubtful(&["zoe"], false), &[]);
+    check(doubtful(&[], true), &["acme G007 0/1"]);
+}
+
+#[test]
+fn g007_advises_whoever_offboards_to_offboard() {
+    let help = |offboarded: bool| {
+        let mut unit = administrators(&["ann"], &[], vec![change(Action::Delete, "acme/user/ann")]);
+        unit.facts.offboarded = offboarded;
+        judge(Plan::unchecked(body(vec![unit])), &policy()).body.units[0].refusals[0].help.clone()
+    };
+    assert!(help(false).starts_with("declare another administrator first"), "{}", help(false));
+    assert!(help(true).starts_with("offboarding takes everybody's access away"), "{}", help(true));
 }
 
 #[test]
@@ -228,6 +252,7 @@ fn refusing_findings() -> Vec<(Finding, &'static str)> {
         Finding::ForeignOwner { owner: text() },
         Finding::AdoptionRefused { why: text() },
         Finding::ObservationIncomplete { why: text() },
+        Finding::FieldUnknown { field: FieldId(0), why: text() },
         Finding::AmbiguousIdentity { why: text() },
         Finding::KeyTaken { by: text() },
         Finding::UnreadableSecret { why: text() },
@@ -243,7 +268,7 @@ fn refusing_findings() -> Vec<(Finding, &'static str)> {
         Finding::OwnAccount => "G008",
         Finding::Protected => "G009",
         Finding::ForeignOwner { .. } => "G010",
-        Finding::ObservationIncomplete { .. } => "G011",
+        Finding::ObservationIncomplete { .. } | Finding::FieldUnknown { .. } => "G011",
         Finding::AmbiguousIdentity { .. } => "G012",
         Finding::UnreadableSecret { .. } => "G013",
         Finding::Rule { .. } => "G015",
@@ -342,6 +367,32 @@ fn g022_the_fifty_first_person_of_a_run_is_refused() {
     check_under(&policy(), fleet(25, 1), &["run G022 51/50"]);
     let by_deletions = (0..17).map(|n| unit(&format!("t{n}"), many(3, Action::Delete, &format!("t{n}"), "user"))).collect();
     check_under(&policy(), body(by_deletions), &["run G004 51/50"]);
+}
+
+/// A tenant of which so many users of `of` are gone: half of them declared, to be made again, and half to be forgotten.
+fn gone(count: u64, of: u64) -> Unit {
+    let (again, forgotten) = (many(count / 2, Action::Create, "acme", "user"), many(count - count / 2, Action::Forget, "acme", "user"));
+    let drift = again.iter().map(|c| Drift { address: c.address.clone(), what: DriftKind::Deleted, fields: Vec::new() }).collect();
+    // The two halves must not be the same people.
+    let forgotten = forgotten.into_iter().map(|c| Change { address: address(&format!("{}-f", c.address)), ..c });
+    let mut unit = unit("acme", again.into_iter().chain(forgotten).collect());
+    unit.drift = drift;
+    unit.facts.owned.insert(Kind::User, of);
+    unit
+}
+
+#[test]
+fn g025_many_of_ours_that_are_gone_at_once_are_refused() {
+    check(gone(5, 60), &[]);
+    check(gone(6, 1000), &["acme G025 6/5"]);
+    check(gone(10, 60), &["acme G025 10/5"]);
+    check(gone(2, 2), &[]);
+    check(gone(3, 10), &[]);
+    check(gone(3, 9), &["acme G025 34/30"]);
+    let asked = Unit { settled: vec![(address("acme/user/x0"), "intent".into())], ..gone(6, 1000) };
+    check(asked, &[]);
+    let looked_at = Body { mode: Mode::RefreshOnly, ..body(vec![gone(10, 60)]) };
+    check_under(&policy(), looked_at, &[]);
 }
 
 #[test]

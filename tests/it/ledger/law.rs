@@ -67,6 +67,7 @@ impl Model {
                     known.insert(attestation.address.clone(), attestation);
                 }
             }
+            Write::Unattest(portal, address) => drop(self.at(&portal, &address.tenant).attestations.remove(&address)),
             Write::Work(portal, item) => {
                 match self.items.iter_mut().find(|(p, i)| (p, unit_and_intent(i)) == (&portal, unit_and_intent(&item))) {
                     Some((_, known)) => *known = *item,

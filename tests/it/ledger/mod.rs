@@ -118,6 +118,11 @@ fn intent(id: &str, text: &str, began: i64) -> Intent {
         at: at(began),
         plan: "sha256:00".into(),
         unknown: false,
+        fate: tenantry::model::Fate {
+            content: Some(Digest::of(id.as_bytes())),
+            reached: (began % 2 == 0).then(|| tenantry::model::Reached::found(id, None)),
+            next: tenantry::model::Next::Unsure,
+        },
     }
 }
 
@@ -162,6 +167,8 @@ fn item(id: &str, text: &str, given: i64) -> WorkItem {
         state: WorkState::Open,
         replaces: vec!["ffffffff".into()],
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) async fn items_and_observations_need_the_lock(store: Store) {
 
 /// Makes a ledger one of version 1, which has no work orders and no observations.
 async fn make_old(store: &Store) {
-    const DROP: &str = "DROP TABLE tenantry_work; DROP TABLE tenantry_observed;";
+    const DROP: &str = "DROP TABLE tenantry_work_names; DROP TABLE tenantry_work; DROP TABLE tenantry_observed; ALTER TABLE tenantry_intents DROP COLUMN fate;";
     match &store.location {
         LedgerLocation::Sqlite(path) => {
             let file = rusqlite::Connection::open(path).unwrap();

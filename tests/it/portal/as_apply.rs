@@ -46,7 +46,11 @@ impl Execute for AsApply {
         }
         let mut answers = self.0.perform(&calls).await;
         assert_eq!(answers.len(), calls.len(), "one answer for each call");
-        for (call, answer) in calls.iter().zip(&mut answers) {
+        for (call, answer) in calls.iter_mut().zip(&mut answers) {
+            while let Ok(Done::Partly { reached }) = answer {
+                call.fate = call.fate.clone().at(reached.clone());
+                *answer = self.0.perform(std::slice::from_ref(call)).await.remove(0);
+            }
             for _ in 1..ATTEMPTS {
                 if !matches!(answer, Err(CallError::Retry { .. })) {
                     break;

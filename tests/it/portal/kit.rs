@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tenantry::model::live::normalise_key;
 use tenantry::model::{
-    Address, FieldId, Fields, IntentAction, Kind, LiveObject, Mark, Name, PortalSpec, Resource, SecretRef, SourceId, Tenant, Value,
+    Address, Fate, FieldId, Fields, IntentAction, Kind, LiveObject, Mark, Name, PortalSpec, Resource, SecretRef, SourceId, Tenant, Value,
 };
 use tenantry::portal::embedded::{Clock, Directory, Embedded, file_of};
 use tenantry::portal::{Call, CallError, Done, Driver, Execute, Observe, OpenContext, PortalError, TenantKey, load_profile};
@@ -125,6 +125,7 @@ pub(super) fn with_fields(action: IntentAction, address: Address, desired: Field
         carries: Vec::new(),
         before: Fields::new(),
         context: None,
+        fate: Fate::fresh(None),
         address,
     }
 }
@@ -154,11 +155,19 @@ impl CallExt for Call {
     }
 }
 
-/// Performs one call.
-pub(super) async fn perform(portal: &Arc<dyn Execute>, call: Call) -> Result<Done, CallError> {
-    let mut answers = portal.perform(&[call]).await;
-    assert_eq!(answers.len(), 1, "one answer for one call");
-    answers.remove(0)
+/// Performs one call, part by part.
+pub(crate) async fn perform(portal: &Arc<dyn Execute>, mut call: Call) -> Result<Done, CallError> {
+    loop {
+        let mut answers = portal.perform(std::slice::from_ref(&call)).await;
+        assert_eq!(answers.len(), 1, "one answer for one call");
+        match answers.remove(0) {
+            Ok(Done::Partly { reached }) => {
+                assert_ne!(call.fate.reached.as_ref(), Some(&reached), "it gets on");
+                call.fate = call.fate.at(reached);
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Performs one call that must be done at once; the object's id.

@@ -210,7 +210,7 @@ fn a_creation_follows_the_screens_and_says_what_they_leave_open() {
       press Create  (Manual)
     @ 
       reach licences.pro of organization “Acme GmbH” is “3”  (-)
-      reach secrets.backup of organization “Acme GmbH” is the secret from “file /run/backup”  (-)
+      reach secrets.backup of organization “Acme GmbH” is the secret that is kept as “file /run/backup”  (-)
     @ 
       reach primary of domain “acme.example” in “Acme GmbH” is “true”  (-)
     @ 
@@ -263,7 +263,7 @@ fn what_is_made_with_another_and_has_no_step_is_not_forgotten() {
     @ 
       reach role “admin” in “Acme GmbH” exists  (-)
       reach permissions of role “admin” in “Acme GmbH” is “all”  (-)
-    ? name: The name that the portal shows for the new user = None
+    ? name: The name that the portal shows for the new user = Some("bo@acme.example")
     ? organization: The customer's name, as the screen shows it = Some("Acme GmbH")
     "#);
 }
@@ -349,9 +349,11 @@ fn an_action_without_screens_says_what_is_to_be_reached() {
     );
     let role = create("acme/role/ops", json!({"displayName": "Operations", "permissions": ["read", "write"]}));
     insta::assert_snapshot!([delete, resend, changed, role].map(|c| made(&c)).join(""), @r#"
-    Delete user al@acme.example in Acme GmbH [4]
+    Take user al@acme.example out of Acme GmbH [4]
     @ 
-      reach user “al@acme.example” in “Acme GmbH” does not exist any more  (-)
+      look user “al@acme.example” in “Acme GmbH” is there; if it is not, nothing is left to do, and that is confirmed as done  (-)
+    @ 
+      reach user “al@acme.example” is no longer among the users of “Acme GmbH”; the person's account and other customers stay  (-)
     ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme GmbH")
     Send the invitation of user al@acme.example again in Acme GmbH [4]
     @ 
@@ -369,7 +371,7 @@ fn an_action_without_screens_says_what_is_to_be_reached() {
       reach role “Operations” in “Acme GmbH” exists  (-)
       reach displayName of role “Operations” in “Acme GmbH” is “Operations”  (-)
       reach permissions of role “Operations” in “Acme GmbH” is “read, write”  (-)
-    ? name: The name that the portal shows for the new role = None
+    ? name: The name that the portal shows for the new role = Some("Operations")
     ? organization: The customer's name, as the screen shows it = Some("Acme GmbH")
     "#);
 }

@@ -140,7 +140,7 @@ pub(super) const EXAMPLES: &[Example] = &[
         observed: &[],
         breaks: side("domain: northwind.example", "kind: Organization\nmetadata: {name: acme}\nspec: {displayName: ACME}\n"),
         keeps: ACME,
-        says: "acme/organization/acme refused: the addresses of customers are derived from the MSP's own, `<msp>.idemeum.com`, and the Portal document says `account.domain: northwind.example`: write it as `account.domain`",
+        says: "acme/organization/acme refused: the addresses of customers are derived from the MSP's own, `<msp>.idemeum.com`, and the Portal document says `account.domain: northwind.example`: write the MSP's own `<msp>.idemeum.com` as `account.domain`",
     },
     Example {
         rule: "IDM-2",

@@ -144,7 +144,10 @@ impl Observe for Paper {
         let completeness = |read| if read == Readability::Listed { Completeness::Complete } else { Completeness::Unreadable };
         let nothing = |read| Collection { completeness: completeness(read), objects: Vec::new() };
         let collections = || self.capabilities().kinds.iter().map(|(kind, c)| (*kind, nothing(c.read))).collect();
-        Ok(tenants.iter().map(|_| LiveTenant { collections: collections(), observed: self.observed.clone() }).collect())
+        Ok(tenants
+            .iter()
+            .map(|_| LiveTenant { collections: collections(), observed: self.observed.clone(), ..LiveTenant::default() })
+            .collect())
     }
     async fn tenants(&self) -> Result<Vec<TenantKey>, PortalError> {
         Ok(Vec::new())
@@ -187,6 +190,7 @@ pub(crate) async fn bench(profile: &Arc<Profile>, observed: &[(&str, &str)], the
     for resource in there.resources() {
         let record = recorded(profile, resource, now);
         bench.ledger.edit(spec.name.as_str(), resource.address.tenant.as_str(), |ledger| {
+            ledger.intents.push(set_out_to_make(resource, now));
             ledger.attestations.insert(resource.address.clone(), record);
         });
     }
@@ -194,6 +198,21 @@ pub(crate) async fn bench(profile: &Arc<Profile>, observed: &[(&str, &str)], the
         bench.apply(there).await;
     }
     bench
+}
+
+/// What tells that it was we who had it made.
+fn set_out_to_make(resource: &Resource, now: jiff::Timestamp) -> Intent {
+    Intent {
+        id: format!("made-{}", resource.address).into(),
+        address: resource.address.clone(),
+        key: tenantry::model::live::normalise_key(resource.natural_key()),
+        action: IntentAction::Create,
+        object: None,
+        at: now,
+        plan: "earlier".into(),
+        unknown: false,
+        fate: tenantry::model::fate::Fate::default(),
+    }
 }
 
 pub(crate) fn recorded(profile: &Profile, resource: &Resource, now: jiff::Timestamp) -> Attestation {

@@ -3,6 +3,7 @@
 
 pub(crate) mod kit;
 
+mod administrators;
 mod idm;
 mod ita;
 mod itc;
@@ -14,6 +15,7 @@ mod observed_effects;
 mod observed_sandbox;
 mod orders;
 mod plx;
+mod removals;
 mod rows;
 mod rules;
 mod wiv;

@@ -28,9 +28,25 @@ fn states(profile: &Profile, desired: &Desired) -> BTreeMap<TenantName, LedgerSt
     states.entry(Name::msp()).or_default();
     for resource in desired.resources() {
         let record = recorded(profile, resource, "2026-03-01T12:00:00Z".parse().unwrap());
-        states.get_mut(&resource.address.tenant).unwrap().attestations.insert(resource.address.clone(), record);
+        let state = states.get_mut(&resource.address.tenant).unwrap();
+        state.attestations.insert(resource.address.clone(), record);
+        state.rows.insert(resource.address.clone(), row_of(resource));
     }
     states
+}
+
+fn row_of(resource: &Resource) -> LedgerRow {
+    LedgerRow {
+        address: resource.address.clone(),
+        id: None,
+        key: tenantry::model::live::normalise_key(resource.natural_key()),
+        owner: "us".into(),
+        origin: Origin::Created,
+        released: false,
+        protected: false,
+        applied: Vec::new(),
+        secrets: Vec::new(),
+    }
 }
 
 /// Holds one text against what is recorded; `tenant`: whose table it is.
@@ -50,6 +66,7 @@ fn told(seen: &Seen) -> String {
     lines.extend(
         seen.drift.iter().flat_map(|d| d.fields.iter().map(|f| format!("{} {}: {} -> {}", d.address, f.field, f.recorded, f.shown))),
     );
+    lines.extend(seen.not_yet.iter().map(|n| format!("{} not yet ours", n.address)));
     lines.extend(seen.missing.iter().map(|a| format!("{a} not in the table")));
     lines.extend(seen.unknown.iter().map(|u| {
         let whose = u.tenant.as_ref().map_or_else(String::new, |t| format!(" of {t}"));
@@ -266,4 +283,35 @@ fn ita_6_who_is_in_two_customers_is_no_sign_of_the_wrong_table() {
         told(&seen(&profile("itarian"), ITARIAN, "users", Some("shop"), both).unwrap()),
         "shop/user/ann as recorded\nrow 3 wim@works.example: unmanaged"
     );
+}
+
+#[test]
+fn a_grid_over_several_customers_tells_whose_each_row_is() {
+    let grid = "E-mail,Customer,First name,Last name\nann@shop.example,\"Corner Shop, Works\",Ann,Archer\nwim@works.example,Works,,\nwim@works.example,corner shop,,\nnew@hooli.example,Hooli,Nia,\n";
+    let itarian = profile("itarian");
+    assert_snapshot!(told(&seen(&itarian, ITARIAN, "users", None, grid).unwrap()), @r"
+    shop/user/ann as recorded
+    works/user/ann as recorded
+    works/user/wim as recorded
+    row 4 wim@works.example of shop: unmanaged
+    row 5 new@hooli.example: unmanaged
+    ");
+    // Who is listed under another customer is no user of the one that was named.
+    assert_snapshot!(told(&seen(&itarian, ITARIAN, "users", Some("shop"), grid).unwrap()), @r"
+    shop/user/ann as recorded
+    row 4 wim@works.example of shop: unmanaged
+    warning: rows 3, 5 are of another customer than shop: not looked at
+    ");
+    let works = "E-mail,Customer\nann@shop.example,Works\n";
+    assert_snapshot!(told(&seen(&itarian, ITARIAN, "users", Some("shop"), works).unwrap()), @r"
+    shop/user/ann not in the table
+    warning: row 2 is of another customer than shop: not looked at
+    ");
+}
+
+#[test]
+fn a_grid_over_all_customers_without_the_column_that_tells_them_apart_needs_a_name() {
+    let refusal =
+        seen(&profile("itarian"), ITARIAN, "users", None, "E-mail\nann@shop.example\n").expect_err("whose row it is cannot be told");
+    assert_eq!(refusal.lines, ["no column tells whose a row is: `Customer` is wanted, or name the tenant with --tenant"]);
 }

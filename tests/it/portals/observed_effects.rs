@@ -60,7 +60,12 @@ async fn plx_6_a_plan_names_the_default_admin_as_who_gets_the_mail() {
     let mail = "\n  get an e-mail: kim@msp.example (login credentials)\n";
     assert!(told.contains(mail), "not the key of the organization, and no invitation: {told}");
     assert!(!silent.contains("get an e-mail"), "{silent}");
-    let nameless = altered("pilixo", |tree| drop(tree["effects"][0].as_object_mut().unwrap().remove("to")));
+    assert!(told.contains("\n  gain access: kim@msp.example"), "who gets credentials may enter: {told}");
+    let nameless = altered("pilixo", |tree| {
+        for key in ["to", "admits"] {
+            drop(tree["effects"][0].as_object_mut().unwrap().remove(key));
+        }
+    });
     let (nothing, after) = (desired("pilixo", side(plx::ACME.account, "")), desired("pilixo", plx::ACME));
     assert!(!in_text(&plan(&nameless, &[], &nothing, &after).await).contains("e-mail: kim@msp.example"), "it is `to` that says so");
 }

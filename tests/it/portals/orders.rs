@@ -83,18 +83,25 @@ fn item((address, action, instructions): (Address, IntentAction, Instructions)) 
         state: WorkState::Open,
         replaces: Vec::new(),
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 
 /// The items of the work order that manifests come to, without the lines that all orders have.
 async fn order(portal: &str, side: Side, purpose: Purpose) -> String {
+    let there = if purpose == Purpose::Destroy { side } else { Side { manifests: "", ..side } };
+    order_after(portal, there, side, purpose).await
+}
+
+/// The same where a technician recorded that something is there.
+pub(super) async fn order_after(portal: &str, there: Side, side: Side, purpose: Purpose) -> String {
     let profile = profile(portal);
-    let desired = desired(portal, side);
-    let there = if purpose == Purpose::Destroy { desired.clone() } else { super::kit::desired(portal, Side { manifests: "", ..side }) };
+    let (desired, there) = (desired(portal, side), desired(portal, there));
     let mut bench = bench(&profile, &[], &there).await;
     bench.purpose = purpose;
     // Somebody has read that the data goes and that nothing brings it back.
-    bench.approvals.allow = ["G006", "G014"].map(|code| (code.to_owned(), "the customer has left".to_owned())).into();
+    bench.approvals.allow = ["G006", "G007", "G014", "G015"].map(|code| (code.to_owned(), "the customer has left".to_owned())).into();
     let technician = Technician { paper: Paper::empty(&profile), profile: Arc::clone(&profile), read: Mutex::default() };
     let technician = Arc::new(technician);
     bench.portals[0].1 = Arc::clone(&technician) as Arc<dyn Execute>;
@@ -112,6 +119,7 @@ async fn order(portal: &str, side: Side, purpose: Purpose) -> String {
         ticket: None,
         items: order_items(items.iter().collect()),
         places: "",
+        after: None,
     };
     let whole = text(&order);
     let (_, of_items) = whole.split_once("\n\n").unwrap();
@@ -257,7 +265,7 @@ async fn a_customer_of_wiv_screen_by_screen() {
        [ ] From [Role] choose "Editor".  (manual)
        [ ] Press [Invite].  (manual)
        Bring back customer: The name of the customer whose users now show the address (for one of the MSP's own, write MSP); it must be "ACME Tools"
-       Bring back role: The role that the new user is shown with; it must be "Editor"
+       Bring back role: Every role that the new user is shown with, with commas between; it must be "Editor"
     "#);
 }
 
@@ -296,11 +304,12 @@ async fn a_customer_of_itarian_screen_by_screen() {
        [ ] Press [Save].  (inferred)
        [ ] Look, and stop if it is not so: Service Desk alone shows "Corner Shop", for it is a standalone customer.  (manual)
        Bring back customer: The name of the new customer, as the list of customers shows it; it must be "Corner Shop"
-       Bring back systemUsers: For a standalone customer with a web domain, the system users that the portal made in it (Monitor Agent and Patch Management Agent) (may be left out)
+       Bring back systemUsers: The system users that the portal made in it (Monitor Agent and Patch Management Agent) (may be left out)
 
     2. Assign ann@shop.example to Corner Shop  (customer shop)
        [ ] Open Users › User Directory.
        [ ] Look, and stop if it is not so: there is no user "ann@shop.example" in "Corner Shop" yet.  (manual)
+       [ ] Look, and stop if it is not so: "ann@shop.example" is in the User Directory. Who is not is put there first, and no page that we know says how.  (inferred)
        [ ] Open the row that shows "ann@shop.example".  (manual)
        [ ] Press [Add Customer].  (manual)
        [ ] From [Customer] choose "Corner Shop".  (inferred)
@@ -324,7 +333,7 @@ async fn a_customer_of_pilixo_screen_by_screen() {
        [ ] In [Confirm e-mail] type "kim@msp.example".  (inferred)
        [ ] In [First name] type "Kim".  (manual)
        [ ] In [Last name] type "Ito".  (manual)
-       [ ] In [Video password] type the secret from "env VIDEO".  (manual)
+       [ ] In [Video password] type the secret that is kept as "env VIDEO" (its name, and not the secret: whoever runs tenantry has that).  (manual)
        [ ] Press [Create].  (inferred)
        [ ] Look, and stop if it is not so: The grid of the dashboard shows "ACME Tools".  (manual)
        Bring back organization: The name of the new sub-organization, as the grid of the dashboard shows it; it must be "ACME Tools"

@@ -9,7 +9,10 @@ use super::wiv_desk::{ARN, Desk};
 async fn customers_are_made_by_the_api_and_technicians_are_asked_for_the_rest() {
     let desk = Desk::open().await;
     let applied = desk.run("apply --auto-approve").exits(6);
-    assert!(applied.out.contains("Apply: 0 done, 4 pending"), "{}", applied.said());
+    assert!(applied.out.contains("Apply: 0 done, 4 pending, 1 of them with its calls made"), "{}", applied.said());
+    let made = "create acme/organization/acme in portal costs: its calls are made, and the rest waits for";
+    assert!(applied.out.contains(made), "{}", applied.said());
+    assert!(applied.out.contains("Once they are confirmed, plan again"), "{}", applied.said());
     assert_eq!(desk.customers().await, ["ACME Tools"]);
     assert_eq!(
         desk.items(),
@@ -26,7 +29,7 @@ async fn customers_are_made_by_the_api_and_technicians_are_asked_for_the_rest() 
     assert!(slack.contains("there is no integration \"Team Slack\" in \"MSP\" yet"), "{slack}");
     assert!(slack.contains("type of integration \"Team Slack\" is \"Slack\".  (not in the manual)"), "{slack}");
     let planned = desk.run("plan").exits(0);
-    assert!(planned.out.contains("No changes") && planned.out.contains("4 wait"), "{}", planned.out);
+    assert!(planned.out.contains("No changes to make now") && planned.out.contains("4 wait for technicians"), "{}", planned.out);
 }
 
 /// WIV-7, end to end.

@@ -39,19 +39,18 @@ fn without_a_line_the_place_is_named() {
     diagnostic.range.as_mut().unwrap().line_text = None;
     let warning = Diagnostic::warning(codes::manifest::TOO_LARGE, "large");
     assert_snapshot!(diagnostics::render(&[diagnostic, warning], &WIDE), @r#"
-error[M003]: `emial` is no field of User
---> customers/acme.yaml:14:5
- = note: about acme/user/alice
- = note: first
-         second
- = help: write `email`
+    error[M003]: `emial` is no field of User
+    --> customers/acme.yaml:14:5
+     = note: about acme/user/alice
+     = note: first
+             second
+     = help: write `email`
 
-warning[M004]: large
- |
- = help: split the file
+    warning[M004]: large
+     = help: split the file
 
-1 error, 1 warning
-"#);
+    1 error, 1 warning
+    "#);
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn counts_add_up_and_what_is_refused_is_not_applyable() {
     let document = document(vec![acme()]);
     let s = document.summary;
     assert_eq!((s.create, s.update, s.delete, s.refused), (1, 1, 1, 1));
-    assert!(document.applyable && !document.complete && !document.errored);
+    assert!(!document.applyable && !document.complete && !document.errored, "one refusal holds its tenant whole");
 
     let mut refused = acme();
     refused.refusals.push(refusal("G001", "too many deletions", "split it"));
@@ -109,7 +109,7 @@ fn a_passed_refusal_holds_nothing_back() {
 #[test]
 fn what_waits_keeps_a_plan_from_being_complete() {
     let mut unit = unit("acme", Vec::new());
-    unit.waiting.push(Waiting { address: address("acme/user/dora"), waits_for: "acceptance".into(), technician: false });
+    unit.waiting.push(Waiting { address: address("acme/user/dora"), waits_for: "acceptance".into(), technician: false, failed: false });
     let document = document(vec![unit]);
     assert!(document.is_empty() && !document.complete && !document.applyable);
 }

@@ -8,10 +8,10 @@ use super::world::*;
 fn the_page_says_what_the_text_says() {
     let page = html::page(&document(vec![acme()]));
     for said in [
-        "<title>Plan: 1 to create, 1 to update, 1 to delete; 1 refused</title>",
-        "<li class=\"gone\">lose access: bob@acme.example</li>",
-        "administrators: bob@acme.example → alice@acme.example",
-        "+ create user/alice",
+        "<title>Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused</title>",
+        "<li class=\"gone\">would lose access: bob@acme.example</li>",
+        "administrators, if it were done: bob@acme.example → alice@acme.example",
+        "+ would create user/alice",
         "<del class=\"gone\">+49 1</del> → <ins class=\"good\">+49 2</ins>",
         "refused G004: bob is the last administrator",
         "to do: add another administrator first",

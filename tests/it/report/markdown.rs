@@ -11,38 +11,38 @@ fn a_small_plan_is_one_comment() {
     let parts = markdown::comments(&document(vec![acme()]), "customers", None);
     assert_eq!(parts.len(), 1);
     assert_snapshot!(parts[0], @r#"
-<!-- tenantry:plan:customers -->
-**Plan: 1 to create, 1 to update, 1 to delete; 1 refused** · `sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd`
+    <!-- tenantry:plan:customers -->
+    **Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused** · `sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd`
 
-### Consequences
+    ### Consequences
 
-- `acme`: **lose access**: `bob@acme.example`
-  - **administrators**: `bob@acme.example` → `alice@acme.example`
-  - gain access: `alice@acme.example`
-  - get an e-mail: `alice@acme.example (2 times)`
-  - licences: `+2 backup`
+    - `acme`: **would lose access**: `bob@acme.example`
+      - **administrators, if it were done**: `bob@acme.example` → `alice@acme.example`
+      - would gain access: `alice@acme.example`
+      - would get an e-mail: `alice@acme.example (2 times)`
+      - licences, if it were done: `+2 backup`
 
-<details><summary><b>acme</b>, portal <code>embedded</code>: 1 to create, 1 to update, 1 to delete</summary>
+    <details><summary><b>acme</b>, portal <code>embedded</code>: 1 to create, 1 to update, 1 to delete, all held back</summary>
 
-```diff
-+ create user/alice  customers/acme.yaml:15
-+     email: alice@acme.example
-+     roles: [admin, support]
-+     administrator: true
-#     sends e-mail, takes a licence
-~ update organization/acme  customers/acme.yaml:14
--     displayName: (not set)
-+     displayName: Acme
--     contact.phone: +49 1
-+     contact.phone: +49 2
-! delete user/bob (bob@acme.example)
-#     irreversible
-#     no longer declared
-!     refused G004: bob is the last administrator; to do: add another administrator first
-```
+    ```diff
+    + would create user/alice  customers/acme.yaml:15
+    +     email: alice@acme.example
+    +     roles: [admin, support]
+    +     administrator: true
+    #     sends e-mail, takes a licence
+    ~ would update organization/acme  customers/acme.yaml:14
+    -     displayName: (not set)
+    +     displayName: Acme
+    -     contact.phone: +49 1
+    +     contact.phone: +49 2
+    ! delete user/bob (bob@acme.example)
+    #     irreversible
+    #     no longer declared
+    !     refused G004: bob is the last administrator; to do: add another administrator first
+    ```
 
-</details>
-"#);
+    </details>
+    "#);
 }
 
 #[test]

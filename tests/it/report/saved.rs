@@ -62,7 +62,7 @@ fn a_plan_that_was_only_printed_is_refused() {
 fn what_contradicts_itself_is_refused() {
     check_refused(|p| p["plan_digest"] = json!("sha256:abc"), "R042", "no digest");
     check_refused(|p| p["summary"]["delete"] = json!(0), "R042", "counts");
-    check_refused(|p| p["applyable"] = json!(false), "R042", "counts");
+    check_refused(|p| p["applyable"] = json!(true), "R042", "counts");
     check_refused(|p| p["tenants"][0]["resource_changes"][2]["blocked_by"] = json!([]), "R042", "counts");
     check_refused(|p| p["tenants"][0]["resource_changes"][0]["address"] = json!("globex/user/alice"), "R042", "another tenant");
     check_refused(|p| p["tenants"][0]["resource_changes"][0]["kind"] = json!("Role"), "R042", "is no Role");

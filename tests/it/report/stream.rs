@@ -18,9 +18,9 @@ fn a_plan_is_one_object_a_line_in_terraforms_words() {
         lines.iter().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["type"].as_str().unwrap().to_owned()).collect();
     assert_eq!(types, ["planned_change", "planned_change", "planned_change", "change_summary"]);
     assert_snapshot!(lines[2..].join("\n"), @r#"
-{"@level":"info","@message":"acme/user/bob: Plan to delete","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","change":{"action":"delete","blocked_by":["G004"],"reason":"no longer declared","resource":{"addr":"acme/user/bob","implied_provider":"embedded","module":"","resource":"acme/user/bob","resource_key":null,"resource_name":"bob","resource_type":"User"}},"type":"planned_change"}
-{"@level":"info","@message":"Plan: 1 to create, 1 to update, 1 to delete; 1 refused","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","changes":{"add":1,"change":1,"forget":0,"import":0,"operation":"plan","refused":1,"remove":1},"plan_digest":"sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd","type":"change_summary"}
-"#);
+    {"@level":"info","@message":"acme/user/bob: Plan to delete","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","change":{"action":"delete","blocked_by":["G004"],"reason":"no longer declared","resource":{"addr":"acme/user/bob","implied_provider":"embedded","module":"","resource":"acme/user/bob","resource_key":null,"resource_name":"bob","resource_type":"User"}},"type":"planned_change"}
+    {"@level":"info","@message":"Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","changes":{"add":1,"change":1,"forget":0,"import":0,"operation":"plan","refused":1,"remove":1},"plan_digest":"sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd","type":"change_summary"}
+    "#);
     assert_snapshot!(stream::version("0.1.0", at()), @r#"{"@level":"info","@message":"Tenantry 0.1.0","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","tenantry":"0.1.0","type":"version","ui":"1.1"}"#);
 }
 
@@ -37,7 +37,7 @@ fn an_apply_says_when_a_change_begins_and_how_it_ends() {
         stream::apply_start(&name("embedded"), &address("acme/user/alice"), Action::Create, at()),
         stream::outcome(&outcome(OutcomeResult::Done), at()),
         stream::outcome(&outcome(OutcomeResult::Failed { message: "e-mail taken".into(), denied: false }), at()),
-        stream::outcome(&outcome(OutcomeResult::Pending { waits_for: "a technician".into() }), at()),
+        stream::outcome(&outcome(OutcomeResult::Pending { waits_for: "a technician".into(), called: false }), at()),
     ];
     assert_snapshot!(lines.join("\n"), @r#"
 {"@level":"info","@message":"acme/user/alice: create begun","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","hook":{"action":"create","resource":{"addr":"acme/user/alice","implied_provider":"embedded","module":"","resource":"acme/user/alice","resource_key":null,"resource_name":"alice","resource_type":"User"}},"type":"apply_start"}

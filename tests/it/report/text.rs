@@ -16,30 +16,30 @@ fn shown(units: Vec<tenantry::plan::Unit>) -> String {
 #[test]
 fn a_plan_says_consequences_first_then_changes_then_what_refuses_them() {
     assert_snapshot!(shown(vec![acme()]), @r#"
-acme (portal embedded): 1 to create, 1 to update, 1 to delete
-  lose access: bob@acme.example
-  administrators: bob@acme.example -> alice@acme.example
-  gain access: alice@acme.example
-  get an e-mail: alice@acme.example (2 times)
-  licences: +2 backup
+    acme (portal embedded): 1 to create, 1 to update, 1 to delete, all held back
+      would lose access: bob@acme.example
+      administrators, if it were done: bob@acme.example -> alice@acme.example
+      would gain access: alice@acme.example
+      would get an e-mail: alice@acme.example (2 times)
+      licences, if it were done: +2 backup
 
-  + create user/alice  customers/acme.yaml:15
-      email:         alice@acme.example
-      roles:         [admin, support]
-      administrator: true
-      sends e-mail, takes a licence
-  ~ update organization/acme  customers/acme.yaml:14
-      displayName:   (not set) -> Acme
-      contact.phone: +49 1 -> +49 2
-  ! delete user/bob (bob@acme.example)
-      irreversible
-      no longer declared
-      refused G004: bob is the last administrator
-        to do: add another administrator first
+      + would create user/alice  customers/acme.yaml:15
+          email:         alice@acme.example
+          roles:         [admin, support]
+          administrator: true
+          sends e-mail, takes a licence
+      ~ would update organization/acme  customers/acme.yaml:14
+          displayName:   (not set) -> Acme
+          contact.phone: +49 1 -> +49 2
+      ! delete user/bob (bob@acme.example)
+          irreversible
+          no longer declared
+          refused G004: bob is the last administrator
+            to do: add another administrator first
 
-Plan: 1 to create, 1 to update, 1 to delete; 1 refused
-Digest: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
-"#);
+    Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused
+    Digest: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
+    "#);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_passed_refusal_says_how_and_does_not_count() {
     let mut unit = acme();
     unit.changes[2].blocked_by[0].passed = Some("digest".into());
     let page = shown(vec![unit]);
-    assert!(page.contains("G004 passed (digest): bob is the last administrator"), "{page}");
+    assert!(page.contains("allowed G004 (digest): bob is the last administrator"), "{page}");
     assert!(page.contains("1 to delete\n"), "{page}");
 }
 
@@ -207,8 +207,12 @@ fn drift_what_waits_what_stays_and_what_is_unmanaged_stand_apart() {
         Drift { address: address("acme/organization/acme"), what: DriftKind::Changed, fields: vec![(phone, text("+49 999"))] },
         Drift { address: address("acme/user/carol"), what: DriftKind::Deleted, fields: Vec::new() },
     ];
-    unit.waiting =
-        vec![Waiting { address: address("acme/user/dora"), waits_for: "it is deferred until 2026-08-26".into(), technician: false }];
+    unit.waiting = vec![Waiting {
+        address: address("acme/user/dora"),
+        waits_for: "it is deferred until 2026-08-26".into(),
+        technician: false,
+        failed: false,
+    }];
     unit.retained = vec![Retained { address: address("acme/group/ops"), why: "pruning is off for groups".into() }];
     unit.unmanaged = (0..9)
         .map(|n| Unmanaged {
@@ -267,31 +271,31 @@ fn every_action_has_its_symbol_and_what_is_not_plain_its_reason() {
         impossible
     });
     assert_snapshot!(shown(vec![unit("acme", changes)]), @r#"
-acme (portal embedded): 1 to update, 1 to replace, 1 to adopt, 1 to forget, 1 to move, 1 to resend, 1 to protect or release
-  -/+ replace user/u0 (u0@acme.example)  customers/acme.yaml:12
-      the manifest changed
-  > adopt user/u1 (u1@acme.example)  customers/acme.yaml:12
-      the manifest changed
-  = forget user/u2 (u2@acme.example)  customers/acme.yaml:12
-      the manifest changed
-  = move user/u3 (u3@acme.example)  customers/acme.yaml:12
-      was acme/user/former
-      the manifest changed
-  @ resend user/u4 (u4@acme.example)  customers/acme.yaml:12
-      something ran out
-      the manifest changed
-  = protect user/u5 (u5@acme.example)  customers/acme.yaml:12
-      the manifest changed
-  ~ update, suspend user/u6 (u6@acme.example)  customers/acme.yaml:12
-      the manifest changed
-  ! user/zoe (zoe@acme.example)  customers/acme.yaml:13
-      declared, and proven absent
-      refused G020: the listing was cut short
-        to do: try again later
+    acme (portal embedded): 1 to update, 1 to replace, 1 to adopt, 1 to forget, 1 to move, 1 to resend, 1 to protect or release, all held back
+      -/+ would replace user/u0 (u0@acme.example)  customers/acme.yaml:12
+          the manifest changed
+      > would adopt user/u1 (u1@acme.example)  customers/acme.yaml:12
+          the manifest changed
+      = would forget user/u2 (u2@acme.example)  customers/acme.yaml:12
+          the manifest changed
+      = would move user/u3 (u3@acme.example)  customers/acme.yaml:12
+          was acme/user/former
+          the manifest changed
+      @ would resend user/u4 (u4@acme.example)  customers/acme.yaml:12
+          something ran out
+          the manifest changed
+      = would protect user/u5 (u5@acme.example)  customers/acme.yaml:12
+          the manifest changed
+      ~ would update, suspend user/u6 (u6@acme.example)  customers/acme.yaml:12
+          the manifest changed
+      ! user/zoe (zoe@acme.example)  customers/acme.yaml:13
+          declared, and proven absent
+          refused G020: the listing was cut short
+            to do: try again later
 
-Plan: 0 to create, 1 to update, 1 to replace, 0 to delete, 1 to adopt, 1 to forget, 1 to move, 1 to resend, 1 to protect or release; 1 refused
-Digest: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
-"#);
+    Plan: 0 to create, 1 to update, 1 to replace, 0 to delete, 1 to adopt, 1 to forget, 1 to move, 1 to resend, 1 to protect or release; 1 refused; 7 held back with what is refused
+    Digest: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
+    "#);
 }
 
 #[test]
@@ -335,14 +339,13 @@ fn diagnostics_come_first_and_an_errored_plan_does_not_claim_to_be_in_step() {
     body.diagnostics.push(Diagnostic::error(codes::manifest::TOO_LARGE, "the line is too long"));
     let document = PlanDocument::from_plan(&Plan::unchecked(body), "0.1.0");
     assert_snapshot!(text::plan(&document, &WIDE), @r#"
-error[M004]: the line is too long
- |
- = help: split the file
+    error[M004]: the line is too long
+     = help: split the file
 
-1 error
+    1 error
 
-No plan; 1 error
-"#);
+    No plan; 1 error
+    "#);
 }
 
 #[test]

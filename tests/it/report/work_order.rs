@@ -39,6 +39,8 @@ fn item(reference: &str, of: &str, action: IntentAction, menu_place: u32, steps:
         state: WorkState::Open,
         replaces: Vec::new(),
         former: Vec::new(),
+        names: None,
+        before: Vec::new(),
     }
 }
 
@@ -54,6 +56,7 @@ fn order(items: Vec<&WorkItem>) -> Order<'_> {
         ticket: Some("MSP-7"),
         items,
         places: "-f 'my customers' --portals portals",
+        after: None,
     }
 }
 
@@ -82,8 +85,10 @@ fn every_sort() -> Vec<WorkItem> {
         name: name.to_owned(),
         ask: "What the screen shows".to_owned(),
         expect: expect.map(str::to_owned),
+        words: Vec::new(),
         optional,
         id,
+        customer: false,
     };
     all.instructions.evidence = vec![
         wanted("organization", Some("Acme GmbH"), false, false),
@@ -134,7 +139,7 @@ fn markdown_has_one_step_and_one_verb_a_line() {
     - [ ] From **Default dashboard** choose `Overview`. *(vendor's documentation)*
     - [ ] Tick **Make administrator**. *(manual)*
     - [ ] Clear **Notify**. *(manual)*
-    - [ ] In **Video password** type the secret from `env TENANT_SECRET_ACME`. *(manual)*
+    - [ ] In **Video password** type the secret that is kept as `env TENANT_SECRET_ACME` (its name, and not the secret: whoever runs tenantry has that). *(manual)*
     - [ ] In the row that shows `Acme GmbH` press **Invite**. *(manual)*
     - [ ] Open the row that shows `Acme GmbH`. *(manual)*
     - [ ] Open the address `https://x.example/?a=1&b=2`. *(manual)*
@@ -201,7 +206,7 @@ fn the_terminal_shows_the_same_sentences() {
        [ ] From [Default dashboard] choose "Overview".  (vendor's documentation)
        [ ] Tick [Make administrator].  (manual)
        [ ] Clear [Notify].  (manual)
-       [ ] In [Video password] type the secret from "env TENANT_SECRET_ACME".  (manual)
+       [ ] In [Video password] type the secret that is kept as "env TENANT_SECRET_ACME" (its name, and not the secret: whoever runs tenantry has that).  (manual)
        [ ] In the row that shows "Acme GmbH" press [Invite].  (manual)
        [ ] Open the row that shows "Acme GmbH".  (manual)
        [ ] Open the address "https://x.example/?a=1&b=2".  (manual)
@@ -231,7 +236,7 @@ fn json_is_stable() {
     one.items[0].instructions.evidence = items[0].instructions.evidence[..1].to_vec();
     insta::assert_snapshot!(serde_json::to_string_pretty(&one).unwrap(), @r#"
     {
-      "format_version": "1.0",
+      "format_version": "1.1",
       "order": "wo-1",
       "portal": "paper",
       "title": "The Paper Portal",
@@ -268,6 +273,7 @@ fn json_is_stable() {
                 "name": "organization",
                 "ask": "What the screen shows",
                 "expect": "Acme GmbH",
+                "customer": false,
                 "optional": false,
                 "id": false
               }
@@ -280,7 +286,8 @@ fn json_is_stable() {
             "at": "2026-03-02T08:00:00Z",
             "why": "domain taken"
           },
-          "replaces": []
+          "replaces": [],
+          "after": []
         }
       ]
     }
@@ -306,7 +313,15 @@ fn hostile() -> WorkItem {
     let mut item = item("a1b2c3d4", "acme/user/al", IntentAction::Create, 0, steps);
     item.instructions.title = text();
     item.instructions.screens[0].menu = vec![text(), text()];
-    item.instructions.evidence = vec![EvidenceWanted { name: text(), ask: text(), expect: Some(text()), optional: false, id: false }];
+    item.instructions.evidence = vec![EvidenceWanted {
+        name: text(),
+        ask: text(),
+        expect: Some(text()),
+        words: Vec::new(),
+        optional: false,
+        id: false,
+        customer: false,
+    }];
     item.state = WorkState::Skipped { by: text(), at: "2026-03-02T08:00:00Z".parse().unwrap(), why: text() };
     item
 }

@@ -88,6 +88,8 @@ pub(super) fn change(action: Action, at: &str, key: &str) -> Change {
         .into(),
         effects: Vec::new(),
         mail_to: Vec::new(),
+        admits: Vec::new(),
+        effects_said: Vec::new(),
         depends_on: Vec::new(),
         carried_by: None,
         performer: Performer::Call,
@@ -145,6 +147,7 @@ pub(super) fn acme() -> Unit {
         lose_access: vec!["bob@acme.example".into()],
         administrators_before: vec!["bob@acme.example".into()],
         administrators_after: vec!["alice@acme.example".into()],
+        administrators_unknown: false,
         emails: vec!["alice@acme.example".into(), "alice@acme.example".into()],
         licences: BTreeMap::from([("backup".to_owned(), 2)]),
     };
@@ -173,7 +176,12 @@ pub(super) fn hostile() -> Unit {
     let mut unit = unit("evil", vec![organization]);
     unit.consequences.lose_access = vec![HOSTILE.into()];
     unit.retained.push(tenantry::plan::Retained { address: address("evil/user/x"), why: HOSTILE.into() });
-    unit.waiting.push(tenantry::plan::Waiting { address: address("evil/user/y"), waits_for: HOSTILE.into(), technician: true });
+    unit.waiting.push(tenantry::plan::Waiting {
+        address: address("evil/user/y"),
+        waits_for: HOSTILE.into(),
+        technician: true,
+        failed: false,
+    });
     unit.unmanaged.push(tenantry::plan::Unmanaged { kind: Kind::User, key: HOSTILE.into(), id: HOSTILE.into(), portals_own: false });
     unit.refusals.push(refusal("G002", HOSTILE, HOSTILE));
     unit

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::browser::client;
 use super::kit::PORTAL;
-use crate::support::program::{PROGRAM, Ran, command};
+use crate::support::program::{PROGRAM, Ran, command, root};
 
 fn sandbox(dir: &Path) -> Command {
     std::fs::write(dir.join("portal.yaml"), PORTAL).unwrap();
@@ -134,4 +134,98 @@ fn the_fault_that_the_help_shows_is_one() {
     let shown = help.split_once("such as `").expect("an example").1.split('`').next().unwrap();
     let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     tenantry::sandbox::faults::Plan::default().add_flag(&shown).unwrap_or_else(|why| panic!("{shown}: {why}"));
+}
+
+/// The portals whose rules look at the MSP's own account: what a customer of theirs has, the rule, and the flag that tells a sandbox.
+fn of_account() -> [(&'static str, serde_json::Value, &'static str, &'static str); 3] {
+    let called = |name: &str| serde_json::json!({"displayName": name});
+    let secrets = serde_json::json!({"videoPassword": "canary-video"});
+    let admin = serde_json::json!({"email": "ops@northwind-it.example", "firstName": "Sam", "lastName": "Reed"});
+    [
+        (
+            "pilixo",
+            serde_json::json!({"displayName": "St. Anne Clinic", "defaultAdmin": admin, "secrets": secrets}),
+            "PLX-1",
+            "`--account-add-on`",
+        ),
+        ("itarian", serde_json::json!({"displayName": "St. Anne", "relationship": "managed"}), "ITA-2", "`--account-kind`"),
+        ("idemeum", called("St. Anne Clinic"), "IDM-1", "`--account-domain`"),
+    ]
+}
+
+/// Asks a sandbox for a customer; the answer.
+async fn asks_for_customer(mut sandbox: Command, fields: &serde_json::Value) -> (u16, serde_json::Value) {
+    let (mut child, said) = started(&mut sandbox);
+    let url = format!("{}/tenants", said["api"].as_str().unwrap());
+    let body = serde_json::json!({"fields": fields});
+    let answer = client().post(url).bearer_auth(said["operator_token"].as_str().unwrap()).json(&body).send().await.unwrap();
+    let (status, answer) = (answer.status().as_u16(), answer.json().await.unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    (status, answer)
+}
+
+/// The command line of a sandbox that a page gives, without what it is started in the background by.
+fn documented(page: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("tenantry ")).filter(|l| l.starts_with("sandbox ")).collect();
+    assert!(!lines.is_empty(), "{page} gives no command");
+    lines.last().unwrap().split(" &").next().unwrap().split_whitespace().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_portal_is_rehearsed_by_the_command_that_its_pages_give() {
+    for portal in ["pilixo", "itarian", "idemeum", "it-conductor", "wiv"] {
+        for page in [format!("examples/{portal}/README.md"), format!("docs/portals/{portal}.md")] {
+            let state = tempfile::tempdir().unwrap();
+            let mut sandbox = command(PROGRAM);
+            sandbox.current_dir(root()).args(documented(&page)).args(["--json", "--state-dir"]).arg(state.path());
+            let of_account = of_account().into_iter().find(|(of, ..)| *of == portal);
+            let fields = of_account.map_or_else(|| serde_json::json!({"displayName": "St. Anne Clinic"}), |(_, fields, ..)| fields);
+            let (status, answer) = asks_for_customer(sandbox, &fields).await;
+            assert_eq!(status, 201, "{page}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flag_stands_above_the_portal_document() {
+    let state = tempfile::tempdir().unwrap();
+    let mut sandbox = command(PROGRAM);
+    sandbox.current_dir(root()).args(["sandbox", "-f", "examples/itarian/portals", "--portal", "desk", "--account-kind", "Enterprise"]);
+    sandbox.args(["--json", "--state-dir"]).arg(state.path());
+    let (status, answer) = asks_for_customer(sandbox, &of_account()[1].1).await;
+    assert_eq!((status, &answer["error"]["rule"]), (422, &"ITA-2".into()), "{answer}");
+}
+
+#[tokio::test]
+async fn a_rule_that_looks_at_the_account_says_by_which_flag_a_sandbox_is_told() {
+    for (portal, fields, rule, flag) in of_account() {
+        let state = tempfile::tempdir().unwrap();
+        let mut sandbox = command(PROGRAM);
+        sandbox.current_dir(state.path()).args(["sandbox", "--profile", portal, "--json"]);
+        let (status, answer) = asks_for_customer(sandbox, &fields).await;
+        assert_eq!((status, &answer["error"]["rule"]), (422, &rule.into()), "{answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(flag) && message.contains("`--portal NAME`"), "{message}");
+    }
+}
+
+#[test]
+fn what_cannot_be_played_is_refused_with_what_to_write_instead() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let portals = root().join("examples/pilixo/portals").display().to_string();
+    let check = |words: &[&str], code: i32, says: &[&str]| {
+        let ran = Ran::of(command(PROGRAM).current_dir(dir.path()).arg("sandbox").args(words).output().unwrap());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{words:?}: {}", ran.err);
+        for says in says {
+            assert!(ran.err.contains(says), "{words:?}: {}", ran.err);
+        }
+    };
+    check(&[], 64, &["--portal"]);
+    check(&["--portal", "vide", "--portals", &portals], 64, &["no such Portal document", "there is video"]);
+    check(&["--portal", "video"], 65, &["there is no manifest in `.`"]);
+    let unusable = ["--profile", "pilixo", "--state-dir", "file/below"];
+    check(&unusable, 1, &["cannot keep what it is told in file/below", "name a folder that you may write to, with --state-dir DIR"]);
 }

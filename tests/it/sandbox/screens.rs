@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use tenantry::model::Kind;
+use tenantry::portal::runbook::ASK_FOR_CUSTOMER_BEFORE;
 use tenantry::sandbox::Caller;
 
 use super::browser::{Browser, Played};
@@ -168,6 +169,44 @@ async fn what_no_page_documents_is_offered_and_says_so() {
     let live = played.world.tenant(&Caller::Msp, &acme).await.unwrap();
     assert_eq!(keys(live.objects(Kind::User)), ["monitor@acme.example"]);
     assert_eq!(keys(live.objects(Kind::Role)), ["admin", "dispatcher", "guest"]);
+}
+
+#[tokio::test]
+async fn what_the_customer_was_called_before_a_change_is_read_off_with_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let played = Played::start(dir.path()).await;
+    let acme = made(&played.world, "Acme GmbH", "acme.example").await;
+    let alice = msp(&played.world, user(&acme, "alice@acme.example")).await.unwrap().object.unwrap();
+    let mut browser = played.operator().await;
+    browser.menu(ORGANIZATIONS).await;
+    browser.press("Settings", Some("Acme GmbH"), &[]).await;
+    browser.press("Save", None, &[("Default dashboard", "Incidents")]).await;
+    assert_eq!(browser.reads(ASK_FOR_CUSTOMER_BEFORE), "Acme GmbH");
+    // It is renamed: what it is called now would tell nobody whether the right one was picked.
+    browser.get(&format!("/screens/settings/organization/{acme}/{acme}")).await;
+    browser.press("Save", None, &[("displayName", "Acme Europe GmbH")]).await;
+    assert_eq!((browser.customer(), browser.reads(ASK_FOR_CUSTOMER_BEFORE)), ("Acme Europe GmbH".to_owned(), "Acme GmbH".to_owned()));
+    let page = format!("/screens/object/user/{acme}/{}", alice.id);
+    browser.get(&page).await;
+    assert_eq!(browser.reads(ASK_FOR_CUSTOMER_BEFORE), "Acme Europe GmbH", "a person's page tells before anything is changed");
+    browser.open("Settings that no page documents").await;
+    browser.press("Delete", None, &[]).await;
+    assert_eq!(browser.reads(ASK_FOR_CUSTOMER_BEFORE), "Acme Europe GmbH", "{}", browser.page);
+}
+
+#[tokio::test]
+async fn customers_that_are_called_alike_are_told_apart_by_their_own_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let played = Played::start(dir.path()).await;
+    let first = made(&played.world, "Acme GmbH", "acme.example").await;
+    let second = made(&played.world, "Acme GmbH", "acme2.example").await;
+    let mut browser = played.operator().await;
+    browser.menu(ORGANIZATIONS).await;
+    assert_eq!(browser.page.matches(">Acme GmbH</a>").count(), 2, "the table shows what the manual says that it shows: {}", browser.page);
+    for (id, own, others) in [(&first, ">acme.example<", ">acme2.example<"), (&second, ">acme2.example<", ">acme.example<")] {
+        browser.get(&format!("/screens/object/organization/{id}/{id}")).await;
+        assert!(browser.shows(own) && browser.shows(id) && !browser.shows(others), "{}", browser.page);
+    }
 }
 
 #[tokio::test]

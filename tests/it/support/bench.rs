@@ -200,11 +200,11 @@ pub(crate) fn result(result: &OutcomeResult) -> String {
     match result {
         OutcomeResult::Done => "done".to_owned(),
         OutcomeResult::DoneDiffers { fields } => format!("differs: {}", fields.join(", ")),
-        OutcomeResult::Pending { waits_for } => format!("pending: {waits_for}"),
+        OutcomeResult::Pending { waits_for, called: _ } => format!("pending: {waits_for}"),
         OutcomeResult::Failed { message, denied } => format!("{}: {message}", if *denied { "denied" } else { "failed" }),
         OutcomeResult::Uncertain { message } => format!("uncertain: {message}"),
         OutcomeResult::Skipped { why } => format!("skipped: {why}"),
-        OutcomeResult::Held { codes } => format!("held: {}", codes.join(", ")),
+        OutcomeResult::Held { codes, why: _ } => format!("held: {}", codes.join(", ")),
         OutcomeResult::Cancelled => "cancelled".to_owned(),
     }
 }

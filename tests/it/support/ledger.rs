@@ -236,6 +236,7 @@ impl State {
             Write::Move(p, from, _) => (p.clone(), from.tenant.clone()),
             Write::Remove(p, a, _) => (p.clone(), a.tenant.clone()),
             Write::Attest(p, a) => (p.clone(), a.address.tenant.clone()),
+            Write::Unattest(p, a) => (p.clone(), a.tenant.clone()),
             Write::Work(p, item) => (p.clone(), item.address.tenant.clone()),
             Write::Observe(p, t, _, _) => (p.clone(), t.clone()),
             Write::Audit(record) => {
@@ -277,6 +278,7 @@ impl State {
             Write::Attest(_, record) => {
                 state.attestations.insert(record.address.clone(), record);
             }
+            Write::Unattest(_, at) => drop(state.attestations.remove(&at)),
             Write::Work(portal, item) => {
                 match items.iter_mut().find(|(p, i)| (p, &i.address.tenant, &i.intent) == (&portal, &item.address.tenant, &item.intent)) {
                     Some((_, known)) => *known = *item,

@@ -89,7 +89,7 @@ impl Technician {
             "From * choose {}" => self.browser.choose(label(), self.picked(value())).await,
             "Tick *" => self.browser.tick(label(), true).await,
             "Clear *" => self.browser.tick(label(), false).await,
-            "In * type the secret from {}" => {
+            "In * type the secret that is kept as {} (its name, and not the secret: whoever runs tenantry has that)" => {
                 let secret = self.secret(value())?;
                 self.browser.fill(label(), secret).await
             }
@@ -145,6 +145,9 @@ impl Technician {
         let browser = &self.browser;
         let is = match (so, values) {
             (so, [name, of @ ..]) if so.starts_with("there is no ") && so.ends_with(" yet") => return self.not_yet(name, of.first()).await,
+            (so, [name, of @ ..]) if so.ends_with(" is there; if it is not, nothing is left to do, and that is confirmed as done") => {
+                return self.still(name, of.first()).await;
+            }
             (so, [shown]) if so.starts_with("The ") && so.ends_with(" shows {}") => {
                 self.again().await?;
                 return self.browser.row(shown).await.map(drop);
@@ -171,6 +174,7 @@ impl Technician {
                 let screen = browser.text().await;
                 screen.contains(name) && screen.contains(word)
             }
+            (so, [person]) if so.starts_with("{} is in the User Directory. ") => self.browser.count(&cells(person)).await > 0,
             (so, [customer, person]) if so.starts_with("{} is one of the customers of {}") => {
                 self.again().await?;
                 let path = format!("//tr[td[normalize-space(.)={}] and td[normalize-space(.)={}]]", quoted(customer), quoted(person));
@@ -192,6 +196,18 @@ impl Technician {
 
     /// Nothing of this name is shown here, in this customer.
     async fn not_yet(&mut self, name: &str, of: Option<&String>) -> Did {
+        if self.shown(name, of).await? == 0 { Ok(()) } else { no(format!("`{name}` is there")) }
+    }
+
+    /// Something of this name is shown here, in this customer.
+    async fn still(&mut self, name: &str, of: Option<&String>) -> Did {
+        // Whoever mixes up two customers looks into the wrong one.
+        let of = of.map(|of| self.picked(of).to_owned());
+        if self.shown(name, of.as_ref()).await? > 0 { Ok(()) } else { no(format!("`{name}` is not there")) }
+    }
+
+    /// How often something of this name is shown here, in this customer.
+    async fn shown(&mut self, name: &str, of: Option<&String>) -> Result<usize, NotOnScreen> {
         if let (None, Some(of)) = (&self.place, of) {
             // The order names the customer and no place: its own page shows what is in it.
             reach::customer(self, of).await?;
@@ -199,7 +215,7 @@ impl Technician {
         let in_it = |of: &String| format!("[not(ancestor::table//th[.='Customer']) or td[normalize-space(.)={}]]", quoted(of));
         let rows = format!("{}{}", cells(name), of.map(in_it).unwrap_or_default());
         let listed = format!("//li[normalize-space(.)={}]", quoted(name));
-        if self.browser.count(&rows).await + self.browser.count(&listed).await == 0 { Ok(()) } else { no(format!("`{name}` is there")) }
+        Ok(self.browser.count(&rows).await + self.browser.count(&listed).await)
     }
 }
 

@@ -31,14 +31,20 @@ fn wish(line: &Line) -> Option<Wish<'_>> {
         _ => ("", says),
     };
     let (noun, rest) = thing.split_once(" {}")?;
+    // Who leaves a customer is found in it.
+    let left = rest.strip_prefix(" is no longer among the ").and_then(|_| line.values.get(1));
     let (of, rest) = rest.strip_prefix(" in {}").map_or((None, rest), |rest| (line.values.get(1), rest));
+    let of = of.or(left);
     let value = line.values.get(if of.is_some() { 2 } else { 1 }).map(String::as_str);
     let rest = rest.split(" (before: ").next().unwrap();
     let what = match (rest, value) {
         (" exists", _) => What::Exists,
         (" does not exist any more", _) => What::Gone,
+        (left, _) if left.starts_with(" is no longer among the ") => What::Gone,
         (" is {}" | " is this, line by line", Some(value)) => What::Is { path, value },
-        (" is the secret from {}", Some(reference)) => What::Secret { path, reference },
+        (" is the secret that is kept as {} (its name, and not the secret: whoever runs tenantry has that)", Some(reference)) => {
+            What::Secret { path, reference }
+        }
         (" is empty" | " is not set any more", _) => What::Empty { path },
         _ => return None,
     };

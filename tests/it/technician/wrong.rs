@@ -59,7 +59,7 @@ async fn whoever_deletes_in_the_customer_of_a_similar_name_is_stopped() {
     office.declare(&WIV.manifests.replace("    - {name: bob, email: bob@contoso.example, roles: [Guest]}\n", ""));
     office.allow = Some("G007=Bob has left");
     let items = office.ordered();
-    let delete = items.iter().find(|i| i.title.contains("Delete user bob@contoso.example")).unwrap();
+    let delete = items.iter().find(|i| i.title.contains("Take user bob@contoso.example out of")).unwrap();
     ann.mistakes = Some(("Contoso", "Contoso North"));
     let brought = ann.follow(delete).await.unwrap();
     assert_eq!(brought["organization"], "Contoso North");

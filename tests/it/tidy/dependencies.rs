@@ -20,6 +20,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("apply", &["model", "diagnostic", "secrets", "diff", "plan", "ledger", "portal"]),
     ("engine", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "diff", "plan", "guard", "report", "apply"]),
     ("sandbox", &["model", "diagnostic", "portal"]),
+    ("controller", &["model", "diagnostic", "secrets", "portal", "ledger", "plan", "guard", "apply", "engine"]),
+    // Values of reports and outcomes: what stands in a status.
+    ("operator", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "report", "apply", "engine", "controller"]),
     // The conditions' words are values.
     ("crds", &["model", "manifest", "controller::status"]),
     (

@@ -79,7 +79,7 @@ fn line(example: &str, begin: &str) -> String {
 /// Replaces what differs from run to run: ids and references by their turn, times by one time.
 fn steady(text: &str) -> String {
     let mut text = text.to_owned();
-    for (pattern, name) in [(r"\bwo-[0-9a-f]{8}\b", "wo-"), (r"`[0-9a-f]{8}`", "")] {
+    for (pattern, name) in [(r"\bwo-[0-9a-f]{12}\b", "wo-"), (r"`[0-9a-f]{12}`", "")] {
         let mut found: Vec<String> = Vec::new();
         for at in Regex::new(pattern).expect("a pattern").find_iter(&text) {
             let id = at.as_str().trim_matches('`').to_owned();
@@ -108,7 +108,7 @@ fn stale(path: &str, said: &str) -> Option<String> {
 
 #[test]
 fn plans_and_work_orders_are_what_the_program_says() {
-    let ids = Regex::new(r"\bwo-[0-9a-f]{8}\b").expect("a pattern");
+    let ids = Regex::new(r"\bwo-[0-9a-f]{12}\b").expect("a pattern");
     let mut wrong = Vec::new();
     for (example, order) in SHOWN {
         let clean = Clean::of(example);
@@ -153,8 +153,7 @@ fn an_example_and_its_portals_page_point_at_one_another() {
 
 #[test]
 fn ids_and_times_are_made_steady() {
-    let text =
-        "# `wo-1a2b3c4d`\n- Due: `2026-01-02`\n- Given out: `2026-01-02 03:04 UTC`\n## `5e6f7a8b` x\nconfirm 5e6f7a8b\n## `aaaaaaaa`\n";
+    let text = "# `wo-1a2b3c4d5e6f`\n- Due: `2026-01-02`\n- Given out: `2026-01-02 03:04 UTC`\n## `5e6f7a8b9c0d` x\nconfirm 5e6f7a8b9c0d\n## `aaaaaaaaaaaa`\n";
     let steady_text =
         "# `wo-00000001`\n- Due: `2030-01-14`\n- Given out: `2030-01-07 09:00 UTC`\n## `00000001` x\nconfirm 00000001\n## `00000002`\n";
     assert_eq!(steady(text), steady_text);

@@ -1,5 +1,6 @@
 //! `runbook list` and `runbook show`: what waits for technicians, and what became of it. Only reads.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -13,15 +14,16 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{output, session, settings};
 use crate::engine::Scope;
+use crate::engine::runbook::comes_after;
 use crate::ledger::{LedgerLocation, LedgerRead, WorkWanted};
-use crate::manifest::Builtins;
-use crate::model::{PortalName, WorkItem, WorkState};
+use crate::manifest::{Builtins, did_you_mean};
+use crate::model::{IntentAction, Name, PortalName, TenantName, WorkItem, WorkState};
 use crate::report::escape::visible;
 use crate::report::style::{Style, Tone, table};
 use crate::report::work_order::{self, Order, order_items};
 
 /// Lists orders with their items.
-pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ListArgs) -> Result<Exit, Failure> {
+pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Places, args: &ListArgs) -> Result<Exit, Failure> {
     let portal = args.portal.iter().cloned().collect();
     let scope = session::scope(&Select { tenant: args.tenant.clone(), portal, ..Select::default() })?;
     let theirs = |i: &WorkItem| args.assignee.as_ref().is_none_or(|a| i.assignee.as_deref().is_some_and(|b| b.eq_ignore_ascii_case(a)));
@@ -33,12 +35,15 @@ pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ListAr
         Some(ItemState::Confirmed) => matches!(item.state, WorkState::Confirmed { .. }),
         Some(ItemState::Skipped) => matches!(item.state, WorkState::Skipped { .. }),
     };
-    let mut all = ledger.work(WorkWanted::All).await?;
+    let mut all = ledger.work(if args.state.is_some() { WorkWanted::All } else { WorkWanted::Waiting }).await?;
+    selected(ledger, &all, places, args).await?;
+    let after = comes_after(&all);
     all.retain(|(portal, item)| scope.portal(portal) && scope.tenant(&item.address.tenant) && theirs(item) && wanted(item));
-    let orders = orders(&all);
+    let gone = no_longer_declared(places, &all);
+    let orders: Vec<_> = orders(&all).into_iter().map(|order| Order { after: Some(&after), ..order }).collect();
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     if args.output == Data::Json {
-        let orders: Vec<_> = orders.iter().map(|o| json(o, today)).collect();
+        let orders: Vec<_> = orders.iter().map(|o| json(o, today, &gone)).collect();
         face.output.data(&serde_json::to_string_pretty(&serde_json::json!({ "orders": orders })).unwrap_or_default());
         return Ok(Exit::Success);
     }
@@ -49,22 +54,59 @@ pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ListAr
             Some(_) => format!("There is no such item{to}."),
         });
     }
-    let texts: Vec<_> = orders.iter().map(|o| text(o, today, &face.output.data)).collect();
+    let texts: Vec<_> = orders.iter().map(|o| text(o, today, &gone, &face.output.data)).collect();
     face.output.data(&texts.join("\n"));
     Ok(Exit::Success)
 }
 
+/// A portal or a tenant that nobody knows is a slip of the hand, and "no work order waits" would be a lie about it.
+async fn selected(ledger: &dyn LedgerRead, all: &[(PortalName, WorkItem)], places: &Places, args: &ListArgs) -> Result<(), Failure> {
+    if args.portal.is_none() && args.tenant.is_empty() {
+        return Ok(());
+    }
+    let recorded = ledger.tenants().await?;
+    // Manifests that are wrong, or elsewhere, name nobody: what is recorded is known without them.
+    let declared = session::declared(places, &Scope::default()).ok();
+    let mut portals: BTreeSet<&str> = recorded.iter().map(|(p, _)| p).chain(all.iter().map(|(p, _)| p)).map(Name::as_str).collect();
+    portals.extend(declared.iter().flat_map(|d| &d.specs).map(|spec| spec.name.as_str()));
+    let mut tenants: BTreeSet<&TenantName> = recorded.iter().map(|(_, t)| t).chain(all.iter().map(|(_, i)| &i.address.tenant)).collect();
+    tenants.extend(declared.iter().flat_map(|d| d.desired.tenants.keys()));
+    if let Some(portal) = args.portal.as_deref().filter(|portal| !portals.contains(portal)) {
+        let known: Vec<_> = portals.iter().copied().collect();
+        let help = did_you_mean(portal, portals.iter().copied(), &format!("the portals are {}", known.join(", ")));
+        return Err(Failure::usage(format!("--portal {portal}: there is no such portal")).help(help));
+    }
+    for text in &args.tenant {
+        let one = session::scope(&Select { tenant: vec![text.clone()], ..Select::default() })?;
+        if !tenants.iter().any(|tenant| one.tenant(tenant)) {
+            let otherwise = "`tenantry ledger list` and the manifests have the names";
+            let help = did_you_mean(text, tenants.iter().map(|tenant| tenant.as_str()), otherwise);
+            return Err(Failure::usage(format!("--tenant {text}: no such tenant is declared or in the ledger")).help(help));
+        }
+    }
+    Ok(())
+}
+
 /// Shows one order or one item.
 pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Places, args: &ShowOrderArgs) -> Result<Exit, Failure> {
-    let all = ledger.work(WorkWanted::All).await?;
-    let named = |i: &WorkItem| i.reference.eq_ignore_ascii_case(&args.what);
-    let replaced = |i: &WorkItem| i.replaces.iter().any(|r| r.eq_ignore_ascii_case(&args.what));
-    let of_order: Vec<_> = all.iter().filter(|(_, i)| i.order.eq_ignore_ascii_case(&args.what)).cloned().collect();
-    let chosen = match all.iter().find(|(_, i)| named(i)) {
-        Some(one) => vec![one.clone()],
-        None if of_order.is_empty() => all.iter().filter(|(_, i)| replaced(i)).take(1).cloned().collect(),
-        None => of_order,
+    let all = ledger.called(&args.what).await?;
+    let named: Vec<_> = all.iter().filter(|(_, i)| i.is_called(&args.what)).cloned().collect();
+    let replaced = |i: &WorkItem| i.was_called(&args.what);
+    let of_order: Vec<_> = all.iter().filter(|(_, i)| i.is_in(&args.what)).collect();
+    super::one_order(&of_order, &args.what)?;
+    let chosen: Vec<_> = if !named.is_empty() {
+        named
+    } else if of_order.is_empty() {
+        all.iter().filter(|(_, i)| replaced(i)).cloned().collect()
+    } else {
+        of_order.into_iter().cloned().collect()
     };
+    if let [(_, a), (_, b), ..] = chosen.as_slice()
+        && a.order != b.order
+    {
+        let items = chosen.iter().map(|(portal, i)| format!("{} ({} in portal {portal})", i.reference, i.address)).collect();
+        return Err(Failure { items, ..Failure::new(Exit::Error, format!("{} is the reference of several items", args.what)) });
+    }
     if let [(_, item)] = chosen.as_slice()
         && replaced(item)
     {
@@ -86,7 +128,8 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
         ));
     }
     let flags = flags(places);
-    let order = Order { title: title.as_deref(), places: &flags, ..order };
+    let after = comes_after(&ledger.work(WorkWanted::Waiting).await?);
+    let order = Order { title: title.as_deref(), places: &flags, after: Some(&after), ..order };
     let page = match args.output {
         OrderFormat::Text => work_order::text(&order),
         OrderFormat::Markdown => work_order::markdown(&order),
@@ -101,6 +144,20 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
         None => face.output.data(&page),
     }
     Ok(Exit::Success)
+}
+
+/// The open items of what nothing declares any more, by their intents: the next apply withdraws them. Nothing, where the manifests cannot be read.
+fn no_longer_declared(places: &Places, all: &[(PortalName, WorkItem)]) -> BTreeSet<Box<str>> {
+    let Ok(declared) = session::declared(places, &Scope::default()) else { return BTreeSet::new() };
+    let asked_for = |portal: &PortalName, item: &WorkItem| {
+        let spec = declared.specs.iter().find(|spec| spec.name == *portal);
+        let tenant = declared.desired.tenants.get(&item.address.tenant);
+        let there = tenant.is_some_and(|t| item.action == IntentAction::Delete || t.get(item.address.kind, &item.address.name).is_some());
+        // What the manifests do not know at all is another's to tell.
+        spec.is_none_or(|spec| there && spec.serves(&item.address.tenant))
+    };
+    let open = all.iter().filter(|(_, item)| item.state.keeps_intent());
+    open.filter(|(portal, item)| !asked_for(portal, item)).map(|(_, item)| item.intent.clone()).collect()
 }
 
 /// What people call a portal. The ledger has its name alone; its profile says this, whatever is wrong with the manifests beside it.
@@ -153,6 +210,7 @@ pub(super) fn orders(all: &[(PortalName, WorkItem)]) -> Vec<Order<'_>> {
                 ticket: item.ticket.as_deref(),
                 items: vec![item],
                 places: "",
+                after: None,
             }),
         }
     }
@@ -169,7 +227,7 @@ fn overdue(order: &Order<'_>, today: Date) -> Option<i64> {
     (waits && days > 0).then_some(days)
 }
 
-fn text(order: &Order<'_>, today: Date, style: &Style) -> String {
+fn text(order: &Order<'_>, today: Date, gone: &BTreeSet<Box<str>>, style: &Style) -> String {
     let late = overdue(order, today)
         .map(|days| style.paint(Tone::Alarm, &format!(", overdue by {}", output::counted(days.unsigned_abs() as usize, "day"))));
     let due = order.due.map_or_else(String::new, |due| format!(", due {due}"));
@@ -179,15 +237,25 @@ fn text(order: &Order<'_>, today: Date, style: &Style) -> String {
     let mut out = format!("{}{}{ticket}, given out {:.0}\n", style.paint(Tone::Heading, &head), late.unwrap_or_default(), order.given);
     let row = |i: &&WorkItem| {
         let title = visible(&i.instructions.title).into_owned();
-        vec![i.reference.to_string(), i.action.word().to_owned(), i.address.to_string(), title, visible(&became(i)).into_owned()]
+        vec![
+            i.reference.to_string(),
+            i.action.word().to_owned(),
+            i.address.to_string(),
+            title,
+            visible(&became(i, order, gone)).into_owned(),
+        ]
     };
     out.push_str(&table(&order.items.iter().map(row).collect::<Vec<_>>(), 2));
     out
 }
 
-fn became(item: &WorkItem) -> String {
+/// What became of an item, and what keeps it.
+fn became(item: &WorkItem, order: &Order<'_>, gone: &BTreeSet<Box<str>>) -> String {
+    let first = order.after.and_then(|after| after.get(&item.intent)).map(|first| first.join(", "));
+    let waits = first.map(|first| format!("; waits for {first}")).unwrap_or_default();
+    let withdrawn = if gone.contains(&item.intent) { "; no longer declared: withdrawn with the next apply" } else { "" };
     match &item.state {
-        WorkState::Open => "open".to_owned(),
+        WorkState::Open => format!("open{waits}{withdrawn}"),
         WorkState::Confirmed { by, at, .. } if item.calls_follow => format!("confirmed by {by} at {at:.0}; calls follow"),
         WorkState::Confirmed { by, at, .. } => format!("confirmed by {by} at {at:.0}"),
         WorkState::Failed { by, at, why } => format!("could not be done: {why} ({by} at {at:.0})"),
@@ -195,11 +263,12 @@ fn became(item: &WorkItem) -> String {
     }
 }
 
-fn json(order: &Order<'_>, today: Date) -> serde_json::Value {
+fn json(order: &Order<'_>, today: Date, gone: &BTreeSet<Box<str>>) -> serde_json::Value {
     let item = |i: &&WorkItem| {
         serde_json::json!({
             "reference": i.reference, "address": i.address, "action": i.action, "title": i.instructions.title, "state": i.state,
-            "calls_follow": i.calls_follow, "replaces": i.replaces,
+            "calls_follow": i.calls_follow, "replaces": i.replaces, "after": order.after.and_then(|after| after.get(&i.intent)).cloned().unwrap_or_default(),
+            "withdrawn": gone.contains(&i.intent),
         })
     };
     serde_json::json!({

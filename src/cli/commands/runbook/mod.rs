@@ -18,7 +18,7 @@ use crate::cli::{ask, session};
 use crate::engine::Scope;
 use crate::engine::runbook::{self, Answer, Evidence, Refusal, Why};
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerLocation, LedgerRead, LockId, WorkWanted};
-use crate::model::{PortalName, TenantName, WorkItem, WorkState};
+use crate::model::{IntentAction, PortalName, TenantName, WorkItem, WorkState};
 use crate::report::work_order::order_items;
 use tell::Teller;
 
@@ -33,7 +33,7 @@ pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exi
             if let Err(nothing) = there(&location) {
                 face.output.note(&format!("{}.", nothing.message));
             }
-            list::list(face, location.open_read_only().await?.as_ref(), args).await
+            list::list(face, location.open_read_only().await?.as_ref(), &command.places, args).await
         }
         RunbookAction::Show(args) => list::show(face, location.open_read_only().await?.as_ref(), &command.places, args).await,
         RunbookAction::Confirm(args) => {
@@ -42,11 +42,15 @@ pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exi
                 return Err(nobody_there("name the items, or give --answers FILE"));
             }
             let ledger = there(&location)?.open().await?;
-            let answers = asked_for(face, ledger.as_ref(), args).await?;
+            let mut answers = asked_for(face, ledger.as_ref(), args).await?;
+            if args.anyway {
+                answers.iter_mut().for_each(|(_, answer)| knowingly(answer));
+            }
             Teller::new(face, &command.places, &args.talk, args.note.clone())?.tell(ledger.as_ref(), answers).await
         }
         RunbookAction::Fail(args) => because(face, &command.places, args, Answer::Failed).await,
         RunbookAction::Skip(args) => because(face, &command.places, args, Answer::Skipped).await,
+        RunbookAction::Reopen(args) => because(face, &command.places, args, Answer::Reopened).await,
         RunbookAction::Observe(args) => observe::run(face, &command.places, &location, args).await,
     }
 }
@@ -79,6 +83,13 @@ async fn because(face: &Face<'_>, places: &Places, args: &WhyArgs, answer: impl 
     Teller::new(face, places, &args.talk, None)?.tell(ledger.as_ref(), given).await
 }
 
+/// Who confirms what somebody else could not do says so.
+fn knowingly(answer: &mut Result<Answer, Refusal>) {
+    if let Ok(Answer::Done(evidence)) = answer {
+        *answer = Ok(Answer::DoneAnyway(std::mem::take(evidence)));
+    }
+}
+
 /// An item and its portal.
 type Item = (PortalName, WorkItem);
 
@@ -87,15 +98,18 @@ async fn asked_for(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ConfirmArgs)
     if let Some(file) = &args.answers {
         return answers::read(file);
     }
-    let all = ledger.work(WorkWanted::All).await?;
+    let all = match args.items.as_slice() {
+        [] => ledger.work(WorkWanted::Waiting).await?,
+        named => called(ledger, named).await?,
+    };
     let order = match args.items.as_slice() {
         [] => Some(of_assignee(&all, args.assignee.as_deref())),
-        [one] if !all.iter().any(|(_, i)| is_named(i, one)) => of_order(&all, one),
+        [one] if !all.iter().any(|(_, i)| is_named(i, one)) => of_order(&all, one)?,
         _ => None,
     };
     match order {
         Some(items) if args.all => everything(&items),
-        Some(items) if face.interactive => Ok(walk::through(face, &items)),
+        Some(items) if face.interactive => walk::through(face, &items),
         Some(_) => {
             Err(nobody_there("name the items with what was brought back, give --answers FILE, or --all for an order that asks for nothing"))
         }
@@ -117,14 +131,14 @@ fn named(face: &Face<'_>, all: &[Item], args: &ConfirmArgs) -> Result<Vec<Given>
         }
     }
     let open = |item: &WorkItem| item.state.keeps_intent();
-    let items = || all.iter().filter(|(_, i)| args.items.iter().any(|r| i.reference.eq_ignore_ascii_case(r)));
+    let items = || all.iter().filter(|(_, i)| args.items.iter().any(|r| i.is_called(r)));
     let refused: Vec<_> = items().filter(|(_, i)| open(i)).filter_map(|(_, i)| runbook::check(i, &evidence).err()).collect();
     let incomplete: Vec<_> = refused.into_iter().filter(|r| r.why == Why::Incomplete).flat_map(|r| r.lines).collect();
     if incomplete.is_empty() {
         return Ok(args.items.iter().map(|r| (r.clone(), Ok(Answer::Done(evidence.clone())))).collect());
     }
     if face.interactive && args.evidence.is_empty() {
-        return Ok(walk::through(face, &items().filter(|(_, i)| open(i)).collect::<Vec<_>>()));
+        return walk::through(face, &items().filter(|(_, i)| open(i)).collect::<Vec<_>>());
     }
     let failure = Failure::usage("nothing was recorded: what was brought back is not what is asked for")
         .help("give --evidence NAME=VALUE for each piece of it");
@@ -134,10 +148,13 @@ fn named(face: &Face<'_>, all: &[Item], args: &ConfirmArgs) -> Result<Vec<Given>
 /// Every open item of an order. Where something is to be read off the screen, nobody can have read it by saying `--all`.
 fn everything(items: &[&Item]) -> Result<Vec<Given>, Failure> {
     let open = || items.iter().map(|(_, i)| i).filter(|i| matches!(i.state, WorkState::Open));
-    let asks = |item: &WorkItem| item.instructions.evidence.iter().any(|e| !e.optional);
+    // What takes something away is looked at one by one, whatever it asks for.
+    let asks = |item: &WorkItem| item.action == IntentAction::Delete || item.instructions.evidence.iter().any(|e| !e.optional);
     let wanting: Vec<_> = open().filter(|i| asks(i)).map(|i| format!("{} {}", i.reference, i.instructions.title)).collect();
     if !wanting.is_empty() {
-        let failure = Failure::usage("--all is for orders that ask for nothing, and these items have something to be read off the screen:");
+        let failure = Failure::usage(
+            "--all is for orders that ask for nothing, and these items have something to be read off the screen, or take something away:",
+        );
         return Err(Failure { items: wanting, ..failure.help("confirm them one by one, or give --answers FILE; nothing was recorded") });
     }
     Ok(open().map(|i| (i.reference.to_string(), Ok(Answer::Done(Evidence::new())))).collect())
@@ -148,10 +165,35 @@ fn of_assignee<'a>(all: &'a [Item], assignee: Option<&str>) -> Vec<&'a Item> {
     in_order(all.iter().filter(|(_, i)| matches!(i.state, WorkState::Open) && theirs(i)).collect())
 }
 
+/// Everything with one of these names.
+async fn called(ledger: &dyn LedgerRead, names: &[String]) -> Result<Vec<Item>, LedgerError> {
+    let mut all: Vec<Item> = Vec::new();
+    for name in names {
+        let more = ledger.called(name).await?;
+        all.extend(more.into_iter().filter(|(p, i)| !all.iter().any(|(q, j)| p == q && i.intent == j.intent)).collect::<Vec<_>>());
+    }
+    Ok(all)
+}
+
 /// The open items of a work order; `None`: there is no such order.
-fn of_order<'a>(all: &'a [Item], order: &str) -> Option<Vec<&'a Item>> {
-    let of_it: Vec<_> = all.iter().filter(|(_, i)| i.order.eq_ignore_ascii_case(order)).collect();
-    (!of_it.is_empty()).then(|| in_order(of_it.into_iter().filter(|(_, i)| matches!(i.state, WorkState::Open)).collect()))
+fn of_order<'a>(all: &'a [Item], order: &str) -> Result<Option<Vec<&'a Item>>, Failure> {
+    let of_it: Vec<_> = all.iter().filter(|(_, i)| i.is_in(order)).collect();
+    one_order(&of_it, order)?;
+    Ok((!of_it.is_empty()).then(|| in_order(of_it.into_iter().filter(|(_, i)| matches!(i.state, WorkState::Open)).collect())))
+}
+
+/// Refuses the beginning of several orders' names.
+pub(super) fn one_order(items: &[&Item], order: &str) -> Result<(), Failure> {
+    let mut names: Vec<_> = items.iter().map(|(portal, i)| format!("{} in portal {portal}", i.order)).collect();
+    names.sort();
+    names.dedup();
+    if names.len() < 2 {
+        return Ok(());
+    }
+    Err(Failure {
+        items: names,
+        ..Failure::usage(format!("{order} is the name of several work orders: give more of the one that is meant"))
+    })
 }
 
 /// Portal by portal, each in the order in which its items are done.
@@ -165,7 +207,7 @@ fn in_order(items: Vec<&Item>) -> Vec<&Item> {
 }
 
 fn is_named(item: &WorkItem, reference: &str) -> bool {
-    item.reference.eq_ignore_ascii_case(reference) || item.replaces.iter().any(|r| r.eq_ignore_ascii_case(reference))
+    item.is_called(reference) || item.was_called(reference)
 }
 
 fn nobody_there(help: &str) -> Failure {

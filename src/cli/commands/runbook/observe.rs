@@ -15,9 +15,10 @@ use crate::cli::failure::Failure;
 use crate::cli::output::counted;
 use crate::cli::session::{self, Declared};
 use crate::engine::Scope;
-use crate::engine::runbook::observe::{self, Against, Seen};
+use crate::engine::runbook::observe::{self, Against, NotYet, Seen};
 use crate::engine::runbook::{Refusal, Voice, Why, table};
 use crate::ledger::{LedgerLocation, LedgerRead};
+use crate::model::portal_spec::AdoptionPolicy;
 use crate::model::{Address, PortalSpec, TenantName};
 use crate::portal::Profile;
 use crate::portal::profile::technician::CompiledTable;
@@ -155,9 +156,11 @@ fn text(face: &Face<'_>, profile: &Profile, args: &ObserveArgs, seen: &Seen) {
         })
     });
     section(Tone::Change, "Seen, and other than recorded:".to_owned(), drift.collect());
+    let not_yet = seen.not_yet.iter().map(|n| vec![n.address.to_string(), visible(&taken_over(n)).into_owned()]);
+    section(Tone::Change, "Seen, and not yet ours:".to_owned(), not_yet.collect());
     let addresses = |all: &mut dyn Iterator<Item = &Address>| all.map(|a| vec![a.to_string()]).collect::<Vec<_>>();
     let missing = if args.complete {
-        "Recorded, and not in the table: gone"
+        "Recorded, and not in the table: recorded as gone (the ledger keeps its row until a plan says what becomes of it):"
     } else {
         "Recorded, and not in the table, which proves nothing (--complete: the whole table was exported):"
     };
@@ -186,9 +189,10 @@ fn text(face: &Face<'_>, profile: &Profile, args: &ObserveArgs, seen: &Seen) {
     if face.output.data.verbose {
         section(Tone::Plain, "Seen, and as recorded:".to_owned(), addresses(&mut seen.in_step.iter()));
     }
-    let Seen { in_step, drift, missing, unknown, .. } = seen;
+    let Seen { in_step, drift, not_yet, missing, unknown, .. } = seen;
+    let not_yet = if not_yet.is_empty() { String::new() } else { format!(", {} not yet ours", not_yet.len()) };
     out.push_str(&format!(
-        "Seen: {} as recorded, {} otherwise; {} not in the table, {} not ours.\n",
+        "Seen: {} as recorded, {} otherwise{not_yet}; {} not in the table, {} not ours.\n",
         in_step.len(),
         drift.len(),
         missing.len(),
@@ -197,10 +201,35 @@ fn text(face: &Face<'_>, profile: &Profile, args: &ObserveArgs, seen: &Seen) {
     face.output.data(&out);
 }
 
+/// What takes over something that is there and not ours.
+fn taken_over(not_yet: &NotYet) -> String {
+    let NotYet { address: _, policy, differs, unseen } = not_yet;
+    let (Some(policy), Some(wants)) = (policy, not_yet.wants()) else {
+        return "nothing declares it: declare it to take it over".to_owned();
+    };
+    let differs: Vec<_> = differs.iter().map(|d| d.field).collect();
+    let mut known = Vec::new();
+    known.extend((!differs.is_empty()).then(|| format!("other than declared: {}", differs.join(", "))));
+    known.extend((!unseen.is_empty()).then(|| format!("not seen: {}", unseen.join(", "))));
+    let known = if known.is_empty() { "just as declared".to_owned() } else { known.join("; ") };
+    let word = policy.word();
+    if not_yet.is_taken_over() {
+        format!("{known}; the next apply takes it over (adoptionPolicy: {word})")
+    } else {
+        format!("{known}; adoptionPolicy: {} takes it over ({word} holds now)", wants.word())
+    }
+}
+
 fn json(spec: &PortalSpec, table: &CompiledTable, args: &ObserveArgs, seen: &Seen) -> serde_json::Value {
     let field = |f: &observe::Difference| serde_json::json!({ "field": f.field, "recorded": f.recorded, "shown": f.shown });
     let drift =
         |d: &observe::Drifted| serde_json::json!({ "address": d.address, "fields": d.fields.iter().map(field).collect::<Vec<_>>() });
+    let not_yet = |n: &NotYet| {
+        serde_json::json!({
+            "address": n.address, "declared": n.policy.is_some(), "differs": n.differs.iter().map(field).collect::<Vec<_>>(), "unseen": n.unseen,
+            "adoption_policy": n.policy.map(AdoptionPolicy::word), "wants": n.wants().map(AdoptionPolicy::word), "taken_over": n.is_taken_over(),
+        })
+    };
     let unknown =
         |u: &observe::Stranger| serde_json::json!({ "row": u.row, "shown": u.shown, "tenant": u.tenant, "portals_own": u.portals_own });
     let awaiting = |(address, item): &(Address, Box<str>)| serde_json::json!({ "address": address, "item": item });
@@ -209,6 +238,7 @@ fn json(spec: &PortalSpec, table: &CompiledTable, args: &ObserveArgs, seen: &See
     serde_json::json!({
         "portal": spec.name, "table": table.name, "complete": args.complete,
         "in_step": seen.in_step, "drift": seen.drift.iter().map(drift).collect::<Vec<_>>(), "missing": seen.missing,
+        "not_yet_ours": seen.not_yet.iter().map(not_yet).collect::<Vec<_>>(),
         "gone": seen.gone().collect::<Vec<_>>(), "unknown": seen.unknown.iter().map(unknown).collect::<Vec<_>>(),
         "awaiting": seen.awaiting.iter().map(awaiting).collect::<Vec<_>>(),
         "observed": seen.observed.iter().map(observed).collect::<Vec<_>>(), "warnings": seen.warnings,

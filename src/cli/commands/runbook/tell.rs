@@ -1,4 +1,4 @@
-//! Telling the ledger what became of items, one commit each, and telling the person what that came to. One refused answer keeps no other back.
+//! Telling the ledger what became of items, one commit a tenant, and telling the person what that came to. One refused answer keeps no other back.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Declared;
 use crate::engine::runbook::{self, Answer, AnswerError, Refusal, Told, Voice, Why};
 use crate::ledger::{Ledger, LedgerError, LedgerRead};
-use crate::model::{PortalName, PortalSpec, WorkItem, WorkState};
+use crate::model::{PortalName, PortalSpec, TenantName, WorkItem, WorkState};
 use crate::report::escape::visible;
 
 /// Tells answers.
@@ -21,6 +21,22 @@ pub(super) struct Teller<'a> {
     note: Option<String>,
     json: bool,
     lock_timeout: u64,
+}
+
+/// An answer with its item.
+struct Known {
+    reference: String,
+    answer: Answer,
+    portal: PortalName,
+    item: WorkItem,
+}
+
+impl Known {
+    /// When it is told: tenant by tenant, the MSP's own last, for what is there may name customers.
+    fn turn(&self) -> (PortalName, bool, TenantName, usize, String) {
+        let tenant = &self.item.address.tenant;
+        (self.portal.clone(), tenant.is_msp(), tenant.clone(), self.item.level(), self.reference.clone())
+    }
 }
 
 /// Why one answer was not recorded.
@@ -36,58 +52,71 @@ impl<'a> Teller<'a> {
         Ok(Self { face, declared, by, note, json: talk.json, lock_timeout: talk.lock_timeout })
     }
 
-    /// Tells all answers; every problem is said.
+    /// Tells all answers; every problem is said. What is of one tenant is one commit under one lock, and what is made comes before what needs it.
     pub(super) async fn tell(&self, ledger: &dyn Ledger, answers: Vec<Given>) -> Result<Exit, Failure> {
         if answers.is_empty() {
             self.face.output.note("Nothing was recorded: no item waits for an answer.");
         }
         let mut exits = Vec::new();
-        let (mut fine, mut refused) = (0_usize, 0_usize);
+        let mut known: Vec<Known> = Vec::new();
         for (reference, answer) in answers {
-            let result = match answer {
-                Ok(answer) => self.one(ledger, &reference, &answer).await,
-                Err(refusal) => Ok(Err(Problem::Refused(refusal))),
-            };
-            match result? {
-                Ok(told) => {
-                    fine += 1;
-                    self.say(&told);
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(refusal) => {
+                    exits.push(self.complain(&reference, &Problem::Refused(refusal)));
+                    continue;
                 }
-                Err(problem) => {
-                    refused += 1;
-                    exits.push(self.complain(&reference, &problem));
+            };
+            match runbook::find(ledger as &dyn LedgerRead, &reference).await {
+                Ok((portal, item)) => known.push(Known { reference, answer, portal, item }),
+                Err(AnswerError::Refused(refusal)) => exits.push(self.complain(&reference, &Problem::Refused(refusal))),
+                Err(AnswerError::Ledger(error)) => return Err(error.into()),
+            }
+        }
+        known.sort_by_cached_key(Known::turn);
+        let mut fine = 0_usize;
+        for group in known.chunk_by(|a, b| (&a.portal, &a.item.address.tenant) == (&b.portal, &b.item.address.tenant)) {
+            for (known, told) in group.iter().zip(self.together(ledger, group).await?) {
+                match told {
+                    Ok(told) => {
+                        fine += 1;
+                        self.say(&told);
+                    }
+                    Err(problem) => exits.push(self.complain(&known.reference, &problem)),
                 }
             }
         }
-        if fine > 0 && refused > 0 {
+        if fine > 0 && !exits.is_empty() {
             exits.retain(|e| *e == Exit::Locked);
             exits.push(Exit::Partial);
         }
         Ok(Exit::first(exits))
     }
 
-    async fn one(&self, ledger: &dyn Ledger, reference: &str, answer: &Answer) -> Result<Result<Told, Problem>, Failure> {
-        let Some((portal, item)) = runbook::find(ledger as &dyn LedgerRead, reference).await? else {
-            return Ok(Err(Problem::Refused(Refusal::unknown(reference))));
-        };
-        let lock = match lock(self.face, ledger, &runbook::units(&portal, &item), verb(answer), self.lock_timeout).await {
+    /// Answers for items of one tenant: one lock, one commit.
+    async fn together(&self, ledger: &dyn Ledger, group: &[Known]) -> Result<Vec<Result<Told, Problem>>, Failure> {
+        let Some(Known { portal, answer, .. }) = group.first() else { return Ok(Vec::new()) };
+        let mut units: Vec<_> = group.iter().flat_map(|known| runbook::units(&known.portal, &known.item)).collect();
+        units.sort();
+        units.dedup();
+        let lock = match lock(self.face, ledger, &units, verb(answer), self.lock_timeout).await {
             Ok(lock) => lock,
-            Err(LedgerError::Locked(by)) => return Ok(Err(Problem::Locked(LedgerError::Locked(by).to_string()))),
+            Err(LedgerError::Locked(by)) => {
+                let text = LedgerError::Locked(by).to_string();
+                return Ok(group.iter().map(|_| Err(Problem::Locked(text.clone()))).collect());
+            }
             Err(error) => return Err(error.into()),
         };
         let voice = Voice {
             by: self.by.clone(),
             now: Timestamp::now(),
-            believed_for_days: self.believed_for_days(&portal),
+            believed_for_days: self.believed_for_days(portal),
             note: self.note.clone(),
         };
-        let told = runbook::answer(ledger, &lock, reference, answer, &voice).await;
+        let answers: Vec<_> = group.iter().map(|known| (known.reference.as_str(), &known.answer)).collect();
+        let told = runbook::answers(ledger, &lock, &answers, &voice).await;
         ledger.unlock(&lock).await?;
-        match told {
-            Ok(told) => Ok(Ok(told)),
-            Err(AnswerError::Refused(refusal)) => Ok(Err(Problem::Refused(refusal))),
-            Err(AnswerError::Ledger(error)) => Err(error.into()),
-        }
+        Ok(told?.into_iter().map(|told| told.map_err(Problem::Refused)).collect())
     }
 
     fn spec(&self, portal: &PortalName) -> Option<&PortalSpec> {
@@ -107,7 +136,7 @@ impl<'a> Teller<'a> {
     }
 
     fn say(&self, told: &Told) {
-        let Told { portal, item, recorded } = told;
+        let Told { portal, item, recorded, remarks } = told;
         let about = format!("{} ({} in portal {portal})", item.reference, item.address);
         let (word, text) = match &item.state {
             // Whoever comes second is not to think that this is theirs.
@@ -130,7 +159,8 @@ impl<'a> Teller<'a> {
             WorkState::Skipped { why, .. } => {
                 ("skipped", format!("Skipped: {about}: {why}. The next apply gives it out anew if it is needed."))
             }
-            WorkState::Open => ("open", format!("Open: {about}.")),
+            WorkState::Open if !recorded => ("open", format!("Nothing was recorded: {about} is open.")),
+            WorkState::Open => ("open", format!("Open again: {about}. What was recorded of it is taken back.")),
         };
         let warnings = self.differences(portal, item);
         if self.json {
@@ -140,13 +170,14 @@ impl<'a> Teller<'a> {
                 &item.reference,
                 word,
                 serde_json::json!({
-                    "portal": portal, "address": item.address, "recorded": recorded, "state": item.state, "calls_follow": item.calls_follow,
+                    "portal": portal, "address": item.address, "recorded": recorded, "state": item.state, "calls_follow": item.calls_follow, "remarks": remarks,
                     "warnings": warnings,
                 }),
             ));
             return;
         }
         self.face.output.note(&visible(&text));
+        remarks.iter().for_each(|remark| self.face.output.note(&visible(&format!("  {remark}."))));
         if let (true, WorkState::Confirmed { .. }) = (!warnings.is_empty(), &item.state) {
             let what = warnings.join(", ");
             self.face.output.error(&format!(
@@ -159,7 +190,7 @@ impl<'a> Teller<'a> {
     fn complain(&self, reference: &str, problem: &Problem) -> Exit {
         let (lines, why, exit) = match problem {
             Problem::Refused(refusal) => {
-                let exit = if refusal.why == Why::Unknown { Exit::Error } else { Exit::Refused };
+                let exit = if matches!(refusal.why, Why::Unknown | Why::Ambiguous) { Exit::Error } else { Exit::Refused };
                 (refusal.lines.clone(), serde_json::json!(refusal.why), exit)
             }
             Problem::Locked(text) => (vec![text.clone()], "locked".into(), Exit::Locked),
@@ -177,9 +208,10 @@ impl<'a> Teller<'a> {
 
 const fn verb(answer: &Answer) -> &'static str {
     match answer {
-        Answer::Done(_) => "confirm",
+        Answer::Done(_) | Answer::DoneAnyway(_) => "confirm",
         Answer::Failed(_) => "fail",
         Answer::Skipped(_) => "skip",
+        Answer::Reopened(_) => "reopen",
     }
 }
 

@@ -2,6 +2,7 @@
 //! before all of them are shown once more and the person says yes.
 
 use super::{Given, list};
+use crate::cli::failure::Failure;
 use crate::cli::{Face, ask};
 use crate::engine::runbook::{self, Answer, Evidence};
 use crate::model::{PortalName, WorkItem};
@@ -9,7 +10,7 @@ use crate::report::escape::visible;
 use crate::report::work_order;
 
 /// Asks about each item.
-pub(super) fn through(face: &Face<'_>, items: &[&(PortalName, WorkItem)]) -> Vec<Given> {
+pub(super) fn through(face: &Face<'_>, items: &[&(PortalName, WorkItem)]) -> Result<Vec<Given>, Failure> {
     let mut given = Vec::new();
     for (at, one) in items.iter().enumerate() {
         let (_, item) = one;
@@ -22,16 +23,28 @@ pub(super) fn through(face: &Face<'_>, items: &[&(PortalName, WorkItem)]) -> Vec
         }
     }
     if given.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     face.output.error("\nThis is recorded:");
     for (item, answer) in &given {
         face.output.error(&format!("  {} {}: {}", item.reference, visible(&item.instructions.title), visible(&in_words(answer))));
     }
-    if !ask::yes(face, "Record this?") {
-        return Vec::new();
+    if !recorded(face)? {
+        return Ok(Vec::new());
     }
-    given.into_iter().map(|(item, answer)| (item.reference.to_string(), Ok(answer))).collect()
+    Ok(given.into_iter().map(|(item, answer)| (item.reference.to_string(), Ok(answer))).collect())
+}
+
+/// Whether all that was said is recorded. It took a while to say it, so nothing but a plain no throws it away.
+fn recorded(face: &Face<'_>) -> Result<bool, Failure> {
+    loop {
+        match ask::line(face, "Record this? [yes/no]").map(|said| said.to_lowercase()).as_deref() {
+            Some("yes") => return Ok(true),
+            Some("no") => return Ok(false),
+            Some(_) => face.output.error("`yes` records it, `no` throws it away:"),
+            None => return Err(Failure::usage("nothing was recorded: nobody said whether it is to be")),
+        }
+    }
 }
 
 enum Next {
@@ -71,12 +84,13 @@ fn evidence(face: &Face<'_>, item: &WorkItem) -> Option<Evidence> {
 
 fn in_words(answer: &Answer) -> String {
     match answer {
-        Answer::Done(evidence) if evidence.is_empty() => "done".to_owned(),
-        Answer::Done(evidence) => {
+        Answer::Done(evidence) | Answer::DoneAnyway(evidence) if evidence.is_empty() => "done".to_owned(),
+        Answer::Done(evidence) | Answer::DoneAnyway(evidence) => {
             let brought: Vec<_> = evidence.iter().map(|(name, value)| format!("{name} {value}")).collect();
             format!("done, with {}", brought.join(", "))
         }
         Answer::Failed(why) => format!("could not be done: {why}"),
         Answer::Skipped(why) => format!("skipped: {why}"),
+        Answer::Reopened(why) => format!("open again: {why}"),
     }
 }

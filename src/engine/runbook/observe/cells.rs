@@ -90,7 +90,7 @@ fn number(cell: &str) -> Option<i64> {
 }
 
 /// The items of a list: separated by `;`, else by `,`.
-fn items(cell: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(cell: &str) -> impl Iterator<Item = &str> {
     let by = if cell.contains(';') { ';' } else { ',' };
     cell.split(by).map(str::trim).filter(|item| !item.is_empty())
 }

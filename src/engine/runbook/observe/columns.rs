@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::known::Resource;
+use super::look::Shown;
 use super::{Against, cells};
 use crate::engine::runbook::table::{Row, Table};
 use crate::model::kind::Placement;
-use crate::model::{FieldId, Fields, Kind};
+use crate::model::{FieldId, Fields, Kind, Value};
 use crate::portal::profile::technician::Shows;
 
 /// The columns of a table that the profile knows.
@@ -99,12 +101,35 @@ impl<'a> Columns<'a> {
         })
     }
 
-    /// The fields that the table shows.
-    pub(super) fn field_ids(&self) -> impl Iterator<Item = FieldId> {
-        self.found.iter().filter_map(|(.., shows)| match shows {
+    /// What a row shows of the object that it is.
+    pub(super) fn shown(&self, row: &Row, resource: &Resource<'_>, fields: &Fields) -> Shown {
+        let of_column = |shows: &&Shows| match shows {
             Shows::Field(id) => Some(*id),
-            Shows::Key | Shows::Id | Shows::Tenant | Shows::Observed(_) => None,
-        })
+            // An empty or unfit key is no key: whatever matched the row was something else.
+            Shows::Key => self.kind.def().key_field().filter(|id| fields.get(*id).is_some()),
+            Shows::Id | Shows::Tenant | Shows::Observed(_) => None,
+        };
+        let mut shown = Shown {
+            speaks_of: self.found.iter().filter_map(|(.., shows)| of_column(shows)).collect(),
+            fields: fields.clone(),
+            id: self.id(row).map(str::to_owned),
+        };
+        if let Some((id, title)) = self.title(row, resource) {
+            shown.speaks_of.push(id);
+            shown.fields.set(id, title);
+        }
+        shown
+    }
+
+    /// The name that a table of tenants shows in its column of the tenant, unless that may be the name that we call it by.
+    fn title(&self, row: &Row, resource: &Resource<'_>) -> Option<(FieldId, Value)> {
+        let def = self.kind.def();
+        let (id, _) = def.field_named("displayName").filter(|_| def.placement == Placement::Tenant)?;
+        let has_own = self.found.iter().any(|(.., s)| **s == Shows::Field(id));
+        let title = Value::text(self.tenant(row).filter(|_| !has_own)?);
+        let declared = resource.declared.is_some_and(|d| d.fields.get(id) == Some(&title));
+        let slug = title.as_text().is_some_and(|t| t.eq_ignore_ascii_case(resource.address.name.as_str()));
+        (declared || !slug).then_some((id, title))
     }
 
     /// The values of the fields that the row shows.
@@ -113,10 +138,16 @@ impl<'a> Columns<'a> {
         let mut fields = Fields::new();
         let mut wrong = Vec::new();
         for (at, title, shows) in &self.found {
-            let (Shows::Field(id), Some(cell)) = (shows, row.cells.get(*at).filter(|c| !c.is_empty())) else { continue };
-            match cells::value(&def.field(*id).ty, cell, &self.references) {
-                Some(value) => fields.set(*id, value),
-                None => wrong.push(format!("row {}, column {title}: `{cell}` is not {}", row.number, def.field(*id).ty)),
+            let Some(cell) = row.cells.get(*at).filter(|c| !c.is_empty()) else { continue };
+            let (id, is_key) = match (shows, def.key_field()) {
+                (Shows::Field(id), _) => (*id, false),
+                (Shows::Key, Some(id)) => (id, true),
+                (Shows::Key | Shows::Id | Shows::Tenant | Shows::Observed(_), _) => continue,
+            };
+            match cells::value(&def.field(id).ty, cell, &self.references) {
+                Some(value) => fields.set(id, value),
+                None if is_key => {}
+                None => wrong.push(format!("row {}, column {title}: `{cell}` is not {}", row.number, def.field(id).ty)),
             }
         }
         if wrong.is_empty() { Ok(fields) } else { Err(wrong) }

@@ -10,6 +10,9 @@ use crate::engine::runbook::table::Row;
 use crate::model::live::normalise_key;
 use crate::model::{KeyScope, LedgerState, TenantName};
 
+/// Most rows that a warning names.
+const TOLD: usize = 10;
+
 /// Refuses rows that are recorded of another tenant: every one of them where the portal has a natural key only once, else where no row is of the
 /// tenant that was named.
 pub(super) fn check(against: &Against<'_>, columns: &Columns<'_>, matched: &[(&Row, Matched<'_, '_>)]) -> Result<(), Refusal> {
@@ -43,6 +46,15 @@ pub(super) fn check(against: &Against<'_>, columns: &Columns<'_>, matched: &[(&R
         format!("see which customer the screen showed: no row is recorded or declared of {named}; who is in both is declared in both")
     });
     Err(Refusal { why: Why::Mismatch, lines })
+}
+
+/// Rows of other tenants than the one that a person named are none of its.
+pub(super) fn passed_over(against: &Against<'_>, others: &[usize]) -> Option<String> {
+    let named = against.tenant.filter(|_| !others.is_empty())?;
+    let rows: Vec<_> = others.iter().take(TOLD).map(ToString::to_string).collect();
+    let more = others.len().checked_sub(TOLD).filter(|n| *n > 0).map_or_else(String::new, |n| format!(" and {n} more"));
+    let rows = if others.len() == 1 { format!("row {} is", rows.concat()) } else { format!("rows {}{more} are", rows.join(", ")) };
+    Some(format!("{rows} of another customer than {named}: not looked at"))
 }
 
 /// What is recorded of other tenants, by id and by natural key.

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Against;
 use super::columns::Columns;
+use super::{Against, cells};
 use crate::engine::runbook::table::{Row, Table};
 use crate::model::kind::Placement;
 use crate::model::ledger::{Attestation, applied_digest};
@@ -23,6 +23,17 @@ pub(super) struct Resource<'a> {
 pub(super) struct Matched<'k, 'a> {
     pub(super) resource: Option<&'k Resource<'a>>,
     pub(super) tenant: Option<TenantName>,
+}
+
+/// What the rows of a table are.
+#[derive(Default)]
+pub(super) struct Matches<'t, 'k, 'a> {
+    /// Each row with what it is; one that names several tenants is there once for each.
+    pub(super) matched: Vec<(&'t Row, Matched<'k, 'a>)>,
+    /// The rows of other tenants than the one that was named.
+    pub(super) others: Vec<usize>,
+    /// What cannot be told.
+    pub(super) problems: Vec<Problem>,
 }
 
 /// Everything of the table's kind that is declared or recorded, with the ways to know it again.
@@ -71,43 +82,66 @@ impl<'a> Known<'a> {
     }
 
     /// Which resource each row is, and what cannot be told.
-    pub(super) fn match_rows<'k, 't>(&'k self, columns: &Columns<'_>, table: &'t Table) -> (Vec<(&'t Row, Matched<'k, 'a>)>, Vec<Problem>) {
-        let mut problems = Vec::new();
-        let mut matched = Vec::new();
+    pub(super) fn match_rows<'k, 't>(&'k self, columns: &Columns<'_>, table: &'t Table) -> Matches<'t, 'k, 'a> {
+        let mut out = Matches::default();
         for row in &table.rows {
             match self.match_row(columns, row) {
-                Ok(Some(found)) => matched.push((row, found)),
-                Ok(None) => {}
-                Err(problem) => problems.push(problem),
+                Ok(found) if found.is_empty() => out.others.push(row.number),
+                Ok(found) => out.matched.extend(found.into_iter().map(|found| (row, found))),
+                Err(problem) => out.problems.push(problem),
             }
         }
-        (matched, problems)
+        out
     }
 
-    /// `None`: the row is of another tenant than the one that was named.
-    fn match_row<'k>(&'k self, columns: &Columns<'_>, row: &Row) -> Result<Option<Matched<'k, 'a>>, Problem> {
-        let tenant = match columns.tenant_in_row.then(|| columns.tenant(row)) {
-            Some(None) => return Err(format!("row {} does not say whose it is", row.number)),
-            Some(Some(shown)) => match self.tenant(shown, row)? {
-                Some(tenant) if self.fixed.as_ref().is_some_and(|f| *f != tenant) => return Ok(None),
-                Some(tenant) => Some(tenant),
-                None if self.fixed.is_some() => return Ok(None),
-                None => return Ok(Some(Matched { resource: None, tenant: None })),
-            },
-            None => self.fixed.clone(),
-        };
+    /// What a row is, once for each tenant that it names; nothing: it is of other tenants than the one that was named.
+    fn match_row<'k>(&'k self, columns: &Columns<'_>, row: &Row) -> Result<Vec<Matched<'k, 'a>>, Problem> {
+        if !columns.tenant_in_row {
+            return Ok(vec![self.match_in(columns, row, self.fixed.clone())?]);
+        }
+        let shown = columns.tenant(row).ok_or_else(|| format!("row {} does not say whose it is", row.number))?;
+        let mut found = Vec::new();
+        for tenant in self.tenants_of(shown, row)? {
+            match (&self.fixed, tenant) {
+                (Some(fixed), tenant) if tenant.as_ref() != Some(fixed) => {}
+                (_, Some(tenant)) => found.push(self.match_in(columns, row, Some(tenant))?),
+                (_, None) => found.push(Matched { resource: None, tenant: None }),
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a row is in a tenant, or in any where that is not known.
+    fn match_in<'k>(&'k self, columns: &Columns<'_>, row: &Row, tenant: Option<TenantName>) -> Result<Matched<'k, 'a>, Problem> {
         let (id, key, name) = (columns.id(row), columns.key(row), columns.shown_name(row));
         if id.is_none() && key.is_none() && name.is_none() {
             // A page about one tenant need not name it.
             let own = tenant.as_ref().and_then(|t| self.resources.values().find(|r| r.address.name == *t && r.is_tenant()));
             return match own {
-                Some(resource) => Ok(Some(Matched { resource: Some(resource), tenant })),
+                Some(resource) => Ok(Matched { resource: Some(resource), tenant }),
                 None => Err(format!("row {} does not say which one it is", row.number)),
             };
         }
         let resource = self.the_one(row, tenant.as_ref(), id, key, name)?;
         let of_tenant = resource.filter(|r| r.is_tenant()).map(|r| r.address.tenant.clone());
-        Ok(Some(Matched { resource, tenant: of_tenant.or_else(|| tenant.filter(|_| columns.tenant_in_row || resource.is_some())) }))
+        Ok(Matched { resource, tenant: of_tenant.or_else(|| tenant.filter(|_| columns.tenant_in_row || resource.is_some())) })
+    }
+
+    /// Whose a row is, as its cell says; `None`: nobody's that we know. A person may be in several customers, which then stand in one cell.
+    fn tenants_of(&self, shown: &str, row: &Row) -> Result<Vec<Option<TenantName>>, Problem> {
+        let whole = self.tenant(shown, row)?;
+        let parts: Vec<_> = cells::items(shown).collect();
+        if whole.is_some() || parts.len() < 2 {
+            return Ok(vec![whole]);
+        }
+        let mut tenants = parts.into_iter().map(|part| self.tenant(part, row)).collect::<Result<Vec<_>, _>>()?;
+        // A comma may be part of a name: what names nobody is one name of nobody.
+        if tenants.iter().all(Option::is_none) {
+            tenants.truncate(1);
+        }
+        tenants.sort();
+        tenants.dedup();
+        Ok(tenants)
     }
 
     /// An id or a key says which one it is, and where they disagree nobody can tell; a name that people see says it only by itself.
@@ -202,24 +236,31 @@ impl Resource<'_> {
     pub(super) fn recorded(&self) -> Fields {
         match (self.attested.filter(|a| a.present), self.declared, self.row) {
             (Some(attested), ..) => fields_of(attested),
-            (None, Some(declared), Some(row)) => {
+            (None, declared, Some(row)) => {
                 let mut fields = Fields::new();
                 let def = self.address.kind.def();
-                let applied = |id: FieldId| applied_digest(&row.applied, def.field(id).path);
-                for (id, value) in declared.fields.iter().filter(|(id, value)| applied(*id) == Some(Digest::of_field(Some(value)))) {
-                    fields.set(id, value.clone());
-                }
+                let as_applied =
+                    |id: FieldId, value: &Value| applied_digest(&row.applied, def.field(id).path) == Some(Digest::of_field(Some(value)));
+                let key = def.key_field().map(|id| (id, Value::text(&row.key)));
+                let declared = declared.into_iter().flat_map(|d| d.fields.iter().map(|(id, value)| (id, value.clone())));
+                key.into_iter().chain(declared).filter(|(id, value)| as_applied(*id, value)).for_each(|(id, value)| fields.set(id, value));
                 fields
             }
-            (None, _, _) => Fields::new(),
+            (None, _, None) => Fields::new(),
         }
     }
 
     /// Whether something is recorded of a field, or that it has nothing.
     pub(super) fn speaks_of(&self, field: FieldId) -> bool {
         let path = self.address.kind.def().field(field).path;
-        self.attested.is_some_and(|a| a.present && fields_of(a).get(field).is_some())
+        self.attested.is_some_and(|a| a.present && a.speaks_of(path))
             || self.row.is_some_and(|r| applied_digest(&r.applied, path).is_some())
+    }
+
+    /// True if it is recorded that a field was looked at and has nothing.
+    pub(super) fn saw_nothing(&self, field: FieldId) -> bool {
+        let path = self.address.kind.def().field(field).path;
+        self.attested.is_some_and(|a| a.present && a.speaks_of(path) && fields_of(a).get(field).is_none())
     }
 
     /// The open item that is to make it or to take it away: until somebody says what became of that, a table says nothing.

@@ -209,6 +209,17 @@ pub struct CallStep {
     pub carried: Vec<(Kind, Expression)>,
     /// Values for later steps.
     pub take: Vec<(Box<str>, Expression)>,
+    /// How to tell whether it was made already.
+    pub find: Option<Find>,
+}
+
+/// How to tell whether a call was made already.
+#[derive(Debug)]
+pub struct Find {
+    /// What is asked.
+    pub ask: Ask,
+    /// Whether the call was made.
+    pub holds: Expression,
 }
 
 /// A person's turn.

@@ -103,6 +103,14 @@ impl KindHttp {
         }
         !asked.is_empty()
     }
+
+    /// True if a creation goes on once its object is there: what is found in a list is not done.
+    pub(in crate::portal::profile) fn goes_on(&self) -> bool {
+        let steps = || self.create.iter().map(|step| &step.value).enumerate();
+        let writes = |step: &CallSection| step.path.is_some() && step.method != Some(Method::Get);
+        let made = steps().find(|(_, step)| step.id.is_some()).or_else(|| steps().find(|(_, step)| writes(step))).map(|(at, _)| at);
+        made.is_some_and(|made| steps().any(|(at, step)| at > made && (writes(step) || step.ask.is_some() || step.wait.is_some())))
+    }
 }
 
 /// A list of the API.
@@ -271,12 +279,31 @@ pub struct CallSection {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub take: BTreeMap<String, Spanned<String>>,
+    /// How to tell whether it is done already, where its answer was lost and it may not be made twice.
+    #[schemars(with = "Option<FindSection>")]
+    pub find: Option<Spanned<FindSection>>,
     /// A person's turn.
     #[schemars(with = "Option<AskSection>")]
     pub ask: Option<Spanned<AskSection>>,
     /// Waits until the portal has done what it queued.
     #[schemars(with = "Option<WaitSection>")]
     pub wait: Option<Spanned<WaitSection>>,
+}
+
+/// How to tell whether a call was made already.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct FindSection {
+    /// What is asked, with `GET`.
+    #[schemars(with = "String")]
+    pub path: Spanned<String>,
+    /// Query parameters.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub query: BTreeMap<String, Spanned<String>>,
+    /// CEL over `response`, of whatever status that the portal answers with for good: whether the call was made.
+    #[schemars(with = "String")]
+    pub holds: Spanned<String>,
 }
 
 /// Which items a step is done for: exactly one of the two.

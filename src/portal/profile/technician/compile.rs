@@ -152,7 +152,7 @@ impl At<'_, '_, '_> {
         let mut ids = 0;
         let mut compiled = Vec::new();
         for section in evidence {
-            let EvidenceSection { name, ask, expect, optional, id } = &section.value;
+            let EvidenceSection { name, ask, expect, words, when, optional, id } = &section.value;
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
                 let what = format!("evidence `{name}`: a name has letters, digits, `-`, `_` and `.` alone");
                 self.problems.add(codes::PROFILE_SYNTAX, section.referenced, what);
@@ -165,7 +165,9 @@ impl At<'_, '_, '_> {
                 self.problems.add(codes::PROFILE_CONTRADICTION, section.referenced, "two evidence are the portal's id of the object");
             }
             let expect = expect.as_ref().and_then(|e| self.text(e, &format!("`expect` of evidence {name}"), self.kind, false));
-            compiled.push(CompiledEvidence { name: name.clone(), ask: ask.clone(), expect, optional: *optional, id: *id });
+            let when = when.as_ref().and_then(|when| self.condition(when, self.kind, false));
+            let (name, ask, words) = (name.clone(), ask.clone(), words.clone());
+            compiled.push(CompiledEvidence { name, ask, expect, words, when, optional: *optional, id: *id });
         }
         CompiledScreens { title, screens, evidence: compiled }
     }

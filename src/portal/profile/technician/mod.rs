@@ -139,6 +139,10 @@ pub struct CompiledEvidence {
     pub ask: String,
     /// What it must be.
     pub expect: Option<Text>,
+    /// The words that it may be; none: any.
+    pub words: Vec<String>,
+    /// Whether it is asked for.
+    pub when: Option<Condition>,
     /// True: it may be left out.
     pub optional: bool,
     /// True: it is the portal's id of the object.

@@ -80,12 +80,7 @@ impl fmt::Debug for Answer {
 }
 
 impl SendError {
-    /// Whether a request that may be repeated now surely was not heard, or not listened to.
-    pub(super) const fn had_no_effect(&self) -> bool {
-        matches!(self, Self::NotSent(_) | Self::Throttled { .. } | Self::Transient(_))
-    }
-
-    /// Whether a request that does no harm a second time is worth repeating.
+    /// Whether a request that only reads is worth repeating.
     pub(super) const fn may_pass(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::NoAnswer(_) | Self::Throttled { .. } | Self::Transient(_) | Self::Unclear(_) => true,

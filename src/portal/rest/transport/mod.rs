@@ -5,8 +5,7 @@
 //! - A request goes to the endpoint's origin and nowhere else: no path, redirect, next page or token request leads out of it, and so no
 //!   credential does. That holds for tokens too: a profile names a path for them and cannot name another origin. Where a portal gives tokens
 //!   out elsewhere, whoever runs this fetches one and hands it over as a credential of its own.
-//! - A write is sent once, unless whoever sends it says that it may go again ([`Again`]). What is repeated is repeated within a deadline, and not
-//!   before the server wants it.
+//! - A write is sent once. Only requests that read are repeated, within a deadline, and not before the server wants them.
 //! - Credentials, tokens, bodies, headers and values of a query are in no message and no log.
 
 mod auth;
@@ -35,7 +34,7 @@ pub use error::{Answer, SendError};
 pub use gate::Budget;
 pub use network::{Network, Proxy};
 pub use paging::{Bound, Ended, Items, Page, Pages};
-pub use request::{Again, Content, Request};
+pub use request::{Content, Request};
 pub use response::{MAX_BODY, Response};
 
 use super::super::PortalError;
@@ -67,7 +66,7 @@ impl WeakClient {
     }
 }
 
-/// How long a request that reads, or says so ([`Again`]), is repeated.
+/// How long a request that reads is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// Most times that it is sent.
@@ -194,7 +193,7 @@ impl Client {
             };
             let pause = after.unwrap_or_else(|| jittered(first_pause, attempt));
             let spent = first_sent.map(|at: Instant| at.elapsed()).unwrap_or_default();
-            if !request.survives(&error) || attempt >= attempts || spent + pause > deadline {
+            if !request.reads || !error.may_pass() || attempt >= attempts || spent + pause > deadline {
                 return Err(error);
             }
             let (method, pause_ms) = (request.method.name(), millis(pause));

@@ -194,6 +194,8 @@ impl Pages<'_> {
                 return Step::End(unknown(format!("the portal said {first} items, and then {now}: the list changed while it was read")));
             }
         }
+        // What one page said holds for those that say nothing.
+        let total = self.told;
         match paging.style {
             PagingStyle::None => Step::End(self.counted(total, single(page, more))),
             PagingStyle::Page | PagingStyle::Offset => self.numbered(paging, page, at, more, total),
@@ -208,15 +210,15 @@ impl Pages<'_> {
         }
     }
 
-    /// After a page that has a number: what the portal says of the end counts, and where it says nothing, a page that is not full.
+    /// After a page that has a number: what the portal says of the end counts, and where it says nothing, an empty page alone. A page that is not
+    /// full is no end: a server that gives fewer items than it was asked for gives only such pages.
     fn numbered(&self, paging: &Paging, page: &Page, at: Option<u64>, more: Option<bool>, total: Option<u64>) -> Step {
         let here = page.items.len();
         let whole = total.map(|total| self.read as u64 >= total);
         let goes_on = match (more, whole) {
             (Some(more), _) => more,
             (None, Some(whole)) => !whole,
-            // Without a word on the size a page is as long as the portal likes, and only an empty one is surely the last.
-            (None, None) => here > 0 && (paging.size_parameter.is_none() || here as u64 >= paging.size),
+            (None, None) => here > 0,
         };
         if !goes_on {
             return Step::End(self.counted(total, Ended::Complete));
@@ -306,11 +308,12 @@ impl<'a> PageScope<'a> {
         }
     }
 
+    /// Whether another page follows; `None`: the answer does not say.
     fn more(&self, paging: &Paging) -> Result<Option<bool>, String> {
         let Some(expression) = &paging.more else { return Ok(None) };
         match self.value("more", expression)? {
-            // Keystone's `truncated` is there only when it is true.
-            None => Ok(Some(false)),
+            // Keystone's `truncated` is there only when it is true, and a server that stopped sending its word says nothing either.
+            None => Ok(None),
             Some(Json::Bool(more)) => Ok(Some(more)),
             Some(_) => Err("the profile's `more` is neither true nor false".to_owned()),
         }

@@ -23,7 +23,6 @@ pub struct Request {
     pub(super) secrets: Vec<(String, SecretString)>,
     pub(super) masked: Vec<SecretString>,
     pub(super) reads: bool,
-    again: Again,
     pub(super) below_endpoint: bool,
     pub(super) wants_json: bool,
 }
@@ -37,17 +36,6 @@ pub enum Content {
     Json(Json),
     /// A form.
     Form(Vec<(String, String)>),
-}
-
-/// When a request that writes is sent again, after it failed in passing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
-    /// Never: whoever asked knows more, and decides.
-    Never,
-    /// Where it certainly had no effect.
-    Unheard,
-    /// Always: doing it again changes nothing.
-    Always,
 }
 
 impl Request {
@@ -64,7 +52,6 @@ impl Request {
             secrets: Vec::new(),
             masked: Vec::new(),
             reads,
-            again: Again::Never,
             below_endpoint: false,
             wants_json: reads,
         }
@@ -128,22 +115,6 @@ impl Request {
     pub fn only_reads(mut self) -> Self {
         self.reads = true;
         self
-    }
-
-    /// To be sent again so, where it writes.
-    #[must_use]
-    pub fn again(mut self, again: Again) -> Self {
-        self.again = again;
-        self
-    }
-
-    /// Whether it may be sent again after this error.
-    pub(super) fn survives(&self, error: &SendError) -> bool {
-        match self.again {
-            Again::Never if !self.reads => false,
-            Again::Unheard if !self.reads => error.had_no_effect(),
-            Again::Never | Again::Unheard | Again::Always => error.may_pass(),
-        }
     }
 
     /// Whether it says itself what stands in a header. The media type of what is no JSON is its own.

@@ -35,7 +35,7 @@ async fn apply_makes_everything_and_a_second_plan_is_empty() {
 #[tokio::test]
 async fn an_update_makes_the_calls_for_what_changes_and_no_other() {
     let world = World::applied().await;
-    // Calls are counted here: what comes at once may be sent again.
+    // Calls are counted here. Of two writes at once Keystone's SQLite refuses one (500, "database is locked"), and what may be is sent again.
     world.portal("  budget: {parallelism: 1}\n");
     let (domain, alice) = (world.id("/domains", "globex").await, world.id("/users", "alice@globex.example").await);
     let staff = world.id(&format!("/roles?domain_id={domain}"), "staff").await;

@@ -115,7 +115,7 @@ async fn a_look_changes_nothing_and_takes_nothing_back() {
     let refused = perform(&portal, renamed("Bob")).await;
     assert!(matches!(refused, Err(CallError::Refused(_))), "nothing was done before it: {refused:?}");
     let half = perform(&portal, renamed("Ann")).await;
-    assert!(matches!(half, Err(CallError::Uncertain(_))), "the rename is done, and must not be made again: {half:?}");
+    assert!(matches!(half, Err(CallError::Refused(_))), "it is said of the step after the rename: {half:?}");
     let sent = server.asked().into_iter().find(|asked| asked.line == "POST /rename").unwrap();
     assert_eq!((sent.header("content-type"), sent.header("accept")), (Some("application/vnd.api+json"), Some("application/vnd.api+json")));
 }

@@ -2,6 +2,7 @@
 
 mod carried;
 mod coverage;
+mod cut;
 mod hostile;
 mod lists;
 mod nested;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
-use tenantry::model::{IntentAction, Kind};
+use tenantry::model::{Fate, IntentAction, Kind, Next, Reached};
 use tenantry::portal::{Call, CallError, Done};
 
 use super::super::kit::{CallExt, call, create, field, fields, perform};
 use super::server::{Answer, Asked, Server, ok, status};
-use super::{patient, writer};
+use super::writer;
 
 pub(super) const API: &str = r#"
 http:
@@ -225,7 +225,7 @@ async fn a_connection_that_is_refused_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn after_a_first_step_nobody_says_that_nothing_happened() {
+async fn what_is_said_of_a_later_step_is_said_of_that_step_alone() {
     let server = server(|asked| match asked.line.as_str() {
         "POST /users" => ok(json!({"user": {"id": "u1"}, "link": "x"})),
         _ => status(400, json!({"message": "no such role"})),
@@ -233,37 +233,8 @@ async fn after_a_first_step_nobody_says_that_nothing_happened() {
     .await;
     let user = create("acme/user/a", json!({"email": "a@acme.example", "roles": ["r1"]}));
     let answer = perform(&writer(&server.url, API), acting(user)).await;
-    let expected = "a part of it is done, and then: the portal answers with 400: no such role";
-    assert_eq!(answer, Err(CallError::Uncertain(expected.to_owned())));
-}
-
-/// Performs a call whose second request is answered so: whether it is done, and the writes that were sent.
-async fn sent_again(busy: Answer, call: Call) -> (bool, Vec<String>) {
-    let count = std::sync::atomic::AtomicUsize::new(0);
-    let server = server(move |asked| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
-        1 => busy.clone(),
-        _ if asked.line == "POST /users" => ok(json!({"user": {"id": "u1"}})),
-        _ => status(204, Json::Null),
-    })
-    .await;
-    let done = perform(&patient(&server.url, API, 3), acting(call)).await;
-    (done.is_ok(), server.asked().into_iter().map(|asked| asked.line).filter(|line| !line.starts_with("GET ")).collect())
-}
-
-#[tokio::test]
-async fn after_a_first_step_what_may_be_done_again_is_done_again() {
-    let user = || create("acme/user/a", json!({"email": "a@acme.example", "roles": ["r1"]}));
-    let expected = ["POST /users", "PUT /users/u1/roles/r1", "PUT /users/u1/roles/r1"];
-    for busy in [500, 503, 429] {
-        let (done, sent) = sent_again(status(busy, Json::Null), user()).await;
-        assert!(done && sent == expected, "{busy}: {sent:?}");
-    }
-    // To take a role away is not said to be repeatable here: what had no effect is sent again, and nothing else.
-    let loses = || changing("acme/user/a", json!({"roles": ["r1", "r2"]}), json!({"roles": []}));
-    let (done, sent) = sent_again(status(500, Json::Null), loses()).await;
-    assert!(!done && sent.len() == 2, "nobody knows what became of it: {sent:?}");
-    let (done, sent) = sent_again(status(429, Json::Null), loses()).await;
-    assert!(done && sent.len() == 3 && sent[1] == sent[2], "{sent:?}");
+    assert_eq!(answer, Err(CallError::Refused("the portal answers with 400: no such role".to_owned())));
+    assert_eq!(server.lines(), ["POST /users", "PUT /users/u1/roles/r1?via=x"], "and the first is not made again");
 }
 
 #[tokio::test]
@@ -276,7 +247,9 @@ async fn a_look_after_a_first_step_does_not_make_the_step_undone() {
     .await;
     let user = create("acme/user/a", json!({"email": "a@acme.example", "lastName": "A", "roles": ["r1"]}));
     let answer = perform(&writer(&server.url, API), acting(user)).await;
-    assert!(matches!(answer, Err(CallError::Uncertain(_))), "made again it would be there twice: {answer:?}");
+    assert!(matches!(answer, Err(CallError::Lost { next: Next::Repeatable, .. })), "{answer:?}");
+    let made = server.asked().iter().filter(|a| a.line == "POST /users").count();
+    assert_eq!(made, 1, "made again it would be there twice");
 }
 
 #[tokio::test]
@@ -319,6 +292,85 @@ async fn with_an_idempotency_key_a_lost_answer_may_be_asked_for_again() {
     let server = server(|_| status(503, json!({}))).await;
     let made = acting(create("acme/user/a", json!({"email": "a@acme.example"})).intent("intent-1"));
     let answer = perform(&writer(&server.url, &api), made).await;
-    assert!(matches!(answer, Err(CallError::Retry { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(CallError::Lost { next: Next::SameKey, .. })), "it may have had its effect: {answer:?}");
     assert_eq!(server.asked()[0].header("x-once"), Some("intent-1"), "the call that makes it has the intent itself as its key");
+}
+
+const INVITING: &str = r#"
+http: {}
+kinds:
+  User:
+    read: unreadable
+    create: call
+    http:
+      create:
+        - {path: /users, body: {mail: "${self.email}"}, id: response.body.id, take: {link: response.body.link}}
+        - {path: "/users/${id}/invitations", query: {via: "${steps.link}"}}
+"#;
+
+/// The part of a creation after its first step.
+async fn first_part(server: &Server, api: &str) -> (Call, Reached) {
+    let call = acting(create("acme/user/a", json!({"email": "a@acme.example"})));
+    let answer = writer(&server.url, api).perform(std::slice::from_ref(&call)).await.remove(0);
+    let Ok(Done::Partly { reached }) = answer else { panic!("{answer:?}") };
+    (call, reached)
+}
+
+async fn inviting(invited: bool) -> Server {
+    server(move |asked| match asked.line.as_str() {
+        "GET /users/u1/invitations" if invited => ok(json!({"sent": 1})),
+        "GET /users/u1/invitations" => status(404, Json::Null),
+        _ => ok(json!({"id": "u1", "link": "x"})),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_part_of_a_call_makes_one_thing_and_says_how_to_go_on() {
+    let server = inviting(false).await;
+    let (mut call, reached) = first_part(&server, INVITING).await;
+    assert_eq!(server.lines(), ["POST /users"]);
+    assert_eq!((reached.steps, reached.id(), reached.if_lost), (Some(1), Some("u1"), Next::Unsure));
+    assert_eq!(reached.next, "step 2 of 2 (POST /users/u1/invitations)");
+    call.fate = call.fate.at(reached);
+    assert!(matches!(perform(&writer(&server.url, INVITING), call).await, Ok(Done::Now { id: Some(_), .. })));
+    assert_eq!(server.lines(), ["POST /users/u1/invitations?via=x"]);
+}
+
+#[tokio::test]
+async fn a_step_of_which_nobody_knows_is_never_made_again() {
+    let server = inviting(false).await;
+    let (mut call, reached) = first_part(&server, INVITING).await;
+    server.asked();
+    call.fate = Fate { next: reached.if_lost, ..call.fate.at(reached) };
+    let answer = perform(&writer(&server.url, INVITING), call).await;
+    let Err(CallError::Lost { next: Next::Unsure, message, .. }) = answer else { panic!("{answer:?}") };
+    assert!(message.contains("POST /users/u1/invitations"), "{message}");
+    assert_eq!(server.lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_step_that_can_be_looked_for_is_made_only_where_it_is_not_found() {
+    let api = INVITING.replace(", query:", ", find: {path: \"/users/${id}/invitations\", holds: response.status == 200}, query:");
+    for (invited, expected) in
+        [(true, &["GET /users/u1/invitations"][..]), (false, &["GET /users/u1/invitations", "POST /users/u1/invitations?via=x"])]
+    {
+        let server = inviting(invited).await;
+        let (mut call, reached) = first_part(&server, &api).await;
+        server.asked();
+        assert_eq!(reached.if_lost, Next::Findable);
+        call.fate = Fate { next: reached.if_lost, ..call.fate.at(reached) };
+        assert!(matches!(perform(&writer(&server.url, &api), call).await, Ok(Done::Now { .. })));
+        assert_eq!(server.lines(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_call_goes_on_after_the_step_that_made_what_was_found() {
+    let server = inviting(false).await;
+    let api = INVITING.replace(", query: {via: \"${steps.link}\"}", "");
+    let mut call = acting(create("acme/user/a", json!({"email": "a@acme.example"})));
+    call.fate = call.fate.at(Reached::found("u1", None));
+    assert!(matches!(perform(&writer(&server.url, &api), call).await, Ok(Done::Now { .. })));
+    assert_eq!(server.lines(), ["POST /users/u1/invitations"]);
 }

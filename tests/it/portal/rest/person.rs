@@ -100,7 +100,7 @@ async fn where_no_page_says_how_a_person_is_told_all_that_is_declared() {
             "displayName of integration “Bills” in “Acme GmbH” is “Bills”",
             "settings.account of integration “Bills” in “Acme GmbH” is “12”",
             "settings.kind of integration “Bills” in “Acme GmbH” is “payer”",
-            "secrets.token of integration “Bills” in “Acme GmbH” is the secret from “env TENANT_SECRET_TOKEN”",
+            "secrets.token of integration “Bills” in “Acme GmbH” is the secret that is kept as “env TENANT_SECRET_TOKEN”",
         ]
     );
     let asked: Vec<_> = work.instructions.evidence.iter().map(|e| (e.name.as_str(), e.expect.as_deref())).collect();

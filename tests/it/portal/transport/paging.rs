@@ -88,10 +88,9 @@ async fn one_answer_may_have_everything() {
 
 #[tokio::test]
 async fn pages_have_numbers() {
-    let first = "GET /users?q=x&limit=2&page=1";
-    read(Some(paging(PagingStyle::Page)), pages(&[&[1, 2], &[3]])).await.check(&[1, 2, 3], &[first, "GET /users?q=x&limit=2&page=2"]);
-    read(Some(paging(PagingStyle::Page)), pages(&[&[1, 2]])).await.check(&[1, 2], &[first, "GET /users?q=x&limit=2&page=2"]);
-    // Where nobody says how long a page is, a short one says nothing.
+    let asked = ["GET /users?q=x&limit=2&page=1", "GET /users?q=x&limit=2&page=2", "GET /users?q=x&limit=2&page=3"];
+    read(Some(paging(PagingStyle::Page)), pages(&[&[1, 2], &[3]])).await.check(&[1, 2, 3], &asked);
+    read(Some(paging(PagingStyle::Page)), pages(&[&[1, 2]])).await.check(&[1, 2], &asked[..2]);
     let unsized_ = Paging { size_parameter: None, ..paging(PagingStyle::Page) };
     read(Some(unsized_), pages(&[&[1], &[2]]))
         .await
@@ -102,8 +101,45 @@ async fn pages_have_numbers() {
 }
 
 #[tokio::test]
+async fn a_page_shorter_than_was_asked_for_is_no_end() {
+    // The server gives one item at most, whatever `limit` says. Only an empty page tells that there are no more.
+    let one_at_most = |seen: &Seen, number: usize| {
+        let next = if number < 2 { json!(number + 1) } else { Json::Null };
+        assert!(seen.target.contains("limit=2"), "it is asked for more: {}", seen.target);
+        page(&[7, 8, 9][number.min(3)..(number + 1).min(3)], json!({"next": next}))
+    };
+    let marker = Paging { next: Some(expression("last.id")), ..paging(PagingStyle::Cursor) };
+    let cursor = Paging { next: Some(expression("response.body.next")), ..paging(PagingStyle::Cursor) };
+    for (paging, requests) in [(paging(PagingStyle::Page), 4), (paging(PagingStyle::Offset), 4), (marker, 4), (cursor, 3)] {
+        let style = paging.style;
+        let list = read(Some(paging), one_at_most).await;
+        assert_eq!((list.ids.as_slice(), list.asked.len(), &list.ended), (&[7, 8, 9][..], requests, &Ended::Complete), "{style:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_page_says_of_the_end_holds_for_the_pages_that_say_nothing() {
+    let total = || Paging { total: Some(expression("response.body.total")), ..paging(PagingStyle::Offset) };
+    let once = |ids: &'static [&'static [i64]]| {
+        move |_: &Seen, number: usize| page(ids.get(number).unwrap_or(&&[][..]), if number == 0 { json!({"total": 3}) } else { json!({}) })
+    };
+    assert_eq!(read(Some(total()), once(&[&[1, 2], &[3]])).await.ended, Ended::Complete);
+    read(Some(total()), once(&[&[1, 2]])).await.unknown("there is more after 2 items, and gives an empty page");
+    // Where the server stops saying whether there is more, it has not said that there is none.
+    let more = || Paging { more: Some(expression("response.body.more")), ..paging(PagingStyle::Page) };
+    let silent = |_: &Seen, number: usize| match number {
+        0 => page(&[1, 2], json!({"more": true})),
+        1 => page(&[3, 4], json!({})),
+        2 => page(&[5], json!({"more": null})),
+        _ => page(&[], json!({})),
+    };
+    let list = read(Some(more()), silent).await;
+    assert_eq!((list.ids.as_slice(), list.asked.len(), &list.ended), (&[1, 2, 3, 4, 5][..], 4, &Ended::Complete));
+}
+
+#[tokio::test]
 async fn pages_begin_after_so_many_items() {
-    let asked = ["GET /users?q=x&limit=2&offset=0", "GET /users?q=x&limit=2&offset=2"];
+    let asked = ["GET /users?q=x&limit=2&offset=0", "GET /users?q=x&limit=2&offset=2", "GET /users?q=x&limit=2&offset=3"];
     read(Some(paging(PagingStyle::Offset)), pages(&[&[1, 2], &[3]])).await.check(&[1, 2, 3], &asked);
     // A server that shortens its pages: the next one begins where this one really ended.
     let counted = || Paging { total: Some(expression("response.body.total")), ..paging(PagingStyle::Offset) };
@@ -148,8 +184,14 @@ async fn a_marker_is_the_last_item_of_a_page() {
     let asked = ["GET /users?q=x&limit=2", "GET /users?q=x&limit=2&marker=2", "GET /users?q=x&limit=2&marker=3"];
     read(Some(marker(false)), pages(&[&[1, 2], &[3]])).await.check(&[1, 2, 3], &asked);
     // Keystone says `truncated` only where it is true.
-    let truncated = |_: &Seen, number: usize| if number == 0 { page(&[1, 2], json!({"truncated": true})) } else { page(&[3], json!({})) };
-    read(Some(marker(true)), truncated).await.check(&[1, 2, 3], &asked[..2]);
+    let truncated = |_: &Seen, number: usize| match number {
+        0 => page(&[1, 2], json!({"truncated": true})),
+        1 => page(&[3], json!({})),
+        _ => page(&[], json!({})),
+    };
+    read(Some(marker(true)), truncated).await.check(&[1, 2, 3], &asked);
+    let said = |_: &Seen, number: usize| page([&[1, 2][..], &[3]][number], json!({"truncated": number == 0}));
+    read(Some(marker(true)), said).await.check(&[1, 2, 3], &asked[..2]);
     read(Some(marker(true)), |_, _| page(&[1, 2], json!({"truncated": true}))).await.unknown("the same page again");
     read(Some(marker(true)), |_, _| page(&[], json!({"truncated": true}))).await.unknown("there is more, and not where");
 }
@@ -190,7 +232,7 @@ async fn a_page_that_comes_again_ends_the_list() {
 async fn a_list_that_moves_while_it_is_read_has_no_known_end() {
     // Somebody was added in front, and the last of a page is the first of the next; in a list without order anybody may come twice.
     for second in [[2, 3], [3, 1]] {
-        let script = move |_: &Seen, number: usize| page([&[1, 2][..], &second, &[4]][number], json!({}));
+        let script = move |_: &Seen, number: usize| page([&[1, 2][..], &second, &[4], &[]][number], json!({}));
         let list = read(Some(paging(PagingStyle::Page)), script).await;
         list.unknown("an item came on two pages");
         assert_eq!(list.ids.last(), Some(&4), "it is read on: what is there is there");

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
-use super::super::compiled::{Ask, CallStep, Content, Each, Evidence, PersonAct, PersonStep, Step, StepAct, WaitStep};
+use super::super::compiled::{Ask, CallStep, Content, Each, Evidence, Find, PersonAct, PersonStep, Step, StepAct, WaitStep};
 use super::super::connection::Method;
-use super::super::document::{AskSection, AskStep, CallSection, EachSection, UpdateStyle, WaitSection};
+use super::super::document::{AskSection, AskStep, CallSection, EachSection, FindSection, UpdateStyle, WaitSection};
 use super::parts::{Known, Parts, duration};
 use crate::diagnostic::codes::portal as codes;
 use crate::model::{FieldType, IntentAction, Kind};
@@ -84,11 +84,20 @@ fn only_ask(section: &Spanned<CallSection>, parts: &mut Parts<'_, '_>) {
         id,
         carried,
         take,
+        find,
         ask,
         wait: _,
     } = &section.value;
     let other = method.is_some() || !query.is_empty() || !headers.is_empty() || body.is_some() || form.is_some() || update.is_some();
-    if other || *etag || *idempotent || id.is_some() || !carried.is_empty() || !take.is_empty() || (ask.is_some() && each.is_some()) {
+    if other
+        || *etag
+        || *idempotent
+        || id.is_some()
+        || !carried.is_empty()
+        || !take.is_empty()
+        || find.is_some()
+        || (ask.is_some() && each.is_some())
+    {
         parts.contradiction(section.referenced, "a step with `ask` or `wait` has nothing of a call beside it");
     }
 }
@@ -141,6 +150,7 @@ fn call_step(
     }
     let id = parts.optional(call.id.as_ref(), &answer);
     let carried = carried(call, action, &answer, parts);
+    let find = flat(call.find.as_ref().map(|find| finding(find, variables, parts)))?;
     Some(CallStep {
         ask: Ask { method: call.method.unwrap_or(Method::Post), path: at?, query, headers, content },
         update,
@@ -150,7 +160,17 @@ fn call_step(
         id,
         carried,
         take: take.into_iter().filter_map(|(name, source)| Some((name.as_str().into(), source?))).collect(),
+        find,
     })
+}
+
+/// How to tell whether a call was made already.
+fn finding(section: &Spanned<FindSection>, variables: &[&str], parts: &mut Parts<'_, '_>) -> Option<Find> {
+    let FindSection { path, query, holds } = &section.value;
+    let path = parts.path(path, variables);
+    let query = parts.templates(query, variables);
+    let holds = parts.expression(holds, &[variables, &["response"]].concat());
+    Some(Find { ask: Ask { method: Method::Get, path: path?, query, headers: Vec::new(), content: Content::None }, holds: holds? })
 }
 
 /// Where the ids of what rides on the call are found.

@@ -73,6 +73,18 @@ pub enum Auth {
     Login(Box<Login>),
 }
 
+impl Auth {
+    /// The names of the credentials that a `Portal` must have. What a described login needs, its templates say when it is sent.
+    pub fn credentials(&self) -> Vec<&str> {
+        match self {
+            Self::None | Self::Login(_) => Vec::new(),
+            Self::Header { credential, .. } => vec![credential],
+            Self::Basic { user, password } => vec![user, password],
+            Self::ClientCredentials { client_id, client_secret, .. } => vec![client_id, client_secret],
+        }
+    }
+}
+
 /// A described request whose answer holds a token. Its templates name `credentials`, whose values are placeholders.
 #[derive(Debug)]
 pub struct Login {

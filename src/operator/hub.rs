@@ -1,0 +1,246 @@
+//! Where what was heard becomes what is driven: custom resources are gathered, sorted out, opened and declared to the controller.
+//!
+//! Comes in: [`Heard`]. Goes out: fleets and wake-ups, to the controller; the index by which the reporter finds custom resources. Declares
+//! nothing before every kind was listed once: what was not seen yet would be read as "no longer declared".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+use super::fleet::{self, Gathered};
+use super::known::{Object, ObjectKey};
+use super::secrets::{self, ClusterSecrets, SecretKey};
+use super::tell::Teller;
+use super::watch::{Heard, Namespace};
+use crate::controller::{Approved, Controller, Fleet, Open, Why};
+use crate::diagnostic::Diagnostic;
+use crate::engine::{Served, own_names};
+use crate::model::kind::Placement;
+use crate::model::{Desired, Kind, Name, PortalName, PortalSpec, TenantName};
+use crate::portal::gated::Gated;
+use crate::portal::{Drivers, Execute, Observe, OpenContext, PortalError, Profile, load_profile};
+
+/// What is heard within so short a time is gathered together.
+const GATHER: Duration = Duration::from_millis(200);
+/// However much is heard, it is declared after this long.
+const AT_LATEST: Duration = Duration::from_secs(2);
+
+/// What the hub works with.
+pub(crate) struct Hub {
+    pub(crate) client: Client,
+    pub(crate) controller: Arc<Controller>,
+    pub(crate) teller: Arc<Teller>,
+    pub(crate) secrets: Arc<ClusterSecrets>,
+    pub(crate) drivers: Drivers,
+    /// The namespace of the MSP's own documents.
+    pub(crate) home: String,
+    /// Where profiles lie that are not shipped.
+    pub(crate) profiles: Option<PathBuf>,
+    pub(crate) state_dir: PathBuf,
+    /// What is to be listed once before anything is declared.
+    pub(crate) unheard: BTreeSet<(Kind, Namespace)>,
+    pub(crate) known: BTreeMap<ObjectKey, Object>,
+    pub(crate) opened: BTreeMap<PortalName, Opened>,
+    /// Secrets that changed since the last declaration.
+    pub(crate) rotated: BTreeSet<SecretKey>,
+}
+
+/// A portal that is open, and what it was opened by.
+pub(crate) struct Opened {
+    spec: PortalSpec,
+    observe: Arc<dyn Observe>,
+    execute: Arc<dyn Execute>,
+}
+
+impl Hub {
+    /// Works until nothing is heard any more.
+    pub(crate) async fn run(mut self, mut heard: UnboundedReceiver<Heard>) {
+        let (mut first, mut newest): (Option<Instant>, Instant) = (None, Instant::now());
+        loop {
+            let due = first.filter(|_| self.unheard.is_empty()).map(|first| (newest + GATHER).min(first + AT_LATEST));
+            let wait = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                word = heard.recv() => match word {
+                    None => return,
+                    Some(word) => if self.hear(word) {
+                        newest = Instant::now();
+                        first.get_or_insert(newest);
+                    },
+                },
+                () = wait => {
+                    first = None;
+                    if !self.declare().await {
+                        // What could not be declared is declared anew: the ledger was away, say.
+                        newest = Instant::now() + AT_LATEST;
+                        first = Some(newest);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in a word; true if it changes what is declared.
+    fn hear(&mut self, word: Heard) -> bool {
+        match word {
+            Heard::All(kind, place, objects) => {
+                let news = self.unheard.remove(&(kind, place.clone()));
+                let listed: BTreeMap<_, _> = objects.into_iter().collect();
+                let here = |key: &ObjectKey| key.kind == kind && place.as_ref().is_none_or(|p| *p == key.namespace);
+                let gone: Vec<_> = self.known.keys().filter(|key| here(key) && !listed.contains_key(*key)).cloned().collect();
+                let gone = gone.into_iter().fold(false, |any, key| self.forget(&key) || any);
+                listed.into_iter().fold(news || gone, |any, (key, object)| self.keep(key, object) || any)
+            }
+            Heard::Applied(key, object) => self.keep(key, *object),
+            Heard::Gone(key) => self.forget(&key),
+            Heard::Leading => true,
+            Heard::Secret(key) => {
+                let held = self.secrets.changed(&key);
+                if held {
+                    self.rotated.insert(key);
+                }
+                held
+            }
+        }
+    }
+
+    fn forget(&mut self, key: &ObjectKey) -> bool {
+        self.teller.forget(key);
+        self.known.remove(key).is_some()
+    }
+
+    /// Keeps an object; true if it says something else than before. A status that we wrote says nothing.
+    fn keep(&mut self, key: ObjectKey, object: Object) -> bool {
+        let requested = object.asks.reconcile_requested.clone();
+        let handled = object.status.get("lastHandledReconcileAt").and_then(serde_json::Value::as_str).map(str::to_owned);
+        let before = self.known.get(&key);
+        let asked = requested.is_some() && requested != handled && before.is_some_and(|b| b.asks.reconcile_requested != requested);
+        if let Some(tenant) = object.tenant.as_deref().and_then(|t| Name::new(t).ok()).filter(|_| asked) {
+            self.controller.wake_tenant(&tenant, Why::Asked);
+        }
+        let same = before.is_some_and(|b| {
+            b.text == object.text && b.asks == object.asks && b.deleting == object.deleting && b.finalized == object.finalized
+        });
+        self.teller.seen(&key, &object);
+        self.known.insert(key, object);
+        !same
+    }
+
+    /// Declares what is known; false if it is to be tried again.
+    async fn declare(&mut self) -> bool {
+        let profiles = std::sync::Mutex::new(BTreeMap::new());
+        let names = |specs: &[PortalSpec], tenant: &TenantName, kind: Kind| {
+            let mut loaded = profiles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for spec in specs {
+                if let Ok(profile) = load_profile(&spec.profile, self.profiles.as_deref()) {
+                    loaded.entry(spec.name.clone()).or_insert(profile);
+                }
+            }
+            own_names::of_tenant(specs, &loaded, tenant, kind)
+        };
+        let Gathered { mut desired, invalid, left_out } = fleet::gather(&self.known, &self.home, &names);
+        desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+        self.secrets.hold(&self.client, &secrets::named(&desired)).await;
+        let rotated = std::mem::take(&mut self.rotated);
+        let (portals, closed) = self.open(&desired, &rotated);
+        let touched = tenants_naming(&desired, &rotated);
+        let approved = approved(&self.known, &desired);
+        let tenants = desired.tenants.keys().chain(invalid.keys());
+        let served: BTreeSet<String> = tenants.filter(|t| desired.portals.iter().any(|p| p.serves(t))).map(ToString::to_string).collect();
+        let fleet = Fleet { desired, portals, closed, approved, invalid };
+        if let Err(error) = self.controller.declare(fleet).await {
+            tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
+            self.rotated.extend(rotated);
+            return false;
+        }
+        touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
+        self.teller.declared(&left_out, &served).await;
+        true
+    }
+
+    /// Opens portals; one whose document says the same and whose credentials are the same stays open.
+    fn open(
+        &mut self,
+        desired: &Desired,
+        rotated: &BTreeSet<SecretKey>,
+    ) -> (BTreeMap<PortalName, Open>, BTreeMap<PortalName, PortalError>) {
+        let (mut portals, mut closed) = (BTreeMap::new(), BTreeMap::new());
+        let mut before = std::mem::take(&mut self.opened);
+        for spec in &desired.portals {
+            let bare = PortalSpec { source: None, organizations: None, ..spec.clone() };
+            let kept = before.remove(&spec.name).filter(|o| o.spec == bare && !names_any(spec, rotated));
+            match kept.map_or_else(|| self.open_one(spec, bare), Ok) {
+                Ok(opened) => {
+                    let served = Served { spec: spec.clone(), observe: Arc::clone(&opened.observe) };
+                    portals.insert(spec.name.clone(), Open { served, execute: Arc::clone(&opened.execute) });
+                    self.opened.insert(spec.name.clone(), opened);
+                }
+                Err(error) => drop(closed.insert(spec.name.clone(), error)),
+            }
+        }
+        (portals, closed)
+    }
+
+    fn open_one(&self, spec: &PortalSpec, bare: PortalSpec) -> Result<Opened, PortalError> {
+        let words =
+            |wrong: Vec<Diagnostic>| PortalError::Misconfigured(wrong.iter().map(|d| d.summary.as_str()).collect::<Vec<_>>().join("; "));
+        let profile: Arc<Profile> = load_profile(&spec.profile, self.profiles.as_deref()).map_err(words)?;
+        let context = OpenContext { spec, profile, state_dir: &self.state_dir, secrets: self.secrets.as_ref() };
+        let observe = self.drivers.open_reader(&context)?;
+        let execute = self.drivers.open_writer(&context).unwrap_or_else(|error| Gated::unopened(Arc::clone(&observe), error));
+        Ok(Opened { spec: bare, observe, execute })
+    }
+}
+
+/// The digests that annotations approve: an organization's for its own tenant, a portal's for all of its tenants.
+fn approved(known: &BTreeMap<ObjectKey, Object>, desired: &Desired) -> Approved {
+    let mut approved = Approved::default();
+    for (key, object) in known.iter().filter(|(_, o)| !o.asks.approved.is_empty()) {
+        let used: BTreeSet<_> = object
+            .status
+            .get("appliedPlans")
+            .and_then(serde_json::Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|d| d.as_str())
+            .collect();
+        let fresh = object.asks.approved.iter().filter(|digest| !used.contains(digest.as_str())).cloned();
+        match key.kind.def().placement {
+            Placement::Configuration => approved.everywhere.extend(fresh),
+            Placement::Tenant => {
+                let tenant = object.tenant.as_deref().and_then(|t| Name::new(t).ok()).filter(|t| desired.tenants.contains_key(t));
+                if let Some(tenant) = tenant {
+                    approved.tenants.entry(tenant).or_default().extend(fresh);
+                }
+            }
+            Placement::Member { .. } | Placement::MspOnly => {}
+        }
+    }
+    approved
+}
+
+fn names_any(spec: &PortalSpec, rotated: &BTreeSet<SecretKey>) -> bool {
+    let only = Desired { portals: vec![spec.clone()], ..Desired::default() };
+    !rotated.is_disjoint(&secrets::named(&only))
+}
+
+/// The tenants in which something names one of these Secrets.
+fn tenants_naming(desired: &Desired, rotated: &BTreeSet<SecretKey>) -> BTreeSet<TenantName> {
+    if rotated.is_empty() {
+        return BTreeSet::new();
+    }
+    let names = |tenant: &crate::model::Tenant| {
+        let one = Desired { tenants: BTreeMap::from([(Name::msp(), tenant.clone())]), ..Desired::default() };
+        !rotated.is_disjoint(&secrets::named(&one))
+    };
+    desired.tenants.iter().filter(|(_, tenant)| names(tenant)).map(|(name, _)| name.clone()).collect()
+}

@@ -1,0 +1,138 @@
+//! The custom resources that the cluster has, as far as they matter here.
+//!
+//! Comes in: objects as watches bring them. Goes out: for each the text that the manifest stage lowers, who it belongs to, what its annotations
+//! ask for, and what its status said last. Pure. Nothing else of an object is kept: ten thousand of them are small.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use kube::core::DynamicObject;
+use serde_json::{Value as Json, json};
+
+use crate::model::kind::Placement;
+use crate::model::{Kind, MSP};
+
+/// How annotations of ours begin.
+const OURS: &str = "tenantry.dev/";
+/// The finalizer by which a custom resource stays until the portals were seen to.
+pub(crate) const FINALIZER: &str = "tenantry.dev/finalizer";
+
+/// Which custom resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ObjectKey {
+    pub(crate) namespace: String,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+}
+
+impl ObjectKey {
+    /// As a source's path: what diagnostics and plans show.
+    pub(crate) fn path(&self) -> String {
+        format!("{}/{}/{}", self.namespace, self.kind, self.name)
+    }
+}
+
+/// A custom resource.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Object {
+    /// The document, as JSON, which is YAML.
+    pub(crate) text: String,
+    /// The tenant that it says it belongs to; `None` for a portal, and where it says nothing.
+    pub(crate) tenant: Option<String>,
+    pub(crate) uid: String,
+    pub(crate) generation: i64,
+    pub(crate) created: Option<Timestamp>,
+    /// Somebody asked for its deletion.
+    pub(crate) deleting: bool,
+    pub(crate) finalized: bool,
+    pub(crate) asks: Asks,
+    /// Its status as it was last seen.
+    pub(crate) status: Json,
+}
+
+/// What annotations ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asks {
+    pub(crate) paused: bool,
+    pub(crate) poll_interval: Option<String>,
+    /// The newest request to look now, in the words of whoever asked.
+    pub(crate) reconcile_requested: Option<String>,
+    pub(crate) approved: Vec<String>,
+    pub(crate) allow_from: Vec<String>,
+}
+
+impl Asks {
+    fn of(annotations: &BTreeMap<String, String>) -> Self {
+        let ours = |name: &str| annotations.get(&format!("{OURS}{name}")).map(String::as_str);
+        let list = |text: Option<&str>| {
+            text.into_iter().flat_map(|t| t.split(',')).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
+        };
+        let flux = annotations.get("reconcile.fluxcd.io/requestedAt").map(String::as_str);
+        Self {
+            paused: ours("paused").is_some_and(|text| text != "false"),
+            poll_interval: ours("poll-interval").map(str::to_owned),
+            reconcile_requested: ours("reconcile-requested-at").or(flux).map(str::to_owned),
+            approved: list(ours("approved-plan")),
+            allow_from: list(ours("allow-from")),
+        }
+    }
+
+    /// Whether the namespace of another document may be used with this one's.
+    pub(crate) fn allows(&self, namespace: &str) -> bool {
+        self.allow_from.iter().any(|allowed| allowed == "*" || allowed == namespace)
+    }
+}
+
+impl Object {
+    /// What matters of an object; `None`: it has no name or no namespace.
+    pub(crate) fn of(kind: Kind, object: &DynamicObject) -> Option<(ObjectKey, Self)> {
+        let (name, namespace) = (object.metadata.name.clone()?, object.metadata.namespace.clone()?);
+        let empty = BTreeMap::new();
+        let annotations = object.metadata.annotations.as_ref().unwrap_or(&empty);
+        let spec = object.data.get("spec").cloned().unwrap_or(Json::Null);
+        let pinned: BTreeMap<_, _> = annotations.iter().filter(|(key, _)| *key == "tenantry.dev/external-id").collect();
+        let mut document = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": kind.def().name, "metadata": { "name": name } });
+        if !pinned.is_empty() {
+            document["metadata"]["annotations"] = json!(pinned);
+        }
+        if !spec.is_null() {
+            document["spec"] = spec;
+        }
+        let object = Self {
+            tenant: tenant(kind, &name, document.get("spec")),
+            text: document.to_string(),
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            generation: object.metadata.generation.unwrap_or_default(),
+            created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
+            deleting: object.metadata.deletion_timestamp.is_some(),
+            finalized: object.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER),
+            asks: Asks::of(annotations),
+            status: object.data.get("status").cloned().unwrap_or(Json::Null),
+        };
+        Some((ObjectKey { namespace, kind, name }, object))
+    }
+
+    /// A document that only says that the organization is there, with its labels, so that what selects it does not lose it.
+    pub(crate) fn stub(&self, key: &ObjectKey) -> String {
+        let spec = serde_json::from_str::<Json>(&self.text).ok().and_then(|d| d.get("spec").cloned()).unwrap_or_default();
+        let labels: BTreeMap<_, _> =
+            spec.get("labels").and_then(Json::as_object).into_iter().flatten().filter(|(_, v)| v.is_string()).collect();
+        let name = self.tenant.clone().unwrap_or_else(|| key.name.clone());
+        let document = json!({
+            "apiVersion": "tenantry.dev/v1alpha1", "kind": key.kind.def().name, "metadata": { "name": key.name },
+            "spec": { "name": name, "displayName": name, "labels": labels },
+        });
+        document.to_string()
+    }
+}
+
+/// The tenant that a document says it belongs to.
+fn tenant(kind: Kind, name: &str, spec: Option<&Json>) -> Option<String> {
+    let said = |key: &str| spec.and_then(|s| s.get(key)).and_then(Json::as_str).map(str::to_owned);
+    match kind.def().placement {
+        Placement::Configuration => None,
+        Placement::Tenant => Some(said("name").unwrap_or_else(|| name.to_owned())),
+        Placement::Member { .. } => said("organization"),
+        Placement::MspOnly => Some(MSP.to_owned()),
+    }
+}

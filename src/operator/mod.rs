@@ -1,0 +1,110 @@
+//! The operator: the controller in Kubernetes.
+//!
+//! Comes in: custom resources and Secrets, by watches. Goes out: what the controller does about them, and statuses, events and finalizers.
+//! Never makes custom resources but the ledger's, and reads no Secret that nothing declared names.
+//!
+//! ```text
+//! watch ─► hub (known ─► fleet ─► Fleet) ─► controller ─► tell (status, events, finalizers)
+//!            secrets, portals opened                 └──► ledger, by compare-and-swap
+//! ```
+//!
+//! Reading order: `known` (what is kept of an object), `watch`, `fleet` (which documents count), `secrets`, `hub` (the wiring), `status`, `tell`.
+
+mod fleet;
+mod hub;
+mod known;
+mod secrets;
+mod status;
+mod tell;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kube::Client;
+
+use crate::apply::Stop;
+use crate::controller::fence::Fence;
+use crate::controller::{Controller, Tools, lead};
+use crate::ledger::{Holder, Ledger};
+use crate::model::Kind;
+use crate::portal::Drivers;
+use crate::secrets::MacKey;
+
+/// What the operator is told by whoever starts it.
+pub struct Settings {
+    /// The cluster.
+    pub client: Client,
+    /// What is ours.
+    pub ledger: Arc<dyn Ledger>,
+    /// The key of the secrets' MACs.
+    pub key: MacKey,
+    /// The drivers there are.
+    pub drivers: Drivers,
+    /// The namespaces that are watched; empty: all.
+    pub namespaces: Vec<String>,
+    /// The namespace of the MSP's own documents.
+    pub home: String,
+    /// Where profiles lie that are not shipped.
+    pub profiles: Option<PathBuf>,
+    /// Where the embedded portal keeps its file.
+    pub state_dir: PathBuf,
+    /// Who we are, for leadership, locks and audit records.
+    pub holder: Holder,
+    /// Lets no call begin while we do not lead.
+    pub fence: Fence,
+    /// Set to stop: calls under way finish, no new one starts.
+    pub stop: Arc<Stop>,
+}
+
+/// Works until it is told to stop; `led` hears when leadership is won and lost.
+pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
+    let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop } = settings;
+    let secrets = Arc::new(secrets::ClusterSecrets::default());
+    let teller = Arc::new(tell::Teller::new(client.clone(), Arc::clone(&ledger) as _, fence.clone(), &holder.host));
+    let tools = Tools {
+        ledger: Arc::clone(&ledger),
+        secrets: Arc::clone(&secrets) as _,
+        key: Some(key),
+        who: holder.who.clone(),
+        fence: fence.clone(),
+        stop: Arc::clone(&stop),
+    };
+    let controller = Controller::new(tools, Arc::clone(&teller) as _);
+    let places: Vec<watch::Namespace> = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    let unheard: BTreeSet<_> = places.iter().flat_map(|place| Kind::ALL.map(|kind| (kind, place.clone()))).collect();
+    let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
+    // Dropped with this function: nothing is heard after it.
+    let _watches = watch::watch(&client, &places, &tell);
+    let hub = hub::Hub {
+        client,
+        controller: Arc::clone(&controller),
+        teller,
+        secrets,
+        drivers,
+        home,
+        profiles,
+        state_dir,
+        unheard,
+        known: BTreeMap::new(),
+        opened: BTreeMap::new(),
+        rotated: BTreeSet::new(),
+    };
+    // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
+    let hub = tokio::spawn(hub.run(heard));
+    let controller = tokio::spawn(async move { controller.run().await });
+    let quiet = async {
+        if let Err(error) = controller.await {
+            tracing::error!(%error, "the controller ended without a word");
+        }
+    };
+    let told = |leads: bool| {
+        if leads && tell.send(watch::Heard::Leading).is_err() {
+            tracing::error!("nothing is heard any more");
+        }
+        led(leads);
+    };
+    lead::lead(ledger, holder, fence, stop, quiet, &told).await;
+    hub.abort();
+}

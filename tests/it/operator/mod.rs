@@ -1,0 +1,4 @@
+//! The operator against a real API server: custom resources in, statuses out, and the portal as declared.
+
+mod keeps_in_step;
+mod stand;
