@@ -17,12 +17,13 @@
 //! 6. [`apply`]: drives portals by an approved plan.
 //! 7. [`engine`]: the only place where the stages meet.
 //! 8. [`controller`]: the engine, again and again, for whoever declares continuously.
-//! 9. [`sandbox`]: a server that plays a portal by its profile.
+//! 9. [`sandbox`]: a server that plays a portal by its profile. [`crds`]: the custom resource definitions of the kinds (pure).
 //! 10. [`cli`]: face one; arguments in, exit code out. [`operator`]: face two; custom resources in, statuses out.
 
 pub mod apply;
 pub mod cli;
 pub mod controller;
+pub mod crds;
 pub mod diagnostic;
 pub mod diff;
 pub mod engine;

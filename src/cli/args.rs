@@ -94,6 +94,8 @@ pub enum Command {
     Profile(ProfileCommand),
     /// Print JSON Schemas for editors and programs
     Schema(SchemaArgs),
+    /// Print or write the custom resource definitions for Kubernetes
+    Crds(CrdsArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page of a command
@@ -375,6 +377,14 @@ pub struct SchemaArgs {
     /// Only one kind, such as `User` (with `manifest`)
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
+}
+
+/// `crds`.
+#[derive(Debug, Args)]
+pub struct CrdsArgs {
+    /// Directory to write one file a kind into; `-` prints them
+    #[arg(long, value_name = "DIR", default_value = "-")]
+    pub into: PathBuf,
 }
 
 /// `completions`.

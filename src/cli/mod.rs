@@ -131,6 +131,11 @@ fn writes(command: &args::Command) -> Option<&'static str> {
         Command::Init(_) | Command::Validate(_) | Command::Plan(_) | Command::Drift(_) | Command::Show(_) | Command::Access(_) => None,
         // A sandbox is no portal, and reaches none.
         Command::Sandbox(_) => None,
-        Command::Capabilities(_) | Command::Profile(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => None,
+        Command::Capabilities(_)
+        | Command::Profile(_)
+        | Command::Schema(_)
+        | Command::Crds(_)
+        | Command::Completions(_)
+        | Command::Man(_) => None,
     }
 }

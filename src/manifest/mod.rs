@@ -37,8 +37,10 @@ use lower::{Cx, Lowered, Only, Origin};
 use problem::Problems;
 use split::Part;
 
+pub(crate) use lower::API_VERSION;
 pub use lower::Trust;
 pub(crate) use problem::did_you_mean;
+pub(crate) use schema::{NAME, rule, structural_spec};
 pub use schema::{json_schema, json_schema_all};
 pub use write::write_tenant;
 

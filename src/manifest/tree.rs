@@ -127,7 +127,15 @@ fn number(text: &str) -> Option<Data<'static>> {
     if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text.parse().map_or(Data::Number, Data::Integer));
     }
-    is_float(digits).then_some(Data::Number)
+    // A whole number may be written with a fraction: readers of JSON make no difference between 5.0 and 5.
+    is_float(digits).then(|| whole(text).map_or(Data::Number, Data::Integer))
+}
+
+/// The whole number that is written as a fraction, such as `5.0`, if it is one that a fraction can hold.
+fn whole(text: &str) -> Option<i64> {
+    let value: f64 = text.parse().ok()?;
+    #[allow(clippy::cast_possible_truncation)] // It is whole, and within bounds.
+    (value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_991.0).then_some(value as i64)
 }
 
 /// `[0-9]* (\. [0-9]*)? ([eE] [-+]? [0-9]+)?` with a digit before the exponent.

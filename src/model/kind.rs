@@ -143,6 +143,8 @@ pub struct KindDef {
     pub name: &'static str,
     /// As in an address, lowercase with hyphens.
     pub slug: &'static str,
+    /// Short name of the custom resource, as in `kubectl get torg`; each begins with `t`, so that none is another project's.
+    pub short: &'static str,
     /// In sentences: `user`, `monitored system`.
     pub noun: &'static str,
     /// Plural in sentences.

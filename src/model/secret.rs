@@ -5,7 +5,7 @@ use std::fmt;
 /// How variables begin that customers' manifests may name where a trusted root stands apart from them.
 pub const CUSTOMERS_VARIABLES: &str = "TENANT_SECRET_";
 /// How the program's own variables begin, which no manifest may name: one of them is the key of the ledger's MACs.
-const OWN_VARIABLES: &str = "TENANTRY_";
+pub(crate) const OWN_VARIABLES: &str = "TENANTRY_";
 
 /// Where a secret is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -151,12 +151,6 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
     if by_hand {
         effects.insert(Effect::Technician);
     }
-    let source = declared.map(|r| Source {
-        file: sources.path(r.source).to_owned(),
-        line: r.mark.line,
-        column: u32::from(r.mark.column),
-        layer: "organization".to_owned(),
-    });
     Ok(Change {
         address,
         previous,
@@ -166,7 +160,7 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         fields,
         cause,
         reason,
-        source,
+        source: declared.map(|r| source(r, sources)),
         effects: effects.into_iter().collect(),
         mail_to,
         admits,
@@ -180,6 +174,16 @@ fn change(input: &Input<'_>, delta: Delta, conduct: &dyn Conduct, sources: &Sour
         protect,
         resumes,
     })
+}
+
+/// Where a resource is declared.
+fn source(declared: &Resource, sources: &Sources) -> Source {
+    Source {
+        file: sources.path(declared.source).to_owned(),
+        line: declared.mark.line,
+        column: u32::from(declared.mark.column),
+        layer: "organization".to_owned(),
+    }
 }
 
 /// What the manifests do not allow to be done; the portal's document and the resource's both have a say.

@@ -5,6 +5,7 @@ mod apis;
 mod cli;
 mod contract;
 mod controller;
+mod crds;
 mod engine;
 mod guard;
 mod ledger;

@@ -3,6 +3,7 @@
 mod access;
 mod apply;
 mod approve;
+mod crds;
 mod drift;
 mod import;
 mod init;
@@ -43,6 +44,7 @@ pub(super) fn run(face: &Face<'_>, command: Command) -> Result<Exit, Failure> {
         Command::Capabilities(args) => papers::capabilities(face, &args),
         Command::Profile(args) => papers::profile(face, &args),
         Command::Schema(args) => papers::schema(face, &args),
+        Command::Crds(args) => crds::run(face, &args),
         Command::Completions(args) => papers::completions(face, &args),
         Command::Man(args) => papers::man(face, &args),
     }

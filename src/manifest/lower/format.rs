@@ -68,7 +68,7 @@ pub(crate) fn url(text: &str) -> Option<String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else { return Some(format!("`{}` does not begin with https:// or http://", shown(text))) };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if text.len() > URL_MAX || host.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if text.chars().count() > URL_MAX || host.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Some(format!("`{}` is not an address", shown(text)));
     }
     None
@@ -84,7 +84,7 @@ pub(crate) fn url_has_credentials(text: &str) -> bool {
 pub(crate) fn url_has_password(text: &str) -> bool {
     text.match_indices("://").any(|(at, mark)| {
         let rest = text.get(at + mark.len()..).unwrap_or_default();
-        let authority = rest.split(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#')).next().unwrap_or_default();
+        let authority = rest.split([' ', '\t', '\n', '/', '?', '#']).next().unwrap_or_default();
         let userinfo = authority.rsplit_once('@').map(|(userinfo, _)| userinfo);
         userinfo.and_then(|u| u.split_once(':')).is_some_and(|(_, password)| !password.is_empty())
     })

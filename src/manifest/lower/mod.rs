@@ -6,6 +6,7 @@
 mod fields;
 pub(super) mod format;
 mod member;
+mod metadata;
 mod secret;
 mod secret_words;
 mod value;
@@ -21,28 +22,12 @@ use crate::model::{Address, FieldId, Kind, Mark, Name, Resource, SourceId, Tenan
 
 pub(crate) use format::{DOMAIN_MAX, EMAIL_MAX, URL_MAX};
 pub(crate) use member::{COMMON, applies};
+pub(crate) use metadata::METADATA;
+pub(crate) use secret_words::patterns as secret_key_patterns;
 pub(crate) use value::KEY_MAX;
 
 /// The only version of the manifests' form.
 pub(crate) const API_VERSION: &str = "tenantry.dev/v1alpha1";
-/// Kubernetes' keys of `metadata`, which are its own business.
-pub(crate) const METADATA: [&str; 15] = [
-    "name",
-    "annotations",
-    "labels",
-    "namespace",
-    "creationTimestamp",
-    "deletionGracePeriodSeconds",
-    "deletionTimestamp",
-    "finalizers",
-    "generateName",
-    "generation",
-    "managedFields",
-    "ownerReferences",
-    "resourceVersion",
-    "selfLink",
-    "uid",
-];
 const EXTERNAL_ID: &str = "tenantry.dev/external-id";
 
 /// What a source may declare.
@@ -276,14 +261,9 @@ fn envelope(cx: &mut Cx<'_, '_>, node: &Node<'_>) {
             cx.problems.error(codes::API_VERSION, place, "this document has no `apiVersion`");
         }
     }
-    let Some(metadata) = node.get("metadata") else { return };
-    let Some(entries) = metadata.value.as_map() else {
-        cx.problems.error(codes::WRONG_TYPE, metadata.place(), format!("`metadata` must be a map, not {}", metadata.value.describe()));
-        return;
-    };
-    for entry in entries.iter().filter(|e| !METADATA.contains(&&*e.key)) {
-        let help = did_you_mean(&entry.key, METADATA.into_iter(), "fields of the resource go under spec");
-        cx.problems.unknown_field(entry, format!("`metadata` has no field `{}`", shown(&entry.key))).help(help);
+    if let Some(entry) = node.get("metadata") {
+        let named = node.get("spec").is_some_and(|spec| spec.value.get("name").is_some());
+        metadata::check(cx, entry, named);
     }
 }
 
@@ -310,6 +290,12 @@ fn head<'n, 't>(cx: &mut Cx<'_, '_>, node: &'n Node<'t>, kind: Kind) -> Option<H
         cx.problems.error(codes::BAD_NAME, place, "this document has no `metadata.name`").help("add `metadata: {name: …}`");
         return None;
     };
+    if metadata.is_none_or(|m| m.get("name").is_none() && m.get("generateName").is_none()) {
+        let place = node.get("metadata").map_or(place, |e| e.key_place);
+        cx.problems
+            .error(codes::BAD_NAME, place, "this document has no `metadata.name`")
+            .help("add `metadata: {name: …}`, which in a cluster names the object; it may be any other name");
+    }
     let (name_place, name) = (name.place(), member::name(cx, name, own.map_or("metadata.name", |_| "spec.name")));
     let tenant = tenant(cx, kind, spec, name.as_ref(), name_place);
     let annotations = metadata.and_then(|m| m.get("annotations"));

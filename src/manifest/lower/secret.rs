@@ -72,7 +72,7 @@ fn env(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Result<SecretSourc
 }
 
 fn file(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Result<SecretSource, Fault> {
-    let fine = |t: &&str| !t.is_empty() && t.len() <= 4096 && !t.chars().any(char::is_control);
+    let fine = |t: &&str| !t.is_empty() && t.chars().count() <= 4096 && !t.chars().any(char::is_control);
     let text = entry.value.as_text().filter(fine).ok_or(Fault::Form)?;
     match resolve_file(cx.origin, text) {
         Some(resolved) => {

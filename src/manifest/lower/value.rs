@@ -37,8 +37,11 @@ fn value(cx: &mut Cx<'_, '_>, ty: &'static FieldType, node: &Node<'_>, place: Pl
         (FieldType::Record(fields), Data::Map(entries)) => return record(cx, fields, entries, place, path),
         (FieldType::List(inner) | FieldType::Set(inner), Data::List(items)) => {
             // All items are looked at, so that all problems are found.
-            let items: Vec<_> = items.iter().map(|i| value(cx, inner, i, item_place(i, place), path)).collect();
-            Value::List(items.into_iter().collect::<Option<_>>()?)
+            let lowered: Vec<_> = items.iter().map(|i| value(cx, inner, i, item_place(i, place), path)).collect();
+            if matches!(ty, FieldType::Set(_)) && items.len() > 1 {
+                repeated(cx, items, place, path)?;
+            }
+            Value::List(lowered.into_iter().collect::<Option<_>>()?)
         }
         (FieldType::Bool, Data::Bool(b)) => Value::Bool(*b),
         (FieldType::Integer(min, max), Data::Integer(i)) => {
@@ -63,6 +66,17 @@ fn value(cx: &mut Cx<'_, '_>, ty: &'static FieldType, node: &Node<'_>, place: Pl
         _ => return wrong_type(cx, ty, node, place, path),
     };
     ty.normalise(lowered)
+}
+
+/// Reports the first text that a set has twice; what is meant by that is not what is written.
+fn repeated(cx: &mut Cx<'_, '_>, items: &[Node<'_>], set: Place, path: &str) -> Option<()> {
+    let mut texts: Vec<_> = items.iter().enumerate().filter_map(|(at, item)| Some((item.as_text()?, at, item))).collect();
+    texts.sort_unstable_by_key(|(text, at, _)| (*text, *at));
+    let twice = texts.windows(2).find_map(|pair| if let [(a, ..), (b, _, item)] = pair { (a == b).then_some((*b, *item)) } else { None });
+    let Some((text, item)) = twice else { return Some(()) };
+    let text = format!("`{path}` has `{}` twice", shown(text));
+    cx.problems.error(codes::BAD_VALUE, item_place(item, set), text).help("take one of the two out");
+    None
 }
 
 /// An item stands where its list does, unless it is a scalar.

@@ -8,6 +8,7 @@ pub static DELEGATION: KindDef = KindDef {
     kind: Kind::Delegation,
     name: "Delegation",
     slug: "delegation",
+    short: "tdel",
     noun: "delegation",
     nouns: "delegations",
     doc: "Technicians or groups of the MSP who work in customers, and with which role",

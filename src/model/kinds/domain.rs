@@ -7,6 +7,7 @@ pub static DOMAIN: KindDef = KindDef {
     kind: Kind::Domain,
     name: "Domain",
     slug: "domain",
+    short: "tdom",
     noun: "domain",
     nouns: "domains",
     doc: "An e-mail or web domain of one organization",

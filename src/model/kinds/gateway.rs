@@ -8,6 +8,7 @@ pub static GATEWAY: KindDef = KindDef {
     kind: Kind::Gateway,
     name: "Gateway",
     slug: "gateway",
+    short: "tgw",
     noun: "gateway",
     nouns: "gateways",
     doc: "A gateway of one organization",

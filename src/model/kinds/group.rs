@@ -8,6 +8,7 @@ pub static GROUP: KindDef = KindDef {
     kind: Kind::Group,
     name: "Group",
     slug: "group",
+    short: "tgrp",
     noun: "group",
     nouns: "groups",
     doc: "A group of users in one organization or in the MSP",

@@ -8,6 +8,7 @@ pub static INTEGRATION: KindDef = KindDef {
     kind: Kind::Integration,
     name: "Integration",
     slug: "integration",
+    short: "tint",
     noun: "integration",
     nouns: "integrations",
     doc: "A connection owned by the MSP or one organization, and whom it is shared with",

@@ -8,6 +8,7 @@ pub static MONITORED_SYSTEM: KindDef = KindDef {
     kind: Kind::MonitoredSystem,
     name: "MonitoredSystem",
     slug: "monitored-system",
+    short: "tmon",
     noun: "monitored system",
     nouns: "monitored systems",
     doc: "A monitored system of one organization, reached through a gateway of the same organization only",

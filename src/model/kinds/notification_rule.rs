@@ -8,6 +8,7 @@ pub static NOTIFICATION_RULE: KindDef = KindDef {
     kind: Kind::NotificationRule,
     name: "NotificationRule",
     slug: "notification-rule",
+    short: "tnr",
     noun: "notification rule",
     nouns: "notification rules",
     doc: "Whom a notification targets: the organization, or roles, groups and users of it",

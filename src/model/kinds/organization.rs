@@ -8,6 +8,7 @@ pub static ORGANIZATION: KindDef = KindDef {
     kind: Kind::Organization,
     name: "Organization",
     slug: "organization",
+    short: "torg",
     noun: "organization",
     nouns: "organizations",
     doc: "A customer, and all that belongs to it",

@@ -12,6 +12,7 @@ pub static PORTAL: KindDef = KindDef {
     kind: Kind::Portal,
     name: "Portal",
     slug: "portal",
+    short: "tpo",
     noun: "portal",
     nouns: "portals",
     doc: "One portal: its profile, where it is, which organizations it serves, and the MSP's policies and limits for it",

@@ -8,6 +8,7 @@ pub static ROLE: KindDef = KindDef {
     kind: Kind::Role,
     name: "Role",
     slug: "role",
+    short: "trole",
     noun: "role",
     nouns: "roles",
     doc: "A role in one organization or in the MSP",

@@ -8,6 +8,7 @@ pub static USER: KindDef = KindDef {
     kind: Kind::User,
     name: "User",
     slug: "user",
+    short: "tusr",
     noun: "user",
     nouns: "users",
     doc: "The membership of a person or a service account in one organization",

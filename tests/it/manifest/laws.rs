@@ -204,7 +204,7 @@ fn inline_and_separate_forms_load_alike() {
             Kind::User => "email: a@acme.example\ninvitation: {notify: false}\nprotected: true",
             Kind::Integration => "type: aws\nsecrets: {k: {env: K}}\nsharedWith: {names: [acme]}",
             Kind::MonitoredSystem => "type: SAP\nlabels: {a: b}",
-            Kind::NotificationRule => "events: [b, a, b]\ntarget: {organization: true}",
+            Kind::NotificationRule => "events: [b, a]\ntarget: {organization: true}",
             _ => "displayName: X",
         };
         let separate = super::acme("") + &document(kind.def().name, "x", &format!("organization: acme\n{spec}"));

@@ -101,7 +101,9 @@ fn names_are_slugs() {
     refused(&document("Organization", "12", "displayName: A"), &[("M013", "in quotes")]);
     refused(&acme("").replace("name: acme", ""), &[("M013", "no `metadata.name`")]);
     refused(&acme("users: [{email: a@acme.example}]"), &[("M013", "this user has no `name`")]);
-    fine(&document("Organization", "Any.Kubernetes_name", "name: acme\ndisplayName: A"));
+    fine(&document("Organization", "any.kubernetes-name", "name: acme\ndisplayName: A"));
+    refused(&document("Organization", "Any_name", "name: acme\ndisplayName: A"), &[("M013", "an object in Kubernetes")]);
+    refused(&document("Organization", "x", "name: acme\ndisplayName: A").replace("name: x", ""), &[("M013", "may be any other name")]);
 }
 
 #[test]
@@ -133,6 +135,7 @@ fn types_ranges_and_formats() {
         ("offboard: 'true'", "M016", "without quotes"),
         ("accessPermissions: read", "M016", "write a list"),
         ("accessPermissions:", "M016", "`[]` for none"),
+        ("accessPermissions: [read, write, read]", "M017", "has `read` twice"),
         ("domains: [{name: a, domain: acme}]", "M017", "not a domain name"),
         ("domains: [{name: a, domain: müller.example}]", "M017", "xn--"),
         ("users: {alice: {}}", "M016", "must be a list of users"),

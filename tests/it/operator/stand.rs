@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
@@ -33,9 +32,7 @@ pub(super) struct Stand {
 impl Stand {
     pub(super) async fn new() -> Self {
         let cluster = Cluster::shared();
-        for kind in Kind::ALL {
-            cluster.apply_crd(&definition(kind)).await;
-        }
+        cluster.apply_crds(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")).await;
         let (client, namespace) = (cluster.client(), cluster.namespace().await);
         let folder = tempfile::tempdir().unwrap();
         let ledger = LedgerLocation::Sqlite(folder.path().join("ledger.db")).open().await.unwrap();
@@ -118,22 +115,4 @@ pub(super) fn says(object: &Json, condition: &str) -> String {
 fn resource(kind: Kind) -> ApiResource {
     let name = kind.def().name;
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("tenantry.dev", "v1alpha1", name), &format!("{}s", name.to_lowercase()))
-}
-
-/// A definition that takes everything: what it should refuse is tested elsewhere.
-fn definition(kind: Kind) -> CustomResourceDefinition {
-    let (name, plural) = (kind.def().name, format!("{}s", kind.def().name.to_lowercase()));
-    let anything = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-    serde_json::from_value(json!({
-        "metadata": { "name": format!("{plural}.tenantry.dev") },
-        "spec": {
-            "group": "tenantry.dev", "scope": "Namespaced",
-            "names": { "kind": name, "plural": plural, "singular": name.to_lowercase() },
-            "versions": [{
-                "name": "v1alpha1", "served": true, "storage": true, "subresources": { "status": {} },
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": anything, "status": anything } } },
-            }],
-        },
-    }))
-    .unwrap()
 }

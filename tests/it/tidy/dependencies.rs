@@ -23,6 +23,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["model", "diagnostic", "portal"]),
     // Values of reports and outcomes: what stands in a status.
     ("operator", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "report", "apply", "engine", "controller"]),
+    // The conditions' words are values.
+    ("crds", &["model", "manifest", "controller::status"]),
     (
         "cli",
         &[
@@ -38,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "apply",
             "engine",
             "controller",
+            "crds",
             "sandbox",
         ],
     ),
@@ -62,7 +65,7 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// The stages without effects.
-const PURE: &[&str] = &["model", "diagnostic", "diff", "plan", "guard", "report"];
+const PURE: &[&str] = &["model", "diagnostic", "diff", "plan", "guard", "report", "crds"];
 
 /// What a stage without effects has none of.
 const EFFECTS: &[(&str, &[&str])] = &[

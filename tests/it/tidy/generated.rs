@@ -42,6 +42,16 @@ fn the_schema_of_work_orders_is_as_published() {
 }
 
 #[test]
+fn the_custom_resource_definitions_are_as_published() {
+    let definitions = tenantry::crds::definitions();
+    for definition in &definitions {
+        check(&format!("crds/{}.yaml", definition.name), &definition.yaml().unwrap());
+    }
+    let gone = |file: &super::File| !definitions.iter().any(|d| file.path == format!("crds/{}.yaml", d.name));
+    super::none("of no kind", &super::files("crds", "").into_iter().filter(gone).map(|f| f.path).collect::<Vec<_>>());
+}
+
+#[test]
 fn the_page_of_guards_says_what_the_table_says() {
     check("docs/guards.md", &tenantry::guard::docs());
 }

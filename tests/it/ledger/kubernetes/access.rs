@@ -43,7 +43,7 @@ async fn a_cluster_without_the_kind_or_the_namespace_or_an_answer_is_unavailable
     let missing =
         "ledger unavailable: the cluster has no kind LedgerShard (tenantry.dev/v1alpha1): install Tenantry's custom resource definitions";
     assert_eq!(open("default").await, missing);
-    cluster.apply_crd(&serde_saphyr::from_str(KIND).unwrap()).await;
+    cluster.apply_crd(&kind()).await;
     let said = open("nowhere").await;
     assert!(said.contains(r#"namespaces "nowhere" not found: create the namespace"#), "{said}");
     let ledger = KubernetesLedger::new(cluster.client(), "default").await.unwrap();

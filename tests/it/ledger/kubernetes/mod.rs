@@ -14,41 +14,17 @@ use tenantry::ledger::kubernetes::{KubernetesLedger, KubernetesReader};
 use super::*;
 use crate::servers::kubernetes::Cluster;
 
-const KIND: &str = r#"
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: ledgershards.tenantry.dev}
-spec:
-  group: tenantry.dev
-  names: {plural: ledgershards, singular: ledgershard, kind: LedgerShard}
-  scope: Namespaced
-  versions:
-    - name: v1alpha1
-      served: true
-      storage: true
-      schema:
-        openAPIV3Schema:
-          type: object
-          required: [spec]
-          properties:
-            spec:
-              type: object
-              required: [version, portal, tenant, part, of, body]
-              properties:
-                version: {type: integer}
-                portal: {type: string}
-                tenant: {type: string}
-                part: {type: integer}
-                of: {type: integer}
-                body: {type: string}
-"#;
+/// The kind, as it is shipped.
+fn kind() -> CustomResourceDefinition {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crds/ledgershards.tenantry.dev.yaml");
+    serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
 
 /// Defines the kind, once.
 async fn define() {
     static DEFINED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     let define = async || {
-        let kind: CustomResourceDefinition = serde_saphyr::from_str(KIND).unwrap();
-        Cluster::shared().apply_crd(&kind).await;
+        Cluster::shared().apply_crd(&kind()).await;
     };
     DEFINED.get_or_init(define).await;
 }

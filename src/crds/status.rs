@@ -1,0 +1,151 @@
+//! What the operator says of a resource: the schema of `status`, and the columns of `kubectl get` that are read from it.
+
+use serde_json::{Value as Json, json};
+
+use crate::controller::status::ConditionType;
+use crate::model::Name;
+use crate::model::kind::{KindDef, Placement};
+
+/// Longest message of a condition, as everywhere in Kubernetes.
+const MESSAGE_MAX: usize = 32_768;
+/// Longest text of a plan; the operator cuts what is longer.
+const PLAN_MAX: usize = 200_000;
+/// Most portals that are told of.
+const PORTALS_MAX: usize = 64;
+/// Longest id of an object in a portal.
+const ID_MAX: usize = 500;
+/// Most resources that an organization's status tells about.
+const CHILDREN_MAX: usize = 50_000;
+
+/// The columns, in their order.
+pub(super) fn columns() -> Json {
+    let condition = |name: &str, ty: ConditionType, doc: &str| {
+        let path = format!(".status.conditions[?(@.type==\"{}\")].status", ty.word());
+        json!({ "name": name, "type": "string", "jsonPath": path, "description": doc })
+    };
+    json!([
+        condition("READY", ConditionType::Ready, "Whether live is as declared"),
+        condition("SYNCED", ConditionType::Synced, "Whether what is declared was brought to the portal"),
+        condition("DRIFT", ConditionType::Drifted, "Whether somebody changed what is live"),
+        condition("PLAN", ConditionType::PlanPending, "Whether a plan waits"),
+        { "name": "EXTERNAL-ID", "type": "string", "jsonPath": ".status.externalId", "description": "The portal's id of the object" },
+        { "name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
+        { "name": "MESSAGE", "type": "string", "jsonPath": ".status.message", "priority": 1, "description": "What matters most about it" },
+    ])
+}
+
+/// The schema of a kind's `status`.
+pub(super) fn schema(def: &KindDef) -> Json {
+    let mut schema = json!({
+        "type": "object",
+        "description": "What the operator says of it",
+        "properties": {
+            "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0, "description": "The generation that this is about" },
+            "conditions": conditions(),
+            "externalId": id(),
+            "lastAppliedTime": time("When something was last applied"),
+            "lastHandledReconcileAt": text(253, "The last request to reconcile that was heeded, as the annotation gave it"),
+            "message": text(MESSAGE_MAX, "What matters most about it, in a sentence"),
+            "portals": portals(),
+            "plans": plans(),
+        },
+    });
+    if def.placement == Placement::Tenant
+        && let Some(Json::Object(properties)) = schema.get_mut("properties")
+    {
+        properties.insert("children".to_owned(), children());
+    }
+    schema
+}
+
+fn conditions() -> Json {
+    json!({
+        "type": "array",
+        "description": "What holds, one of each type",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "properties": {
+                "type": text(316, "What is said"),
+                "status": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether it holds" },
+                "reason": text(1024, "Why, in a word from a closed set"),
+                "message": text(MESSAGE_MAX, "Why, in a sentence"),
+                "lastTransitionTime": time("Since when it holds or not"),
+                "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0, "description": "The generation that this is about" },
+            },
+            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+        },
+    })
+}
+
+/// An object has another id in each portal.
+fn portals() -> Json {
+    json!({
+        "type": "array",
+        "description": "What each portal calls it",
+        "maxItems": PORTALS_MAX,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+        "items": {
+            "type": "object",
+            "properties": { "name": text(Name::MAX, "The portal"), "externalId": id() },
+            "required": ["name"],
+        },
+    })
+}
+
+fn plans() -> Json {
+    json!({
+        "type": "array",
+        "description": "The plans that wait for approval, one a portal",
+        "maxItems": PORTALS_MAX,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["portal"],
+        "items": {
+            "type": "object",
+            "properties": {
+                "portal": text(Name::MAX, "The portal"),
+                "digest": text(80, "Its digest: what the annotation tenantry.dev/approved-plan approves"),
+                "summary": text(1024, "How much it does, in a line"),
+                "text": text(PLAN_MAX, "What it does, as `tenantry plan` shows it"),
+            },
+            "required": ["portal", "digest"],
+        },
+    })
+}
+
+/// Resources that stand inline have no objects of their own that could tell about them.
+fn children() -> Json {
+    json!({
+        "type": "array",
+        "description": "What is said of the resources that stand inline",
+        "maxItems": CHILDREN_MAX,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["address"],
+        "items": {
+            "type": "object",
+            "properties": {
+                "address": text(200, "Its kind and name, as in user/alice"),
+                "externalId": id(),
+                "ready": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether live is as declared" },
+                "reason": text(1024, "Why, in a word from a closed set"),
+                "message": text(MESSAGE_MAX, "Why, in a sentence"),
+            },
+            "required": ["address"],
+        },
+    })
+}
+
+fn id() -> Json {
+    text(ID_MAX, "The portal's id of the object")
+}
+
+fn text(max: usize, doc: &str) -> Json {
+    json!({ "type": "string", "maxLength": max, "description": doc })
+}
+
+fn time(doc: &str) -> Json {
+    json!({ "type": "string", "format": "date-time", "maxLength": 64, "description": doc })
+}

@@ -1,0 +1,92 @@
+//! Definitions as data: what an API server demands of them, and patterns that say what lowering says.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use regex::Regex;
+use serde_json::Value as Json;
+use tenantry::model::Kind;
+
+use super::lowering_refuses;
+
+fn schema(kind: Kind) -> Json {
+    let definitions = tenantry::crds::definitions();
+    let one = definitions.iter().find(|d| d.json["spec"]["names"]["kind"] == kind.def().name).unwrap();
+    one.json["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+#[test]
+fn everything_has_a_largest_size_and_nothing_a_default() {
+    fn look(json: &Json, path: &str, wrong: &mut Vec<String>) {
+        let bounded = match json["type"].as_str() {
+            Some("string") => json.get("maxLength").is_some() || json.get("enum").is_some(),
+            Some("array") => json.get("maxItems").is_some(),
+            Some("object") if json.get("additionalProperties").is_some() => json.get("maxProperties").is_some(),
+            _ => true,
+        };
+        if !bounded || json.get("default").is_some() {
+            wrong.push(path.to_owned());
+        }
+        let properties = json["properties"].as_object().into_iter().flatten();
+        let below = ["items", "additionalProperties"].iter().filter_map(|key| Some((*key, json.get(*key)?)));
+        for (key, inner) in properties.map(|(k, v)| (k.as_str(), v)).chain(below) {
+            look(inner, &format!("{path}.{key}"), wrong);
+        }
+    }
+    let mut wrong = Vec::new();
+    for kind in Kind::ALL {
+        look(&schema(kind)["properties"]["spec"], kind.def().name, &mut wrong);
+        look(&schema(kind)["properties"]["status"], kind.def().name, &mut wrong);
+    }
+    assert_eq!(wrong, [] as [String; 0]);
+}
+
+#[test]
+fn short_names_are_each_kinds_own() {
+    let mut names: Vec<_> = tenantry::crds::definitions().iter().map(|d| d.json["spec"]["names"]["shortNames"].to_string()).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), all), (Kind::ALL.len() + 1, Kind::ALL.len() + 1));
+}
+
+fn organization(spec: &Json) -> String {
+    serde_json::json!({
+        "apiVersion": "tenantry.dev/v1alpha1", "kind": "Organization", "metadata": {"name": "acme"}, "spec": spec,
+    })
+    .to_string()
+}
+
+/// What the keys' rule in the definition looks for, and what excuses it.
+static KEYS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
+    let rules = schema(Kind::Organization)["properties"]["spec"]["properties"]["labels"]["x-kubernetes-validations"].clone();
+    let text = rules[1]["rule"].as_str().unwrap().to_owned();
+    let patterns: Vec<_> = text.split("r'").skip(1).map(|p| Regex::new(p.split('\'').next().unwrap()).unwrap()).collect();
+    patterns.try_into().unwrap()
+});
+
+/// What texts have to look like.
+static TEXTS: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = schema(Kind::Organization)["properties"]["spec"]["properties"]["notes"]["allOf"][0]["pattern"].clone();
+    Regex::new(pattern.as_str().unwrap()).unwrap()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn the_rule_of_keys_finds_the_secrets_that_lowering_finds(
+        key in "((api|Api|API|key|Key|KEY|token|Token|TOKEN|private|Private|secret|SECRET|url|Url|URL|id|ID|pass|word|s|S|x|Ab|[_ -]|[0-9]|ü|Ü){1,5})",
+    ) {
+        let document = organization(&serde_json::json!({"displayName": "Acme", "labels": {&key: "x"}}));
+        let fits = !KEYS[0].is_match(&key) || KEYS[1].is_match(&key);
+        prop_assert_eq!(lowering_refuses(&document).is_empty(), fits, "{}", key);
+    }
+
+    #[test]
+    fn the_pattern_of_texts_finds_the_passwords_that_lowering_finds(text in "(://|:|/|@|a|b| |\\?|\n|\u{a0}){0,14}") {
+        let fits = TEXTS.is_match(&text);
+        let document = organization(&serde_json::json!({"displayName": "Acme", "notes": &text}));
+        prop_assert_eq!(lowering_refuses(&document).is_empty(), fits, "{:?}", text);
+    }
+}
