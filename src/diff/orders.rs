@@ -29,6 +29,11 @@ pub(super) fn reconcile(input: &Input<'_>, out: &mut TenantDiff) {
         return;
     }
     for item in input.ledger.work.values() {
+        if input.desired.is_none() && item.action == IntentAction::Delete {
+            // Somebody approved that it goes: a file that is gone as well takes nothing of that back.
+            wait(item, &item.address, out);
+            continue;
+        }
         match out.deltas.iter().position(|d| asked_again(input, d, item)) {
             Some(at) => hold_against(input, item, at, out),
             None if is_open_otherwise(item, out) => {}

@@ -67,7 +67,7 @@ impl OutcomeCounts {
         ];
         let mut said = vec![format!("{done} done")];
         said.extend(all.iter().filter(|(n, _)| **n > 0).map(|(n, word)| format!("{n} {word}")));
-        said.extend((*begun > 0).then(|| format!("{begun} of them with its calls made")));
+        said.extend((*begun > 0).then(|| format!("{begun} of them with calls made")));
         said.join(", ")
     }
 }

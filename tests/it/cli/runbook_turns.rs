@@ -53,7 +53,7 @@ fn what_was_withdrawn_and_done_all_the_same_is_recorded() {
     desk.shell
         .write("customers/acme.yaml", &ACME.replace("    - {name: alice", "    - {name: alan").replace("email: alice@", "email: alan@"));
     let plan = desk.tenantry(&["plan"]).out;
-    assert!(plan.contains("acme/user/alice") && plan.contains("delete"), "the next plan takes it away: {plan}");
+    assert!(plan.contains("- delete user/alice (alice@acme.example)"), "the next plan takes it away: {plan}");
 }
 
 #[test]

@@ -323,11 +323,11 @@ fn code_5_a_guard_refuses() {
       administrators: alice@acme.example, bob@acme.example -> nobody
       allowed G007 (the-contract-ended): acme would be left with 0 of 2 administrators; it keeps at least 1 (0, limit 1)
 
-      - would delete user/alice (alice@acme.example)
+      - delete user/alice (alice@acme.example)
           email:         alice@acme.example
           administrator: true
           it is no longer declared
-      - would delete user/bob (bob@acme.example)
+      - delete user/bob (bob@acme.example)
           email:         bob@acme.example
           roles:         [staff]
           administrator: true

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
+use tenantry::model::fate::Next;
 use tenantry::model::live::normalise_key;
 use tenantry::model::{
     Address, Fate, FieldId, Fields, IntentAction, Kind, LiveObject, Mark, Name, PortalSpec, Resource, SecretRef, SourceId, Tenant, Value,
@@ -170,13 +171,17 @@ pub(crate) async fn perform(portal: &Arc<dyn Execute>, mut call: Call) -> Result
     }
 }
 
-/// Performs one call that must be done at once; the object's id.
+/// Performs one call that must be done at once; the object's id. What may be made again is made again, as apply does.
 pub(crate) async fn done(portal: &Arc<dyn Execute>, call: Call) -> String {
     let what = call.intent.clone();
-    match perform(portal, call).await {
-        Ok(Done::Now { id: Some(id), .. }) => id.into(),
-        other => panic!("{what}: {other:?}"),
+    for _ in 0..8 {
+        match perform(portal, call.clone()).await {
+            Ok(Done::Now { id: Some(id), .. }) => return id.into(),
+            Err(CallError::Lost { next: Next::Repeatable | Next::SameKey, .. }) => {}
+            other => panic!("{what}: {other:?}"),
+        }
     }
+    panic!("{what}: nobody ever heard of it")
 }
 
 /// Performs one call that must be refused; why.

@@ -143,7 +143,8 @@ fn strangers(ran: &Ran) -> Vec<String> {
     told.map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect()
 }
 
-const SYSTEM_USERS: [&str; 2] = ["monitor.agent@shop.example the portal's own", "patch.management.agent@shop.example the portal's own"];
+const SYSTEM_USERS: [&str; 2] =
+    ["monitor.agent@shop.example shop the portal's own", "patch.management.agent@shop.example shop the portal's own"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ita_4_a_pasted_table_with_the_system_users_is_no_drift_and_nobody_prunes_them() {
@@ -170,7 +171,7 @@ async fn ita_5_a_guest_who_writes_a_ticket_is_in_the_customer_is_told_and_stays(
     assert_eq!(desk.ask("GET", "/sandbox/outbox", Json::Null).await.as_array().unwrap().len(), 2, "nobody invites a guest");
 
     let seen = desk.observe(2, &["--table", "users", "--tenant", "shop"]).await.exits(0);
-    assert_eq!(strangers(&seen), [&SYSTEM_USERS[..], &["walk-in@shop.example the portal's own"]].concat());
+    assert_eq!(strangers(&seen), [&SYSTEM_USERS[..], &["walk-in@shop.example shop the portal's own"]].concat());
     desk.observe(1, &["--table", "customers"]).await.exits(0);
     let shown = desk.run(&["show", "shop"]).exits(0).out;
     assert!(shown.contains("Guests whom the portal assigned by their address: 1"), "{shown}");
@@ -196,7 +197,7 @@ async fn ita_5_is_what_the_profile_plays_and_shows() {
     let desk = Desk::of_the_shop(&plain.to_string()).await;
     desk.somebody_writes("walk-in@shop.example").await;
     let seen = desk.observe(2, &["--table", "users", "--tenant", "shop"]).await;
-    assert!(strangers(&seen).contains(&"walk-in@shop.example unmanaged".to_owned()), "a guest is told by what the table shows");
+    assert!(strangers(&seen).contains(&"walk-in@shop.example shop unmanaged".to_owned()), "a guest is told by what the table shows");
 }
 
 /// What the plan takes away; it does nothing else.

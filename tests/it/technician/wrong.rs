@@ -41,7 +41,7 @@ async fn whoever_shares_with_the_customer_of_a_similar_name_is_stopped() {
     insta::assert_snapshot!(refused, @r"
     error: REF was not recorded
       sharedWith must be `Contoso`, and you brought back `Contoso North`
-      another customer may have been picked for REF (msp/integration/alerts): if so, undo there what you did, do it where it belongs, and confirm with what that shows; after a slip of the pen confirm again
+      what you brought back for REF (msp/integration/alerts) differs from what was asked: put it right in the portal if it is so there, and confirm again
     ");
     assert!(office.run(&["runbook", "list"]).exits(0).out.contains(&share.reference), "it still waits");
 }

@@ -302,6 +302,7 @@ kinds:
   User:
     read: unreadable
     create: call
+    fields: {email: immutable, "*": unsupported}
     http:
       create:
         - {path: /users, body: {mail: "${self.email}"}, id: response.body.id, take: {link: response.body.link}}
