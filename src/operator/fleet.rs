@@ -12,6 +12,9 @@ use crate::model::{Desired, Fields, Kind, MSP, Management, Name, PortalSpec, Res
 
 use super::known::{Object, ObjectKey};
 
+/// Says what portals have of a kind by themselves for a tenant.
+pub(crate) type Names<'a> = &'a (dyn Fn(&[PortalSpec], &TenantName, Kind) -> BTreeSet<String> + Sync);
+
 /// Everything that is declared in the cluster, sorted out.
 pub(crate) struct Gathered {
     /// What counts. Secrets are named `NAMESPACE/NAME`.
@@ -23,11 +26,7 @@ pub(crate) struct Gathered {
 }
 
 /// Sorts out what the cluster has. `home` is the namespace of the MSP's own documents; `names` says what portals have by themselves.
-pub(crate) fn gather(
-    known: &BTreeMap<ObjectKey, Object>,
-    home: &str,
-    names: &(dyn Fn(&[PortalSpec], &TenantName, Kind) -> BTreeSet<String> + Sync),
-) -> Gathered {
+pub(crate) fn gather(known: &BTreeMap<ObjectKey, Object>, home: &str, names: Names<'_>) -> Gathered {
     let mut left_out = foreign(known, home);
     let mut invalid: BTreeMap<TenantName, Vec<Diagnostic>> = BTreeMap::new();
     loop {
@@ -143,7 +142,7 @@ fn texts<'k>(
     texts
 }
 
-fn lower(texts: Vec<(&ObjectKey, String)>, names: &(dyn Fn(&[PortalSpec], &TenantName, Kind) -> BTreeSet<String> + Sync)) -> Loaded {
+fn lower(texts: Vec<(&ObjectKey, String)>, names: Names<'_>) -> Loaded {
     let sources: Vec<_> = texts.into_iter().map(|(key, text)| SourceText::new(key.path(), text)).collect();
     let first = manifest::lower_sources(sources.clone(), Settings { only: None, builtins: Builtins::Unknown });
     if first.has_errors() {

@@ -97,8 +97,10 @@ impl Hub {
                 let listed: BTreeMap<_, _> = objects.into_iter().collect();
                 let here = |key: &ObjectKey| key.kind == kind && place.as_ref().is_none_or(|p| *p == key.namespace);
                 let gone: Vec<_> = self.known.keys().filter(|key| here(key) && !listed.contains_key(*key)).cloned().collect();
-                let gone = gone.into_iter().fold(false, |any, key| self.forget(&key) || any);
-                listed.into_iter().fold(news || gone, |any, (key, object)| self.keep(key, object) || any)
+                // Each is taken in, whatever the others say.
+                let gone = gone.into_iter().filter(|key| self.forget(key)).count();
+                let other = listed.into_iter().map(|(key, object)| self.keep(key, object)).filter(|is_news| *is_news).count();
+                news || gone + other > 0
             }
             Heard::Applied(key, object) => self.keep(key, *object),
             Heard::Gone(key) => self.forget(&key),

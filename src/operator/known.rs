@@ -91,12 +91,10 @@ impl Object {
         let annotations = object.metadata.annotations.as_ref().unwrap_or(&empty);
         let spec = object.data.get("spec").cloned().unwrap_or(Json::Null);
         let pinned: BTreeMap<_, _> = annotations.iter().filter(|(key, _)| *key == "tenantry.dev/external-id").collect();
-        let mut document = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": kind.def().name, "metadata": { "name": name } });
-        if !pinned.is_empty() {
-            document["metadata"]["annotations"] = json!(pinned);
-        }
-        if !spec.is_null() {
-            document["spec"] = spec;
+        let metadata = if pinned.is_empty() { json!({ "name": name }) } else { json!({ "name": name, "annotations": pinned }) };
+        let mut document = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": kind.def().name, "metadata": metadata });
+        if let (Some(document), false) = (document.as_object_mut(), spec.is_null()) {
+            document.insert("spec".to_owned(), spec);
         }
         let object = Self {
             tenant: tenant(kind, &name, document.get("spec")),

@@ -16,10 +16,13 @@ use crate::secrets::{SecretError, SecretReader};
 /// A Secret: its namespace and its name.
 pub(crate) type SecretKey = (String, String);
 
+/// The texts of a Secret by their keys, or why they cannot be read.
+type Read = Result<BTreeMap<String, SecretString>, String>;
+
 /// The named Secrets' values.
 #[derive(Default)]
 pub(crate) struct ClusterSecrets {
-    held: RwLock<BTreeMap<SecretKey, Result<BTreeMap<String, SecretString>, String>>>,
+    held: RwLock<BTreeMap<SecretKey, Read>>,
 }
 
 impl ClusterSecrets {
@@ -45,7 +48,7 @@ impl ClusterSecrets {
     }
 }
 
-async fn value(client: &Client, (namespace, name): &SecretKey) -> Result<BTreeMap<String, SecretString>, String> {
+async fn value(client: &Client, (namespace, name): &SecretKey) -> Read {
     let secret = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await;
     let secret = secret.map_err(|error| match error {
         kube::Error::Api(status) if status.code == 403 => format!("the operator may not read Secrets of namespace {namespace}"),

@@ -63,9 +63,12 @@ pub fn comes_after(all: &[(PortalName, WorkItem)]) -> BTreeMap<Box<str>, Vec<Box
         making.flat_map(|(portal, item)| item.records.iter().map(move |r| ((portal, &r.address), item))).collect();
     let mut after = BTreeMap::new();
     for (portal, item) in waiting() {
-        let first: BTreeSet<_> = needed(item).iter().filter_map(|address| makers.get(&(portal, address))).map(|i| &i.reference).collect();
+        let mut first: Vec<_> = needed(item).iter().filter_map(|address| makers.get(&(portal, address))).copied().collect();
+        // In the order in which they are done; their references say nothing of it.
+        first.sort_by_key(|i| (i.level(), &i.address));
+        first.dedup_by_key(|i| &i.reference);
         if !first.is_empty() {
-            after.insert(item.intent.clone(), first.into_iter().cloned().collect());
+            after.insert(item.intent.clone(), first.into_iter().map(|i| i.reference.clone()).collect());
         }
     }
     after

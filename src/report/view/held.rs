@@ -30,7 +30,7 @@ pub(super) fn back(mut view: TenantView) -> TenantView {
         return view;
     }
     view.counts.push_str(", all held back");
-    view.consequences.iter_mut().for_each(|consequence| would(consequence));
+    view.consequences.iter_mut().for_each(would);
     for ChangeView { actions, .. } in view.changes.iter_mut().filter(|c| !c.refused && !c.actions.is_empty()) {
         actions.insert_str(0, "would ");
     }
