@@ -171,14 +171,17 @@ impl Run<'_> {
         let alone = matches!(method, Method::Put | Method::Delete)
             || (method == Method::Patch && self.call().action != IntentAction::Create)
             || (made.idempotent && method != Method::Post);
-        if alone && !key {
+        // What takes away names its object and sends nothing that may be another by now.
+        let takes_away = self.call().action == IntentAction::Delete && (key || made.idempotent);
+        if made.find.is_some() {
+            // Whoever says how to look for it knows better than its method: not every `PUT` may be made twice.
+            Next::Findable
+        } else if (alone && !key) || takes_away {
             Next::Repeatable
         } else if key || made.idempotent {
             Next::SameKey
         } else if self.makes(made, at, steps) {
             Next::Shown
-        } else if made.find.is_some() {
-            Next::Findable
         } else {
             let tells = step.each.is_some() || step.when.is_some() || !matches!(made.ask.content, Content::None);
             match self.call().action {

@@ -226,7 +226,12 @@ async fn a_listing_is_complete_and_of_its_tenant_alone(portal: Arc<dyn Execute>)
     let names: Vec<String> = (0..120).map(|i| format!("role-{i:03}")).collect();
     let calls: Vec<Call> = names.iter().map(|n| create(&format!("law-list/role/{n}"), json!({}))).collect();
     for batch in calls.chunks(portal.capabilities().batch.max(1)) {
-        assert!(portal.perform(batch).await.iter().all(Result::is_ok));
+        for (call, answer) in batch.iter().zip(portal.perform(batch).await) {
+            if !matches!(answer, Ok(Done::Now { .. })) {
+                // On a bad day it is made again.
+                done(&portal, call.clone()).await;
+            }
+        }
     }
     assert_eq!(keys(&*portal, "law-list", Kind::Role).await, names);
     assert!(keys(&*portal, "law-list-other", Kind::Role).await.is_empty(), "another tenant has none of them");

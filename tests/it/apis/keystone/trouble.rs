@@ -55,8 +55,8 @@ fn killed_after(world: &World, writes: usize) -> bool {
 async fn an_apply_that_is_killed_is_resumed_by_running_it_again() {
     let world = World::new().await;
     world.write("m/globex.yaml", GLOBEX);
-    // Each run is killed a little later in its work: in the organization, in a role, between a user and the user's groups.
-    let killed = (1..=8).filter(|n| killed_after(&world, *n)).count();
+    // Each run is killed early in what the ones before it left: in the organization, in a role, between a user and the user's groups.
+    let killed = (0..8).filter(|n| killed_after(&world, 1 + n % 3)).count();
     assert!(killed >= 4, "only {killed} of 8 kills hit a run");
     let last = world.run("apply");
     assert_eq!(last.code, Some(0), "{}", last.said());
