@@ -171,23 +171,30 @@ pub(crate) async fn perform(portal: &Arc<dyn Execute>, mut call: Call) -> Result
     }
 }
 
-/// Performs one call that must be done at once; the object's id. What may be made again is made again, as apply does.
-pub(crate) async fn done(portal: &Arc<dyn Execute>, call: Call) -> String {
-    let what = call.intent.clone();
-    for _ in 0..8 {
+/// Performs one call until something is known of it: what may be made again is made again, as apply does.
+pub(crate) async fn settled(portal: &Arc<dyn Execute>, call: Call) -> Result<Done, CallError> {
+    for _ in 0..20 {
         match perform(portal, call.clone()).await {
-            Ok(Done::Now { id: Some(id), .. }) => return id.into(),
             Err(CallError::Lost { next: Next::Repeatable | Next::SameKey, .. }) => {}
-            other => panic!("{what}: {other:?}"),
+            known => return known,
         }
     }
-    panic!("{what}: nobody ever heard of it")
+    panic!("{}: nobody ever heard of it", call.intent)
+}
+
+/// Performs one call that must be done at once; the object's id.
+pub(crate) async fn done(portal: &Arc<dyn Execute>, call: Call) -> String {
+    let what = call.intent.clone();
+    match settled(portal, call).await {
+        Ok(Done::Now { id: Some(id), .. }) => id.into(),
+        other => panic!("{what}: {other:?}"),
+    }
 }
 
 /// Performs one call that must be refused; why.
 pub(super) async fn refused(portal: &Arc<dyn Execute>, call: Call) -> String {
     let what = call.intent.clone();
-    match perform(portal, call).await {
+    match settled(portal, call).await {
         Err(CallError::Refused(why)) => why,
         other => panic!("{what}: {other:?}"),
     }
