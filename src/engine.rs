@@ -33,6 +33,7 @@ use crate::portal::{Observe, PortalError};
 use crate::secrets::SecretReader;
 
 /// A portal, open for reading.
+#[derive(Clone)]
 pub struct Served {
     /// Its document.
     pub spec: PortalSpec,

@@ -157,7 +157,7 @@ fn scope(portal: &PortalName, tenants: BTreeSet<TenantName>) -> Scope {
 
 /// Plans and judges some tenants of one portal.
 async fn plan(tools: &Tools, fleet: &Fleet, open: &Open, tenants: BTreeSet<TenantName>) -> Result<Plan<Judged>, End> {
-    let served = [served(open)];
+    let served = [open.served.clone()];
     let scope = scope(&open.served.spec.name, tenants);
     let identity = tools.ledger.identity().await.map_err(|e| ledger_failed(&e))?;
     let mac = tools.mac();
@@ -189,10 +189,6 @@ fn view<'a>(
         purpose: Purpose::Converge,
         inputs: Inputs { manifests_digest: fleet.desired.manifests_digest.clone(), ..Inputs::default() },
     }
-}
-
-fn served(open: &Open) -> Served {
-    Served { spec: open.served.spec.clone(), observe: std::sync::Arc::clone(&open.served.observe) }
 }
 
 fn ledger_failed(error: &LedgerError) -> End {
@@ -265,7 +261,7 @@ pub(super) async fn act(tools: &Tools, fleet: &Fleet, spent: &Spent, group: &Gro
     let Some(open) = fleet.portals.get(&group.portal) else {
         return all(End::DependencyNotReady { message: format!("the portal {} is not declared", group.portal) });
     };
-    let served = [served(open)];
+    let served = [open.served.clone()];
     let scope = scope(&group.portal, group.tenants.keys().cloned().collect());
     let holder = Holder { who: tools.who.clone(), ..Holder::current("controller") };
     let locked = engine::lock(tools.ledger.as_ref(), &fleet.desired, &served, &scope, &holder, Timestamp::now(), LEASE).await;
@@ -324,7 +320,7 @@ async fn locked_act(
     let approved = guard::approve(judged, &Approvals { digests, allow: Vec::new() }).plan;
     let identity = tools.ledger.identity().await.map_err(|e| ledger_failed(&e))?;
     let mac = tools.mac();
-    let (stop, served, scope) = (Stop::default(), [served(open)], scope(&group.portal, names));
+    let (stop, served, scope) = (Stop::default(), [open.served.clone()], scope(&group.portal, names));
     let run = Run { who: tools.who.clone(), ticket, approval };
     let portals = BTreeMap::from([(group.portal.clone(), (tools.fenced(open), open.served.spec.parallelism))]);
     let world = World {

@@ -313,13 +313,11 @@ fn pending(visit: &Visit) -> Option<PendingPlan> {
     let waits = matches!(visit.end, End::AwaitingApproval { .. } | End::Refused { .. } | End::DriftReported);
     let plan = visit.plan.as_ref().filter(|_| waits)?;
     let document = PlanDocument::of_tenant(plan.clone(), visit.at, env!("CARGO_PKG_VERSION"));
-    // As wide as a terminal that shows a custom resource.
-    let style = Style { color: false, width: 100, verbose: false };
     Some(PendingPlan {
         portal: visit.key.portal.to_string(),
         digest: plan.digest.clone(),
         summary: counts(&plan.summary, true),
-        text: text::plan(&document, &style),
+        text: text::plan(&document, &Style::PLAIN),
     })
 }
 

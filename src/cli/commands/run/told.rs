@@ -11,8 +11,8 @@ use crate::apply::{Outcome, OutcomeResult};
 use crate::cli::consents::Consents;
 use crate::controller::metrics::Metrics;
 use crate::controller::{End, Fleet, Reporter, UnitKey, Visit};
-use crate::plan::document::{FORMAT_VERSION, PlanDocument, Summary, TenantPlan};
-use crate::plan::{Action, Inputs, Mode, Refusal};
+use crate::plan::document::{PlanDocument, TenantPlan};
+use crate::plan::{Action, Inputs, Refusal};
 use crate::report;
 use crate::report::style::Style;
 
@@ -147,24 +147,6 @@ fn passable(plan: &TenantPlan) -> bool {
 
 /// A customer's part of a plan as a plan of its own, under the digest that approves it.
 fn document(fleet: &Fleet, plan: &TenantPlan) -> PlanDocument {
-    let document = PlanDocument {
-        format_version: FORMAT_VERSION.to_owned(),
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        plan_digest: plan.digest.clone(),
-        timestamp: Timestamp::now(),
-        errored: false,
-        applyable: true,
-        complete: true,
-        mode: Mode::Normal,
-        inputs: Inputs { manifests_digest: fleet.desired.manifests_digest.clone(), ..Inputs::default() },
-        blocked_by: Vec::new(),
-        tenants: vec![plan.clone()],
-        diagnostics: Vec::new(),
-        summary: Summary::default(),
-        awaiting_acceptance: 0,
-        selection: None,
-        desired: None,
-    };
-    // Counts anew.
-    document.with_changes(|_, _| true)
+    let inputs = Inputs { manifests_digest: fleet.desired.manifests_digest.clone(), ..Inputs::default() };
+    PlanDocument { inputs, ..PlanDocument::of_tenant(plan.clone(), Timestamp::now(), env!("CARGO_PKG_VERSION")) }
 }
