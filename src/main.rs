@@ -1,5 +1,6 @@
-//! The program: parse, call `cli::run`, return the exit code.
+//! The program: parse, call `cli::run`, return the exit code. The one place where the two faces are put together.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(tenantry::cli::run(std::env::args_os(), &tenantry::portal::Drivers::default()))
+    let drivers = tenantry::portal::Drivers::default();
+    std::process::ExitCode::from(tenantry::cli::run(std::env::args_os(), &drivers, &tenantry::operator::InCluster))
 }

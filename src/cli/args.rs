@@ -1,6 +1,7 @@
 //! Arguments, as `clap` reads them. Every long flag is also an environment variable, `TENANTRY_<FLAG>`; `settings` adds that.
 
 mod ledger;
+mod operator;
 mod run;
 mod runbook;
 mod sandbox;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, StepWas, UnlockArgs};
+pub use operator::OperatorArgs;
 pub use run::{ApproveArgs, RunArgs};
 pub use runbook::{
     AnswerTalk, ConfirmArgs, ItemState, ListArgs, ObserveArgs, OrderFormat, RunbookAction, RunbookCommand, ShowOrderArgs, WhyArgs,
@@ -70,6 +72,8 @@ pub enum Command {
     Apply(ApplyCommand),
     /// Keep portals in step with a folder of manifests, until it is stopped
     Run(RunArgs),
+    /// Keep portals in step with the custom resources of a Kubernetes cluster, until it is stopped
+    Operator(OperatorArgs),
     /// Let `run` apply a plan that waits for approval, once
     Approve(ApproveArgs),
     /// Show what differs from what was last applied

@@ -25,6 +25,7 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 
+use crate::controller::cluster::ClusterFace;
 use crate::portal::Drivers;
 use args::Cli;
 use exit::Exit;
@@ -35,6 +36,8 @@ use settings::Settings;
 /// What a command has at hand.
 struct Face<'a> {
     drivers: &'a Drivers,
+    /// The other face.
+    cluster: &'a dyn ClusterFace,
     settings: Settings,
     output: Output,
     /// A person is there to be asked.
@@ -42,7 +45,7 @@ struct Face<'a> {
 }
 
 /// Runs one command line to its exit code.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> u8 {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers, cluster: &dyn ClusterFace) -> u8 {
     let command = settings::with_variables(args::command());
     let plain = Output::new(true, false, false);
     let settings = match Settings::read(&command) {
@@ -59,10 +62,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers) -> 
     };
     let output = Output::new(cli.talk.no_color || settings.no_color, cli.talk.quiet, cli.talk.verbose > 0);
     // Whoever runs all the time is heard of by log lines alone.
-    let always = matches!(cli.command, args::Command::Run(_));
+    let always = matches!(cli.command, args::Command::Run(_) | args::Command::Operator(_));
     logging::start(&settings, cli.talk.verbose.max(u8::from(always)));
     let interactive = settings.terminal && !cli.talk.no_input && !settings.ci;
-    let face = Face { drivers, settings, output, interactive };
+    let face = Face { drivers, cluster, settings, output, interactive };
     let result = match writes(&cli.command).filter(|_| cli.talk.require_read_only) {
         Some(name) => Err(Failure::usage(format!("`{name}` could write, and --require-read-only forbids that"))),
         None => beside_a_saved_plan(&matches).map_or_else(|| commands::run(&face, cli.command), Err),
@@ -112,6 +115,7 @@ fn writes(command: &args::Command) -> Option<&'static str> {
     match command {
         Command::Apply(_) => Some("apply"),
         Command::Run(_) => Some("run"),
+        Command::Operator(_) => Some("operator"),
         Command::Approve(_) => Some("approve"),
         Command::Import(_) => Some("import"),
         Command::Unlock(_) => Some("unlock"),

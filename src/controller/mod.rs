@@ -10,11 +10,13 @@
 //!
 //! Reading order: here (what goes in and out), `drive` (the loop, with `tasks`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
 //! `backoff`, `visit` (one of them, with `ended`), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
-//! lease's end), `status` (what a person is told of each resource), `metrics`, `health` (the server that both faces listen with).
+//! lease's end), `status` (what a person is told of each resource), `metrics`, `health` (the server that both faces listen with),
+//! `cluster` (how the command line starts the face that it never meets).
 
 pub mod approval;
 pub mod backoff;
 mod changed;
+pub mod cluster;
 mod drive;
 mod ended;
 pub mod fence;

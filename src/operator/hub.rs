@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::fleet::{self, Gathered};
 use super::known::{Object, ObjectKey};
 use super::secrets::{self, ClusterSecrets, SecretKey};
+use super::shown::Shown;
 use super::tell::Teller;
 use super::watch::{Heard, Namespace};
 use crate::controller::{Approved, Controller, Fleet, Open, Why};
@@ -29,6 +30,9 @@ use crate::portal::{Drivers, Execute, Observe, OpenContext, PortalError, Profile
 const GATHER: Duration = Duration::from_millis(200);
 /// However much is heard, it is declared after this long.
 const AT_LATEST: Duration = Duration::from_secs(2);
+
+/// A loop that waits says that it waits, so that whoever asks knows that it does not hang.
+const TURN: Duration = Duration::from_secs(10);
 
 /// What the hub works with.
 pub(crate) struct Hub {
@@ -48,6 +52,7 @@ pub(crate) struct Hub {
     pub(crate) opened: BTreeMap<PortalName, Opened>,
     /// Secrets that changed since the last declaration.
     pub(crate) rotated: BTreeSet<SecretKey>,
+    pub(crate) shown: Arc<Shown>,
 }
 
 /// A portal that is open, and what it was opened by.
@@ -62,6 +67,7 @@ impl Hub {
     pub(crate) async fn run(mut self, mut heard: UnboundedReceiver<Heard>) {
         let (mut first, mut newest): (Option<Instant>, Instant) = (None, Instant::now());
         loop {
+            self.shown.turned();
             let due = first.filter(|_| self.unheard.is_empty()).map(|first| (newest + GATHER).min(first + AT_LATEST));
             let wait = async {
                 match due {
@@ -77,6 +83,7 @@ impl Hub {
                         first.get_or_insert(newest);
                     },
                 },
+                () = tokio::time::sleep(TURN) => {}
                 () = wait => {
                     first = None;
                     if !self.declare().await {
@@ -158,6 +165,7 @@ impl Hub {
         let approved = approved(&self.known, &desired);
         let tenants = desired.tenants.keys().chain(invalid.keys());
         let served: BTreeSet<String> = tenants.filter(|t| desired.portals.iter().any(|p| p.serves(t))).map(ToString::to_string).collect();
+        let refused = left_out.len() + invalid.len();
         let fleet = Fleet { desired, portals, closed, approved, invalid };
         if let Err(error) = self.controller.declare(fleet).await {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
@@ -165,6 +173,7 @@ impl Hub {
             return false;
         }
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
+        self.shown.declared(refused);
         self.teller.declared(&left_out, &served).await;
         true
     }

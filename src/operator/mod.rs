@@ -8,15 +8,21 @@
 //!            secrets, portals opened                 └──► ledger, by compare-and-swap
 //! ```
 //!
-//! Reading order: `known` (what is kept of an object), `watch`, `fleet` (which documents count), `secrets`, `hub` (the wiring), `status`, `tell`.
+//! Reading order: `known` (what is kept of an object), `watch`, `fleet` (which documents count), `secrets`, `hub` (the wiring), `status`, `tell`,
+//! `shown` (what the server answers), `start` (how it begins).
 
 mod fleet;
 mod hub;
 mod known;
 mod secrets;
+mod shown;
+mod start;
 mod status;
 mod tell;
 mod watch;
+
+pub use shown::Shown;
+pub use start::InCluster;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -56,13 +62,15 @@ pub struct Settings {
     pub fence: Fence,
     /// Set to stop: calls under way finish, no new one starts.
     pub stop: Arc<Stop>,
+    /// What the server beside it answers.
+    pub shown: Arc<Shown>,
 }
 
 /// Works until it is told to stop; `led` hears when leadership is won and lost.
 pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
-    let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop } = settings;
+    let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop, shown } = settings;
     let secrets = Arc::new(secrets::ClusterSecrets::default());
-    let teller = Arc::new(tell::Teller::new(client.clone(), Arc::clone(&ledger) as _, fence.clone(), &holder.host));
+    let teller = Arc::new(tell::Teller::new(client.clone(), Arc::clone(&ledger) as _, fence.clone(), &holder.host, Arc::clone(&shown)));
     let tools = Tools {
         ledger: Arc::clone(&ledger),
         secrets: Arc::clone(&secrets) as _,
@@ -72,6 +80,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         stop: Arc::clone(&stop),
     };
     let controller = Controller::new(tools, Arc::clone(&teller) as _);
+    shown.works(Arc::clone(&controller));
     let places: Vec<watch::Namespace> = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
     let unheard: BTreeSet<_> = places.iter().flat_map(|place| Kind::ALL.map(|kind| (kind, place.clone()))).collect();
     let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
@@ -90,6 +99,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         known: BTreeMap::new(),
         opened: BTreeMap::new(),
         rotated: BTreeSet::new(),
+        shown,
     };
     // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = tokio::spawn(hub.run(heard));

@@ -15,6 +15,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter as EventReporte
 use serde_json::{Value as Json, json};
 
 use super::known::{FINALIZER, Object, ObjectKey};
+use super::shown::Shown;
 use super::status::{self, PendingPlan, Told};
 use super::watch::api;
 use crate::apply::OutcomeResult;
@@ -37,6 +38,7 @@ pub(crate) struct Teller {
     /// Who does not lead tells nobody anything.
     fence: Fence,
     recorder: Recorder,
+    shown: Arc<Shown>,
     state: Mutex<State>,
 }
 
@@ -48,9 +50,9 @@ struct State {
 }
 
 impl Teller {
-    pub(crate) fn new(client: Client, ledger: Arc<dyn LedgerRead>, fence: Fence, instance: &str) -> Self {
+    pub(crate) fn new(client: Client, ledger: Arc<dyn LedgerRead>, fence: Fence, instance: &str, shown: Arc<Shown>) -> Self {
         let reporter = EventReporter { controller: "tenantry.dev/operator".to_owned(), instance: Some(instance.to_owned()) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, ledger, fence, state: Mutex::default() }
+        Self { recorder: Recorder::new(client.clone(), reporter), client, ledger, fence, shown, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -255,6 +257,7 @@ impl Teller {
 #[async_trait]
 impl Reporter for Teller {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
+        self.shown.metrics.visited(visit);
         let documents = documents(fleet, visit, &self.state().known);
         let ids =
             if matches!(visit.end, End::InStep | End::Applied | End::AwaitingTechnician) { Some(self.ids(visit).await) } else { None };

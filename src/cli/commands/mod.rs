@@ -8,6 +8,7 @@ mod drift;
 mod import;
 mod init;
 mod ledger;
+mod operator;
 mod papers;
 mod plan;
 mod run;
@@ -32,6 +33,7 @@ pub(super) fn run(face: &Face<'_>, command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => block_on(plan::run(face, &args)),
         Command::Apply(args) => block_on(apply::run(face, &args)),
         Command::Run(args) => block_on(run::run(face, &args)),
+        Command::Operator(args) => block_on(operator::run(face, &args)),
         Command::Approve(args) => approve::run(face, &args),
         Command::Drift(args) => block_on(drift::run(face, &args)),
         Command::Import(args) => block_on(import::run(face, &args)),

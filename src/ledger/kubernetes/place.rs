@@ -41,6 +41,22 @@ impl Place {
         Ok(Self { namespace, context, kubeconfig })
     }
 
+    /// A place by its parts. Where no namespace is named it is that of the account, or of the kubeconfig's context.
+    ///
+    /// # Errors
+    /// When no cluster is known, or the namespace cannot be one.
+    pub async fn of(namespace: Option<&str>, context: Option<String>, kubeconfig: Option<PathBuf>) -> Result<Self, LedgerError> {
+        let unusable = |name: &str| LedgerError::Unavailable(format!("`{name}` cannot be a namespace"));
+        let stand_in = Name::new("default").map_err(|_| unusable("default"))?;
+        let mut place = Self { namespace: stand_in, context, kubeconfig };
+        let named = match namespace {
+            Some(name) => name.to_owned(),
+            None => place.known_config().await?.default_namespace,
+        };
+        place.namespace = Name::new(&named).map_err(|_| unusable(&named))?;
+        Ok(place)
+    }
+
     /// The namespace.
     pub fn namespace(&self) -> &str {
         self.namespace.as_str()
@@ -51,10 +67,14 @@ impl Place {
     /// # Errors
     /// When no cluster is named, or the kubeconfig cannot be used.
     pub async fn connect(&self) -> Result<Client, LedgerError> {
-        let mut config = self.config().await.map_err(|why| LedgerError::Unavailable(format!("no Kubernetes cluster is known: {why}")))?;
+        let mut config = self.known_config().await?;
         // `HTTPS_PROXY` is for portals: a cluster is asked without a detour. The client would refuse it, and quote its password.
         config.proxy_url = None;
         Client::try_from(config).map_err(|e| LedgerError::Unavailable(format!("the kubeconfig cannot be used: {e}")))
+    }
+
+    async fn known_config(&self) -> Result<Config, LedgerError> {
+        self.config().await.map_err(|why| LedgerError::Unavailable(format!("no Kubernetes cluster is known: {why}")))
     }
 
     async fn config(&self) -> Result<Config, String> {

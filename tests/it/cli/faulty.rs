@@ -59,7 +59,7 @@ fn the_program_as_a_child() {
     std::io::stdout().write_all(BEGINS.as_bytes()).expect("standard output");
     let driver = Faulty { inner: Embedded::default(), faults: Arc::new(Faults::parse(&faults)) };
     let arguments = std::iter::once("tenantry").chain(arguments.lines()).map(Into::into);
-    let code = tenantry::cli::run(arguments, &Drivers::default().with(Arc::new(driver)));
+    let code = tenantry::cli::run(arguments, &Drivers::default().with(Arc::new(driver)), &tenantry::operator::InCluster);
     std::process::exit(code.into());
 }
 

@@ -91,7 +91,7 @@ fn apply(folder: &Path, drivers: &Drivers) -> u8 {
     let (manifests, state) = (folder.join("acme.yaml"), folder.join("state"));
     let args = ["tenantry".as_ref(), "apply".as_ref(), "--auto-approve".as_ref(), "-q".as_ref(), "-f".as_ref(), manifests.as_os_str()];
     let places = ["--state-dir".as_ref(), state.as_os_str()];
-    tenantry::cli::run(args.into_iter().chain(places).map(Into::into), drivers)
+    tenantry::cli::run(args.into_iter().chain(places).map(Into::into), drivers, &tenantry::operator::InCluster)
 }
 
 fn check(manner: Manner, expected: u8) {

@@ -9,9 +9,10 @@ use kube::{Api, Client};
 use serde_json::{Value as Json, json};
 use tenantry::apply::Stop;
 use tenantry::controller::fence::Fence;
+use tenantry::controller::metrics::Metrics;
 use tenantry::ledger::{Holder, LedgerLocation};
 use tenantry::model::Kind;
-use tenantry::operator::{self, Settings};
+use tenantry::operator::{self, Settings, Shown};
 use tenantry::portal::Drivers;
 use tenantry::secrets::MacKeySource;
 
@@ -38,6 +39,8 @@ impl Stand {
         let ledger = LedgerLocation::Sqlite(folder.path().join("ledger.db")).open().await.unwrap();
         let key = MacKeySource::File(folder.path().join("mac.key")).find_or_make(false).await.unwrap();
         let stop = Arc::new(Stop::default());
+        let fence = Fence::closed();
+        let shown = Arc::new(Shown::new(Arc::new(Metrics::new("test", true)), fence.clone()));
         let settings = Settings {
             client: client.clone(),
             ledger,
@@ -48,8 +51,9 @@ impl Stand {
             profiles: None,
             state_dir: folder.path().to_path_buf(),
             holder: Holder::current("operator"),
-            fence: Fence::closed(),
+            fence,
             stop: Arc::clone(&stop),
+            shown,
         };
         let running = tokio::spawn(async move { operator::run(settings, &|_| {}).await });
         Self { client, namespace, stop, running, _folder: folder }

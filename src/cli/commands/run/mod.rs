@@ -109,7 +109,13 @@ async fn work(face: &Face<'_>, args: &RunArgs, stop: &Arc<Stop>) -> Result<Exit,
 
 /// What is said to a person at a terminal, `run` says in its log.
 fn quiet_face<'a>(face: &Face<'a>) -> Face<'a> {
-    Face { drivers: face.drivers, settings: face.settings.clone(), output: Output::new(true, true, false), interactive: false }
+    Face {
+        drivers: face.drivers,
+        cluster: face.cluster,
+        settings: face.settings.clone(),
+        output: Output::new(true, true, false),
+        interactive: false,
+    }
 }
 
 async fn listen(args: &RunArgs) -> Result<Server, Failure> {

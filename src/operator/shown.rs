@@ -1,0 +1,92 @@
+//! What the server beside the operator answers. Comes in: the controller, the fence, the metrics, how the hub fares. Goes out: health, readiness
+//! and metrics. How each customer is stands in the statuses of custom resources, and nowhere else.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::controller::Controller;
+use crate::controller::fence::Fence;
+use crate::controller::health::Answers;
+use crate::controller::metrics::{Metrics, Now};
+
+/// A loop that has not turned for so long hangs.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub struct Shown {
+    pub(crate) metrics: Arc<Metrics>,
+    fence: Fence,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    controller: Option<Arc<Controller>>,
+    /// When the hub's loop turned last.
+    turned: Option<Instant>,
+    /// Everything was listed once and taken in.
+    declared: bool,
+    /// Custom resources that are not taken in, for they have errors.
+    refused: usize,
+}
+
+impl Shown {
+    /// Nothing is known yet.
+    pub fn new(metrics: Arc<Metrics>, fence: Fence) -> Self {
+        Self { metrics, fence, state: Mutex::default() }
+    }
+
+    pub(crate) fn works(&self, controller: Arc<Controller>) {
+        self.state().controller = Some(controller);
+    }
+
+    /// The hub's loop turned.
+    pub(crate) fn turned(&self) {
+        self.state().turned = Some(Instant::now());
+    }
+
+    /// What is there was taken in, but for so many custom resources with errors.
+    pub(crate) fn declared(&self, refused: usize) {
+        let mut state = self.state();
+        state.declared = true;
+        state.refused = refused;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answers for Shown {
+    fn healthy(&self) -> Result<(), String> {
+        let state = self.state();
+        if state.turned.is_some_and(|at| at.elapsed() > HANGS) {
+            return Err("the loop that gathers custom resources hangs".to_owned());
+        }
+        let turned = state.controller.as_ref().and_then(|c| c.turned());
+        if turned.is_some_and(|ago| ago > HANGS) { Err("the loop that looks at portals hangs".to_owned()) } else { Ok(()) }
+    }
+
+    fn ready(&self) -> Result<&'static str, String> {
+        if !self.state().declared {
+            return Err("not everything is listed and taken in yet".to_owned());
+        }
+        Ok(if self.fence.is_open() { "leading" } else { "standing by" })
+    }
+
+    fn metrics(&self) -> String {
+        let (controller, refused) = {
+            let state = self.state();
+            (state.controller.clone(), state.refused)
+        };
+        let visits = controller.as_ref().map(|c| c.visits()).unwrap_or_default();
+        let depth = controller.map(|c| c.depth()).unwrap_or_default();
+        self.metrics.text(&visits, Now { depth, leads: self.fence.is_open(), manifest_errors: refused })
+    }
+
+    fn status(&self) -> Option<String> {
+        None
+    }
+}
