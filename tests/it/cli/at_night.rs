@@ -86,3 +86,19 @@ fn what_comes_before_an_item_is_counted() {
         assert!(shown.contains("After item ") && shown.contains("After items "), "{shown}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_profile_has_a_place_that_can_be_opened() {
+    let desk = Desk::new();
+    desk.shell.edit("portals/own/board.profile", "title: The Board", "titel: The Board");
+    std::fs::rename(desk.shell.file("portals/own/board.profile"), desk.shell.file("portals/own/board.yaml")).unwrap();
+    desk.shell.edit("portals/main.yaml", "board.profile", "board.yaml");
+    says(&desk.tenantry(&["plan"]).exits(65), &["--> portals/own/board.yaml:4:"]);
+}
+
+#[test]
+fn standard_input_is_called_by_its_name() {
+    let desk = Desk::ordered();
+    says(&desk.run(&["confirm", "--answers", "-"]).exits(64), &["standard input has no answers"]);
+    says(&desk.run(&["observe", "-", "--table", "people"]).exits(1), &["nothing was recorded of standard input:"]);
+}

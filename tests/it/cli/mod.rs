@@ -11,6 +11,7 @@ mod kill;
 mod leaving;
 mod ledger_rebuild;
 mod own_names;
+mod own_profile;
 mod run;
 mod run_approve;
 mod run_kit;
