@@ -111,7 +111,7 @@ fn a_lock_that_is_held_is_named_and_waited_for_no_longer_than_allowed() {
     let desk = Desk::ordered();
     desk.hold_lock(|| {
         let ran = desk.run(&["skip", "0a0a0a0a", "--why", "later"]).exits(12);
-        assert!(ran.err.contains("is locked by"), "{}", ran.err);
+        assert!(ran.err.contains("is locked by") && ran.err.contains("wait for them with --lock-timeout SECONDS"), "{}", ran.err);
     });
     desk.run(&["skip", "0a0a0a0a", "--why", "later"]).exits(0);
 }
@@ -138,6 +138,8 @@ fn on_a_terminal_a_person_is_walked_through_the_order_and_asked_once_more() {
     assert_eq!(ran.code, Some(0), "{}", ran.said());
     assert!(ran.out.contains("another customer may have been picked"), "{}", ran.out);
     assert!(ran.out.contains("This is recorded:"), "{}", ran.out);
+    // Whoever is asked right here needs no command line to answer with.
+    assert!(ran.out.contains("1 of 2, of work order board-1 in portal board") && !ran.out.contains("$ tenantry"), "{}", ran.out);
     assert!(matches!(desk.item("0a0a0a0a").state, WorkState::Confirmed { .. }));
     assert!(matches!(desk.item("0b0b0b0b").state, WorkState::Failed { .. }));
 }

@@ -160,8 +160,11 @@ fn a_portal_that_is_down_is_named_and_the_others_are_done() {
             "portal spare cannot be read",
             "Nothing is planned for it; what other portals need goes on.",
             "Apply: 13 done, 32 pending",
+            "Work orders, to read with `tenantry runbook show ID -f customers --portals portals`:",
         ],
     );
+    // The last thing that is read is what did not happen.
+    assert!(ran.err.ends_with("run again when it is mended\n") && ran.err.contains("nothing was done in portal spare"), "{}", ran.err);
     assert_eq!(desk.items().len(), BY_HAND.len());
     says(&desk.run(APPLY).exits(1), &["portal spare cannot be read"]);
 }
