@@ -1,7 +1,7 @@
 //! A call whose answer was lost: look before anything else. What is found is the answer; what cannot be found out stays unknown.
 //!
 //! Comes in: a batch of calls, of which some are asked about. Goes out: what the portal's lists tell of each. Those of their kinds
-//! are read, once for a batch.
+//! are read, once for a batch. What a list does not tell, because it was not read to its end, is unknown: neither there nor not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +73,7 @@ impl<'a> Look<'a> {
                 }
                 Some(object) => {
                     let carried = call.carries.iter().map(|rider| made(live, rider, call).map(|o| o.id.clone())).collect();
-                    Looked::Done(Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried })
+                    Looked::Done(Done::Now { id: Some(object.id.clone()), object: whole(live, object), carried })
                 }
                 // Not there and proven so, unless the portal shows its writes late.
                 None if complete && !self.is_late() => Looked::Nothing,
@@ -88,8 +88,10 @@ impl<'a> Look<'a> {
                 }
             }
             IntentAction::Update => match object(live, call) {
+                // A field that nobody can tell is neither written nor not written.
+                Some(object) if call.changed.iter().any(|id| live.is_unknown(object, *id)) => Looked::Unknown,
                 Some(object) if call.changed.iter().all(|id| object.fields.get(*id) == call.desired.get(*id)) => {
-                    over(call, Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried: Vec::new() })
+                    over(call, Done::Now { id: Some(object.id.clone()), object: whole(live, object), carried: Vec::new() })
                 }
                 // Writing the same values once more changes nothing.
                 Some(_) => Looked::Nothing,
@@ -111,6 +113,11 @@ fn over(call: &Call, done: Done) -> Looked {
         None => Looked::Done(done),
         Some(reached) => Looked::Further(reached.clone().advanced()),
     }
+}
+
+/// The object as it is shown; `None`: a part of it nobody can tell, and what is missing there would read as if it were empty.
+fn whole(live: &LiveTenant, object: &LiveObject) -> Option<Box<LiveObject>> {
+    (!live.has_unknown(object.kind, &object.id)).then(|| Box::new(object.clone()))
 }
 
 fn object<'a>(live: &'a LiveTenant, call: &Call) -> Option<&'a LiveObject> {
