@@ -75,6 +75,7 @@ pub(super) fn capabilities(profile: &Capabilities) -> Capabilities {
         titled: false,
         goes_on: false,
         looks_first: false,
+        by_name: false,
     };
     Capabilities {
         kinds: profile.kinds.iter().map(|(kind, capability)| (*kind, played(capability))).collect(),
