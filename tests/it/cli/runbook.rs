@@ -408,6 +408,7 @@ fn another_customer_is_refused_and_nothing_is_recorded() {
     error: 0a0a0a0a was not recorded
       customer must be `ACME Tools`, and you brought back `Beta AG`
       another customer may have been picked for 0a0a0a0a (acme/organization/acme): if so, undo there what you did, do it where it belongs, and confirm with what that shows; after a slip of the pen confirm again
+      if it is the right one and the portal only displays it so, confirm with --anyway: what you brought back is recorded
     exit 5
     "##);
     assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);

@@ -165,3 +165,22 @@ fn who_does_not_say_yes_has_recorded_nothing() {
     assert!(ran.out.contains("Nothing was recorded"), "{}", ran.out);
     assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);
 }
+
+#[test]
+fn a_name_that_the_portal_displays_otherwise_is_taken_on_the_word_of_whoever_read_it() {
+    let desk = Desk::ordered();
+    let confirm = ["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence"];
+    let refused = desk.run(&[&confirm[..], &["customer=ACME Tools (A-1042)"]].concat()).exits(5);
+    assert!(refused.err.contains("confirm with --anyway"), "{}", refused.err);
+    assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);
+    let said = desk.run(&[&confirm[..], &["customer=ACME Tools (A-1042)", "--anyway"]].concat()).exits(0).said();
+    assert!(said.contains("confirmed all the same: customer must be `ACME Tools`, and you brought back `ACME Tools (A-1042)`"), "{said}");
+    let WorkState::Confirmed { evidence, .. } = desk.item("0a0a0a0a").state else { panic!("it is confirmed") };
+    assert_eq!(evidence["customer"], "ACME Tools (A-1042)", "as it was brought back");
+}
+
+#[test]
+fn case_and_spaces_of_a_name_make_no_difference() {
+    let desk = Desk::ordered();
+    desk.run(&["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence", "customer=  acme   TOOLS "]).exits(0);
+}

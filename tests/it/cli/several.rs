@@ -215,6 +215,24 @@ fn a_customer_that_breaks_a_rule_of_one_portal_is_held_there_and_done_elsewhere(
 }
 
 #[test]
+fn customers_with_one_name_are_told_apart_before_anybody_takes_one_for_the_other() {
+    let desk = Desk::new();
+    desk.shell.edit("customers/brightwater.yaml", "displayName: Brightwater & Partners", "displayName: kessler  WERKE");
+    let warned = [
+        "portals access, costs, desk: customers brightwater and kessler-werke have one name there, `Kessler Werke`",
+        "they find a customer by that name, and one may be taken for the other: brightwater/organization/brightwater is `kessler  WERKE`",
+    ];
+    let validated = desk.run("validate -f customers --portals portals").exits(0);
+    says(&validated, &warned);
+    says(&validated, &["warning[R009]", "give one of them a `displayName` of its own"]);
+    let planned = desk.run(PLAN).exits(0);
+    says(&planned, &warned);
+    assert!(!planned.said().contains("directory: customers"), "what is found there is found by its own name");
+    says(&desk.run(&format!("{PLAN} --portal directory")).exits(0), &["12 to create"]);
+    assert!(!desk.run(&format!("{PLAN} --portal directory")).said().contains("R009"));
+}
+
+#[test]
 fn what_is_shared_by_selector_reaches_those_that_the_portal_serves() {
     let desk = Desk::new();
     desk.shell.edit("portals/access.yaml", "spec:\n", "spec:\n  organizations: {names: [brightwater]}\n");
