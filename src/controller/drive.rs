@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::changed::{same, units};
+use super::changed::{portals, same, units};
+use super::known::Known;
 use super::tasks::{About, Ended, Tasks};
 use super::visit::{self, Group, Seen, key};
 use super::{End, Fleet, Reporter, Spent, Tools, UnitKey, Visit, Why, backoff};
@@ -40,6 +41,7 @@ pub struct Controller {
     reporter: Arc<dyn Reporter>,
     state: Mutex<State>,
     told: Notify,
+    known: Known,
 }
 
 #[derive(Default)]
@@ -64,7 +66,7 @@ struct State {
 impl Controller {
     /// A controller that has not been told of any fleet yet.
     pub fn new(tools: Tools, reporter: Arc<dyn Reporter>) -> Arc<Self> {
-        Arc::new(Self { tools, reporter, state: Mutex::default(), told: Notify::new() })
+        Arc::new(Self { tools, reporter, state: Mutex::default(), told: Notify::new(), known: Known::default() })
     }
 
     /// Takes in what is declared now, and wakes what became another: of a fleet that is the same nothing is looked at.
@@ -72,13 +74,15 @@ impl Controller {
     /// # Errors
     /// When the ledger cannot say whom it knows.
     pub async fn declare(&self, fleet: Fleet) -> Result<(), LedgerError> {
-        let known = self.tools.ledger.tenants().await?;
+        let mut units = units(&fleet);
+        let recorded = self.known.beside(units.clone(), self.tools.ledger.as_ref()).await?;
+        units.extend(recorded.into_iter().filter(|unit| fleet.portals.contains_key(&unit.portal)));
         let fleet = Arc::new(fleet);
         let now = Instant::now();
         {
             let mut state = self.state();
             let before = state.fleet.replace(Arc::clone(&fleet));
-            let units = units(&fleet, &known);
+            let alike = before.as_deref().map(|before| portals(before, &fleet)).unwrap_or_default();
             state.spent.retain(|unit, digests| {
                 let said = fleet.approved.about(unit);
                 digests.retain(|digest| said.contains(digest));
@@ -91,7 +95,7 @@ impl Controller {
                 state.visits.remove(&unit);
             }
             for unit in units {
-                match before.as_deref().and_then(|before| same(before, &fleet, &unit)) {
+                match before.as_deref().and_then(|before| same(before, &fleet, &alike, &unit)) {
                     Some(true) => {}
                     Some(false) => state.wake(&unit, Why::Answered, now),
                     None => state.wake(&unit, Why::Changed, now + GATHER),
@@ -139,6 +143,13 @@ impl Controller {
     /// What is declared now.
     pub fn fleet(&self) -> Option<Arc<Fleet>> {
         self.state().fleet.clone()
+    }
+
+    /// The portals in which a tenant is visited.
+    pub fn portals_of(&self, tenant: &TenantName) -> BTreeSet<PortalName> {
+        let state = self.state();
+        let portals = state.fleet.iter().flat_map(|fleet| fleet.portals.keys().chain(fleet.closed.keys()));
+        portals.filter(|portal| state.units.contains(&key(portal, tenant))).cloned().collect()
     }
 
     /// The newest visit of each unit, sorted.
@@ -254,7 +265,7 @@ impl Controller {
             biased;
             // Reading changes nothing, and nobody waits for it.
             () = self.tools.stop.asked() => return Ended::Look { portal, groups: Vec::new() },
-            looked = visit::look(&self.tools, fleet, &spent, &portal, tenants) => looked,
+            looked = visit::look(&self.tools, &self.known, fleet, &spent, &portal, tenants) => looked,
         };
         for (tenant, seen) in seen {
             match seen {
@@ -293,7 +304,7 @@ impl Controller {
     async fn act(&self, fleet: &Fleet, group: &Group) -> Ended {
         let began = Instant::now();
         let spent = self.state().spent.clone();
-        let acted = visit::act(&self.tools, fleet, &spent, group).await;
+        let acted = visit::act(&self.tools, &self.known, fleet, &spent, group).await;
         let applied = acted.ends.values().any(|end| matches!(end, End::Applied));
         for (tenant, end) in acted.ends {
             let unit = key(&group.portal, &tenant);
