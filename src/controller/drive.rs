@@ -8,33 +8,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::changed::{portals, same, units};
 use super::known::Known;
+use super::pace::Pace;
 use super::tasks::{About, Ended, Tasks};
 use super::visit::{self, Group, Seen, key};
-use super::{End, Fleet, Reporter, Spent, Tools, UnitKey, Visit, Why, backoff};
+use super::{End, Fleet, Reporter, Spent, Tools, UnitKey, Visit, Why};
 use crate::apply::RunReport;
 use crate::ledger::LedgerError;
-use crate::model::{Control, DriftMode, PortalName, TenantName};
+use crate::model::{PortalName, TenantName};
 use crate::plan::document::TenantPlan;
 
-/// How often live is looked at where nobody says: often enough that drift is seen within a coffee break, seldom enough for portals' budgets.
-const INTERVAL: Duration = Duration::from_secs(600);
-/// The first pause after a failure where nobody says.
-const RETRY: Duration = Duration::from_secs(5);
 /// Looks at one portal at the same time: a slow one does not keep what was declared meanwhile waiting.
 const LOOKS: usize = 4;
+/// Groups of a portal's tenants that are acted on at the same time: each locks, reads and writes for itself.
+const ACTS: usize = 32;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
 /// The loop turns at least so often, so that one that hangs is seen.
 const TURN: Duration = Duration::from_secs(10);
-/// Where nothing is due: longer than any process lives, and short enough for every clock.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
 /// A controller.
 pub struct Controller {
     tools: Tools,
@@ -49,10 +45,11 @@ struct State {
     fleet: Option<Arc<Fleet>>,
     queue: super::queue::Queue,
     failures: BTreeMap<UnitKey, u32>,
-    /// When a portal's tenants are polled next, all of them in one reading.
-    polls: BTreeMap<PortalName, Instant>,
+    pace: Pace,
     /// Visits under way, by portal.
     looks: BTreeMap<PortalName, usize>,
+    /// Places for acting, by portal.
+    acts: BTreeMap<PortalName, Arc<Semaphore>>,
     /// The newest visit of each unit.
     visits: BTreeMap<UnitKey, Visit>,
     /// The units that the fleet has.
@@ -223,13 +220,18 @@ impl Controller {
         match ended {
             Ok(Ended::Look { portal, groups }) => {
                 let mut state = self.state();
+                let places = Arc::clone(state.acts.entry(portal.clone()).or_insert_with(|| Arc::new(Semaphore::new(ACTS))));
                 state.looks.entry(portal).and_modify(|n| *n = n.saturating_sub(1));
                 let Some(fleet) = state.fleet.clone() else { return };
                 drop(state);
                 for group in groups {
-                    let (this, fleet) = (Arc::clone(self), Arc::clone(&fleet));
+                    let (this, fleet, places) = (Arc::clone(self), Arc::clone(&fleet), Arc::clone(&places));
                     let about = About { portal: group.portal.clone(), tenants: group.tenants.keys().cloned().collect(), is_look: false };
-                    tasks.spawn(about, async move { this.act(&fleet, &group).await });
+                    tasks.spawn(about, async move {
+                        // Nobody takes the places away.
+                        let _place = places.acquire().await;
+                        this.act(&fleet, &group).await
+                    });
                 }
             }
             Ok(Ended::Act) => {}
@@ -344,7 +346,7 @@ impl Controller {
                 state.failures.insert(unit.clone(), failures)
             };
             let now = Instant::now();
-            let (at, why) = state.next(fleet, &unit, &end, control, failures, now);
+            let (at, why) = state.pace.next(fleet, &unit, &end, control, failures, now);
             state.queue.done(&unit, at, why);
             if !state.units.contains(&unit) {
                 // It went while it was visited.
@@ -390,42 +392,6 @@ impl State {
     fn wake(&mut self, unit: &UnitKey, why: Why, at: Instant) {
         self.queue.wake(unit, why, at);
     }
-
-    /// When a unit is visited next if nothing wakes it, and why.
-    fn next(&mut self, fleet: &Fleet, unit: &UnitKey, end: &End, control: Control, failures: u32, now: Instant) -> (Instant, Why) {
-        let retry = control.retry_interval.unwrap_or(RETRY);
-        match end {
-            End::Portal(_) | End::Failed { .. } | End::DependencyNotReady { .. } | End::Stopped { .. } => {
-                (now + backoff::after_failures(failures, retry, chance()), Why::Retry)
-            }
-            End::Contended { .. } => (now + backoff::jittered(retry, chance()), Why::Retry),
-            // Nothing is open, and drift is nobody's concern.
-            End::InStep | End::Applied if control.drift == Some(DriftMode::Disabled) => (now + NEVER, Why::Poll),
-            End::InStep | End::Applied | End::Applying | End::Suspended | End::AwaitingApproval { .. } => {
-                (self.poll(fleet, unit, now), Why::Poll)
-            }
-            End::AwaitingTechnician | End::DriftReported | End::Refused { .. } | End::Invalid { .. } => {
-                (self.poll(fleet, unit, now), Why::Poll)
-            }
-        }
-    }
-
-    /// The portal's next poll: its tenants keep together, so that one reading by collection serves them all. A tenant with an interval of its own
-    /// goes by that one.
-    fn poll(&mut self, fleet: &Fleet, unit: &UnitKey, now: Instant) -> Instant {
-        let own = fleet.desired.tenants.get(&unit.tenant).and_then(|t| t.control().interval);
-        let of_portal = fleet.portals.get(&unit.portal).and_then(|open| open.served.spec.control.interval);
-        if let Some(own) = own.filter(|own| Some(*own) != of_portal) {
-            return now + backoff::jittered(own, chance());
-        }
-        let interval = of_portal.unwrap_or(INTERVAL);
-        let at = self.polls.entry(unit.portal.clone()).or_insert(now);
-        // A poll that is set further off than the interval now allows is of an interval that was.
-        if *at <= now || *at > now + interval.mul_f64(1.05) {
-            *at = now + backoff::jittered(interval, chance());
-        }
-        *at
-    }
 }
 
 impl End {
@@ -433,9 +399,4 @@ impl End {
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. })
     }
-}
-
-/// A number from 0 to 1.
-pub(super) fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX))
 }

@@ -69,7 +69,7 @@ pub async fn lead(
             Err(error) => tracing::warn!(%error, "leadership could not be asked for"),
         }
         tokio::select! {
-            () = tokio::time::sleep(jittered(ASKING, super::drive::chance())) => {}
+            () = tokio::time::sleep(jittered(ASKING, super::pace::chance())) => {}
             () = stop.asked() => {}
             () = &mut quiet => return,
         }

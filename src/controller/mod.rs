@@ -9,7 +9,7 @@
 //! ends after the first plan, so that a controller with nothing to do writes nothing.
 //!
 //! Reading order: here (what goes in and out), `drive` (the loop, with `tasks`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
-//! `backoff`, `visit` (one of them, with `ended`), `known` (what is asked of the ledger once), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
+//! `backoff` and `pace`, `visit` (one of them, with `ended`), `known` (what is asked of the ledger once), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
 //! lease's end), `status` (what a person is told of each resource), `metrics`, `health` (the server that both faces listen with),
 //! `cluster` (how the command line starts the face that it never meets).
 
@@ -24,6 +24,7 @@ pub mod health;
 mod known;
 pub mod lead;
 pub mod metrics;
+mod pace;
 pub mod queue;
 pub mod status;
 mod tasks;

@@ -71,7 +71,7 @@ pub(super) fn portal(fleet: &Fleet, name: &PortalName) -> Option<Vec<Condition>>
             say(ConditionType::Synced, Holds::Unknown, "ReconcilePaused", message),
         ]);
     }
-    Some(usable("it is open; no organization is declared that it serves"))
+    Some(usable("it is open; nothing was looked for in it yet"))
 }
 
 fn usable(message: &str) -> Vec<Condition> {

@@ -95,8 +95,8 @@ impl Teller {
             (None, Some(_)) => return (object.deleting && object.asks.paused).then(|| (key.clone(), true)),
             (None, None) if is_portal(key.kind) => {
                 let name = Name::new(&*object.called).ok()?;
-                let visited = fleet.desired.tenants.keys().any(|t| self.shown.portals_of(t).contains(&name));
-                if visited && !fleet.closed.contains_key(&name) {
+                let suspended = fleet.portals.get(&name).is_some_and(|open| open.served.spec.control.suspend == Some(true));
+                if !suspended && fleet.desired.tenants.keys().any(|t| self.shown.portals_of(t).contains(&name)) {
                     return None;
                 }
                 say::portal(fleet, &name)?
@@ -220,7 +220,8 @@ impl Teller {
             spoken_of.push((key.clone(), expected.is_subset(&told.seen_to)));
         }
         for (key, object) in self.store.of_portal(visit.key.portal.as_str()).into_iter().filter(|(key, _)| !left_out.contains_key(key)) {
-            let Some(conditions) = say::visited_portal(visit) else { continue };
+            let unless_told = || say::portal(fleet, &visit.key.portal).filter(|_| !told.contains_key(&key));
+            let Some(conditions) = say::visited_portal(visit).or_else(unless_told) else { continue };
             let told = told.entry(key.clone()).or_default();
             let generation = (object.declared.edition <= fleet.edition).then_some(object.declared.generation);
             told.portals = BTreeMap::from([(visit.key.portal.to_string(), Said { generation, conditions, ..Said::default() })]);

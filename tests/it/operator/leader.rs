@@ -66,7 +66,8 @@ impl Scene {
     /// Declares a portal that makes one thing after another, and a customer with some users.
     async fn declare(&self) {
         let credentials = json!({ "token": { "secretKeyRef": { "name": "portal", "key": "token" } } });
-        let portal = json!({ "profile": "sandbox-api", "endpoint": self.proxy.url, "credentials": credentials, "budget": { "parallelism": 1 } });
+        let portal =
+            json!({ "profile": "sandbox-api", "endpoint": self.proxy.url, "credentials": credentials, "budget": { "parallelism": 1 } });
         self.apply(Kind::Portal, "main", portal).await;
         let user = |name| json!({ "name": name, "email": format!("{name}@acme.example"), "administrator": name == "ann" });
         let users: Vec<_> = USERS.into_iter().map(user).collect();
@@ -75,8 +76,10 @@ impl Scene {
 
     fn api(&self, kind: Kind) -> Api<DynamicObject> {
         let name = kind.def().name;
-        let resource =
-            ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("tenantry.dev", "v1alpha1", name), &format!("{}s", name.to_lowercase()));
+        let resource = ApiResource::from_gvk_with_plural(
+            &GroupVersionKind::gvk("tenantry.dev", "v1alpha1", name),
+            &format!("{}s", name.to_lowercase()),
+        );
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }
 
