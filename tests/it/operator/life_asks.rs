@@ -1,0 +1,116 @@
+//! What manifests and annotations ask of the operator: leave it alone, look now, look more often.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tenantry::model::Kind;
+
+use super::stand::{Stand, is_ready, says, until};
+
+/// A customer in step, and nothing under way.
+async fn in_step(portal: Json) -> Stand {
+    let stand = Stand::new().await;
+    stand.apply(Kind::Portal, "main", portal).await;
+    stand.customer("acme").await;
+    stand.user("bob", "acme").await;
+    stand.ready(Kind::User, "bob").await;
+    stand.ready(Kind::Organization, "acme").await;
+    stand.at_rest().await;
+    stand.portal().took();
+    stand
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_paused_user_is_left_alone_until_it_is_not() {
+    let stand = in_step(json!({ "profile": "embedded" })).await;
+    stand.annotate(Kind::User, "bob", "tenantry.dev/paused", "true").await;
+    stand.patch(Kind::User, "bob", json!({ "spec": { "firstName": "Bob" } })).await;
+    stand.user("eve", "acme").await;
+    stand.ready(Kind::User, "eve").await;
+    stand.at_rest().await;
+    assert_eq!(stand.portal().took(), ["create acme/user/eve"]);
+    // Deleted while it is paused, it goes, and what it declared stays.
+    stand.annotate(Kind::User, "eve", "tenantry.dev/paused", "true").await;
+    stand.patch(Kind::User, "bob", json!({ "metadata": { "annotations": { "tenantry.dev/paused": null } } })).await;
+    let bob = stand.until(Kind::User, "bob", |o| o["metadata"]["generation"] == 2 && is_ready(o)).await;
+    assert_eq!(bob["spec"]["firstName"], "Bob");
+    assert_eq!(stand.portal().took(), ["update acme/user/bob"]);
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_suspended_customer_is_neither_read_nor_changed() {
+    let stand = in_step(json!({ "profile": "embedded" })).await;
+    stand.patch(Kind::Organization, "acme", json!({ "spec": { "suspend": true } })).await;
+    let acme = stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == "Unknown Suspended").await;
+    assert_eq!(says(&acme, "Synced"), "Unknown ReconcilePaused");
+    stand.at_rest().await;
+    let reads = stand.portal().reads();
+    stand.patch(Kind::User, "bob", json!({ "spec": { "firstName": "Bob" } })).await;
+    stand.look("acme").await;
+    stand.until(Kind::User, "bob", |o| o["status"]["observedGeneration"] == 2).await;
+    stand.at_rest().await;
+    assert_eq!((stand.portal().reads(), stand.portal().took()), (reads, vec![]));
+    stand.patch(Kind::Organization, "acme", json!({ "spec": { "suspend": null } })).await;
+    stand.ready(Kind::User, "bob").await;
+    assert_eq!(stand.portal().took(), ["update acme/user/bob"]);
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_suspended_portal_suspends_all_that_it_serves() {
+    let stand = in_step(json!({ "profile": "embedded" })).await;
+    stand.patch(Kind::Portal, "main", json!({ "spec": { "suspend": true } })).await;
+    for (kind, name) in [(Kind::Organization, "acme"), (Kind::User, "bob")] {
+        stand.until(kind, name, |o| says(o, "Ready") == "Unknown Suspended").await;
+    }
+    stand.patch(Kind::User, "bob", json!({ "spec": { "firstName": "Bob" } })).await;
+    stand.until(Kind::User, "bob", |o| o["status"]["observedGeneration"] == 2).await;
+    stand.at_rest().await;
+    assert_eq!(stand.portal().took(), [""; 0]);
+    stand.patch(Kind::Portal, "main", json!({ "spec": { "suspend": false } })).await;
+    stand.ready(Kind::User, "bob").await;
+    assert_eq!(stand.portal().took(), ["update acme/user/bob"]);
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn whoever_asks_for_a_look_gets_one_and_sees_that_it_was_handled() {
+    let stand = in_step(json!({ "profile": "embedded" })).await;
+    for annotation in ["tenantry.dev/reconcile-requested-at", "reconcile.fluxcd.io/requestedAt"] {
+        let (reads, mark) = (stand.portal().reads(), stand.mark().await);
+        let moment = format!("2026-03-02T09:30:00Z {annotation}");
+        stand.annotate(Kind::Organization, "acme", annotation, &moment).await;
+        stand.until(Kind::Organization, "acme", |o| o["status"]["lastHandledReconcileAt"] == moment).await;
+        stand.at_rest().await;
+        assert_eq!(stand.portal().reads(), reads + 1, "{annotation}");
+        assert_eq!(stand.portal().took(), [""; 0]);
+        let namespace = &stand.namespace;
+        assert_eq!(stand.wrote(mark).await, [format!("patch organizations.tenantry.dev/status {namespace}/acme 200")], "{annotation}");
+        // One of the two is newer: what is asked for again is asked for by the other one.
+        stand.patch(Kind::Organization, "acme", json!({ "metadata": { "annotations": { annotation: null } } })).await;
+        stand.at_rest().await;
+    }
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn an_interval_is_kept_and_its_looks_write_nothing() {
+    let stand = in_step(json!({ "profile": "embedded" })).await;
+    stand.annotate(Kind::Organization, "acme", "tenantry.dev/poll-interval", "1s").await;
+    let reads = stand.portal().reads();
+    until(async || (stand.portal().reads() >= reads + 3).then_some(()), || "nobody looks".to_owned()).await;
+    let mark = stand.mark().await;
+    let reads = stand.portal().reads();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let more = stand.portal().reads() - reads;
+    assert!((2..=6).contains(&more), "{more} looks in five seconds");
+    assert_eq!(stand.asked(mark).await, [""; 0], "of a ledger in a file the API server is not asked");
+    assert_eq!(stand.portal().took(), [""; 0]);
+    stand.end().await;
+}
