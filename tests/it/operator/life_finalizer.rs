@@ -97,3 +97,26 @@ async fn a_namespace_that_is_deleted_goes_with_its_customers() {
     assert!(!stand.portal().performed().contains(&"delete acme/organization/acme".to_owned()), "{:?}", stand.portal().performed());
     stand.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_portal_that_does_not_answer_is_waited_for_until_somebody_pauses_the_document() {
+    let sandbox = crate::sandbox::api_kit::Sandbox::play(super::portals::profile()).await;
+    let stand = Stand::with(Setup { profiles: Some("tests/profiles".into()), ..Setup::default() }).await;
+    stand.secret("key", json!({ "token": sandbox.operator })).await;
+    stand.apply(Kind::Portal, "main", super::portals::rest(&sandbox.base)).await;
+    stand.customer("acme").await;
+    for name in ["bob", "cleo"] {
+        stand.user(name, "acme").await;
+        stand.ready(Kind::User, name).await;
+    }
+    drop(sandbox);
+    stand.delete(Kind::User, "bob").await;
+    stand.delete(Kind::User, "cleo").await;
+    let bob = stand.until(Kind::User, "bob", |o| says(o, "Ready") == "False ReconciliationFailed").await;
+    assert_eq!(bob["metadata"]["finalizers"], json!([FINALIZER]), "so that somebody sees that it still has access");
+    stand.annotate(Kind::User, "bob", "tenantry.dev/paused", "true").await;
+    stand.until_gone(Kind::User, "bob").await;
+    assert_eq!(stand.get(Kind::User, "cleo").await["metadata"]["finalizers"], json!([FINALIZER]));
+    stand.end().await;
+}

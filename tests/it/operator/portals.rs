@@ -121,6 +121,47 @@ fn runbook(stand: &Stand, words: &[&str]) -> crate::support::program::Ran {
     run_with(stand.folder(), &[&["runbook"], words].concat(), &[("TENANTRY_LEDGER", &ledger)])
 }
 
+/// A technician did all of the one order that there is.
+fn confirm_the_only_order(stand: &Stand) {
+    let json = |words: &[&str]| -> Json { serde_json::from_str(&runbook(stand, words).exits(0).out).unwrap() };
+    let listed = json(&["list", "-o", "json"]);
+    let orders = listed["orders"].as_array().unwrap();
+    assert_eq!(orders.len(), 1, "{listed:#}");
+    let shown = json(&["show", orders[0]["order"].as_str().unwrap(), "-o", "json"]);
+    for item in shown["items"].as_array().unwrap() {
+        let wanted = item["instructions"]["evidence"].as_array().unwrap().iter().filter(|w| w["optional"] != true);
+        let given = wanted.map(|w| format!("{}={}", w["name"].as_str().unwrap(), w["expect"].as_str().unwrap_or("seen")));
+        let given: Vec<_> = given.flat_map(|given| ["--evidence".to_owned(), given]).collect();
+        let words = ["confirm", item["reference"].as_str().unwrap()].into_iter();
+        runbook(stand, &words.chain(given.iter().map(String::as_str)).collect::<Vec<_>>()).exits(0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_customer_in_three_portals_is_ready_when_the_last_of_them_is_and_each_calls_it_something() {
+    let (sandbox, stand) = played().await;
+    stand.apply(Kind::Portal, "files", json!({ "profile": "embedded" })).await;
+    let account = json!({ "domain": "northwind.idemeum.com" });
+    stand.apply(Kind::Portal, "idm", json!({ "profile": "idemeum", "account": account, "interval": "2s" })).await;
+    stand.apply(Kind::Organization, "acme", json!({ "displayName": "ACME Tools", "userSource": "local" })).await;
+    let two = |o: &Json| o["status"]["portals"].as_array().is_some_and(|p| p.len() >= 2) && says(o, "Ready") == "False AwaitingTechnician";
+    let acme = stand.until(Kind::Organization, "acme", two).await;
+    assert!(words(&acme, "Ready").starts_with("idm: "), "the one that is worst off speaks: {acme:#}");
+    assert_eq!(stand.portal().took(), ["create acme/organization/acme"]);
+    assert_eq!(sandbox.keys("/api/v1/tenants").await.len(), 1);
+    confirm_the_only_order(&stand);
+    let acme = stand.ready(Kind::Organization, "acme").await;
+    let named: Vec<_> = acme["status"]["portals"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert!(["files", "main"].iter().all(|portal| named.contains(portal)), "{acme:#}");
+    // One of them goes: the others go on.
+    stand.delete(Kind::Portal, "idm").await;
+    stand.patch(Kind::Organization, "acme", json!({ "spec": { "notes": "called at noon" } })).await;
+    stand.until(Kind::Organization, "acme", |o| o["metadata"]["generation"] == 2 && is_ready(o)).await;
+    assert_eq!(stand.portal().took(), ["update acme/organization/acme"]);
+    stand.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
 async fn a_customer_in_a_portal_of_screens_waits_for_a_technician_and_is_ready_once_it_is_confirmed() {
@@ -130,26 +171,14 @@ async fn a_customer_in_a_portal_of_screens_waits_for_a_technician_and_is_ready_o
     stand.apply(Kind::Organization, "acme", json!({ "displayName": "ACME Tools", "userSource": "local" })).await;
     let acme = stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == "False AwaitingTechnician").await;
     assert_eq!(says(&acme, "Stalled"), "-", "it waits, and is not stuck: {acme:#}");
-    let listed = runbook(&stand, &["list", "-o", "json"]).exits(0);
-    let listed: Json = serde_json::from_str(&listed.out).unwrap();
-    let orders = listed["orders"].as_array().unwrap();
-    assert_eq!(orders.len(), 1, "{listed:#}");
-    let shown = runbook(&stand, &["show", orders[0]["order"].as_str().unwrap(), "-o", "json"]).exits(0);
-    let shown: Json = serde_json::from_str(&shown.out).unwrap();
-    for item in shown["items"].as_array().unwrap() {
-        let wanted = item["instructions"]["evidence"].as_array().unwrap().iter().filter(|w| w["optional"] != true);
-        let given = wanted.map(|w| format!("{}={}", w["name"].as_str().unwrap(), w["expect"].as_str().unwrap_or("seen")));
-        let given: Vec<_> = given.flat_map(|given| ["--evidence".to_owned(), given]).collect();
-        let words = ["confirm", item["reference"].as_str().unwrap()].into_iter();
-        runbook(&stand, &words.chain(given.iter().map(String::as_str)).collect::<Vec<_>>()).exits(0);
-    }
+    confirm_the_only_order(&stand);
     stand.ready(Kind::Organization, "acme").await;
     let again = runbook(&stand, &["list", "-o", "json"]).exits(0);
     let again: Json = serde_json::from_str(&again.out).unwrap();
     assert!(again["orders"].as_array().unwrap().iter().all(|order| order["open"] == 0 || order["open"].is_null()), "{again:#}");
     let quiet = async || {
         let events = stand.events().await;
-        (events.iter().filter(|line| line.contains("GivenOut")).count() == 1).then_some(())
+        (events.iter().filter(|line| line.contains("create acme/organization/acme in portal idm: waits")).count() == 1).then_some(())
     };
     until(quiet, || "it is given out once".to_owned()).await;
     stand.end().await;

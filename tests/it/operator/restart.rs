@@ -91,7 +91,7 @@ async fn an_operator_that_ends_in_the_middle_finishes_its_calls_and_the_next_one
     until(async || (portal.performed().len() >= 2).then_some(()), || "nothing begins".to_owned()).await;
     first.end().await;
     let done = portal.performed();
-    assert!(done.len() < names.len() || done.len() == names.len(), "{done:?}");
+    assert!(done.len() < names.len(), "it does not go on to the end: {done:?}");
     stand.start().await;
     for name in &names {
         stand.ready(Kind::User, name).await;

@@ -5,7 +5,7 @@ use kube::api::{ApiResource, DynamicObject, ListParams, ObjectMeta, PostParams};
 use serde_json::json;
 use tenantry::model::Kind;
 
-use super::stand::{Setup, Stand, resource};
+use super::stand::{Setup, Stand, resource, says};
 
 fn shards() -> ApiResource {
     ApiResource {
@@ -59,6 +59,7 @@ async fn a_restored_backup_without_statuses_is_the_same_fleet_and_nothing_is_mad
     for customer in ["acme", "beta"] {
         let acme = other.ready(Kind::Organization, customer).await;
         assert_eq!(acme["status"]["children"][0]["address"], "user/ann", "{acme:#}");
+        assert_eq!(says(&acme, "PlanPending"), "False PlannedNoChanges");
         found.push(super::stand::id(&acme));
         found.push(super::stand::id(&other.ready(Kind::User, &format!("bob-{customer}")).await));
     }
