@@ -2,9 +2,11 @@
 
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value as Json, json};
+use tenantry::ledger::{Holder, Ledger as _};
 use tenantry::model::{Kind, Value};
 
-use super::stand::{Stand, id, is_ready, says, until, words};
+use super::stand::{Setup, Stand, id, is_ready, says, until, words};
+use crate::support::name;
 
 const FINALIZER: &str = "tenantry.dev/finalizer";
 
@@ -74,11 +76,8 @@ async fn a_user_whose_finalizer_somebody_took_away_loses_access_all_the_same() {
     stand.patch(Kind::User, "bob", json!({ "metadata": { "finalizers": null } })).await;
     stand.delete(Kind::User, "bob").await;
     stand.until_gone(Kind::User, "bob").await;
-    until(
-        async || (stand.portal().performed() == ["delete acme/user/bob"]).then_some(()),
-        || "the user stays in the portal".to_owned(),
-    )
-    .await;
+    until(async || (stand.portal().performed() == ["delete acme/user/bob"]).then_some(()), || "the user stays in the portal".to_owned())
+        .await;
     stand.end().await;
 }
 
@@ -97,7 +96,8 @@ async fn what_another_manager_adds_is_left_alone_and_moves_nobody() {
     assert_eq!((stand.portal().reads(), stand.portal().took()), (reads, vec![]));
     // And nobody but the person owns a field of what is declared.
     let bob = stand.get(Kind::User, "bob").await;
-    let owners: Vec<_> = bob["metadata"]["managedFields"].as_array().unwrap().iter().filter(|m| m["fieldsV1"]["f:spec"].is_object()).collect();
+    let owners: Vec<_> =
+        bob["metadata"]["managedFields"].as_array().unwrap().iter().filter(|m| m["fieldsV1"]["f:spec"].is_object()).collect();
     assert_eq!(owners.iter().map(|m| m["manager"].as_str().unwrap()).collect::<Vec<_>>(), ["a-person"]);
     assert_eq!(bob["metadata"]["generation"], 1);
     stand.end().await;
@@ -110,7 +110,8 @@ async fn of_many_who_change_one_user_at_once_the_last_one_is_what_is_live() {
     let name = |n: usize| json!({ "spec": { "firstName": format!("Bob {n}") } });
     let (api, params) = (stand.api(Kind::User), PatchParams::default());
     let patches: Vec<_> = (0..20).map(|n| (api.clone(), params.clone(), name(n))).collect();
-    let patched = patches.into_iter().map(|(api, params, patch)| tokio::spawn(async move { api.patch("bob", &params, &Patch::Merge(&patch)).await }));
+    let patched =
+        patches.into_iter().map(|(api, params, patch)| tokio::spawn(async move { api.patch("bob", &params, &Patch::Merge(&patch)).await }));
     for patch in patched.collect::<Vec<_>>() {
         patch.await.unwrap().unwrap();
     }
@@ -195,4 +196,25 @@ async fn what_is_declared_anew_in_the_middle_of_an_apply_is_applied_after_it() {
     assert_eq!((calls("update acme/user/bob"), calls("create acme/user/eve"), calls("create acme/user/cleo")), (1, 1, 1), "{took:?}");
     assert_eq!(calls("create acme/user/dan"), calls("delete acme/user/dan"), "{took:?}");
     slow.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn while_somebody_else_works_on_a_customer_it_says_so_and_goes_on_afterwards() {
+    let stand = Stand::with(Setup { ledger_in_cluster: true, ..Setup::default() }).await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "retryInterval": "1s" })).await;
+    stand.customer("acme").await;
+    stand.ready(Kind::Organization, "acme").await;
+    stand.portal().took();
+    let (ledger, unit) = (stand.ledger().await, [(name("main"), name("acme"))]);
+    let holder = Holder { who: "tom@desk".to_owned(), ..Holder::current("apply") };
+    let lock = ledger.lock(&unit, &holder, jiff::Timestamp::now(), std::time::Duration::from_secs(300)).await.unwrap();
+    stand.user("bob", "acme").await;
+    let bob = stand.until(Kind::User, "bob", |o| says(o, "Stalled") == "True Contended").await;
+    assert!(words(&bob, "Stalled").contains("tom@desk"), "{bob:#}");
+    assert_eq!(stand.portal().took(), [""; 0]);
+    ledger.unlock(&lock).await.unwrap();
+    stand.ready(Kind::User, "bob").await;
+    assert_eq!(stand.portal().took(), ["create acme/user/bob"]);
+    stand.end().await;
 }

@@ -23,7 +23,7 @@ pub(super) struct Portal {
 }
 
 impl Portal {
-    /// One that takes so long for each call.
+    /// One that takes so long for each call, and takes one at a time.
     pub(super) fn slow(slow: Duration) -> Self {
         Self { slow, ..Self::default() }
     }
@@ -90,23 +90,35 @@ impl Driver for Counted {
     }
 
     fn open_reader(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Observe>, PortalError> {
-        Ok(Arc::new(Opened { inner: self.inner.open_reader(ctx)?, portal: Arc::clone(&self.portal) }))
+        Ok(Arc::new(Opened::new(self.inner.open_reader(ctx)?, &self.portal)))
     }
 
     fn open_writer(&self, ctx: &OpenContext<'_>) -> Result<Arc<dyn Execute>, PortalError> {
-        Ok(Arc::new(Opened { inner: self.inner.open_writer(ctx)?, portal: Arc::clone(&self.portal) }))
+        Ok(Arc::new(Opened::new(self.inner.open_writer(ctx)?, &self.portal)))
     }
 }
 
 struct Opened<T: ?Sized> {
     inner: Arc<T>,
     portal: Arc<Portal>,
+    capabilities: Capabilities,
+}
+
+impl<T: Observe + ?Sized> Opened<T> {
+    fn new(inner: Arc<T>, portal: &Arc<Portal>) -> Self {
+        let mut capabilities = inner.capabilities().clone();
+        if !portal.slow.is_zero() {
+            // One that takes its time is asked for one thing at a time.
+            capabilities.batch = 1;
+        }
+        Self { inner, portal: Arc::clone(portal), capabilities }
+    }
 }
 
 #[async_trait]
 impl<T: Observe + ?Sized> Observe for Opened<T> {
     fn capabilities(&self) -> &Capabilities {
-        self.inner.capabilities()
+        &self.capabilities
     }
 
     fn conduct(&self) -> &dyn Conduct {
@@ -132,16 +144,8 @@ impl<T: Execute + ?Sized> Execute for Opened<T> {
     async fn perform(&self, calls: &[Call]) -> Vec<Result<Done, CallError>> {
         // Noted as it is sent, whatever comes of it.
         let note = |call: &Call| self.portal.performed.lock().unwrap().push(format!("{} {}", call.action.word(), call.address));
-        if self.portal.slow.is_zero() {
-            calls.iter().for_each(note);
-            return self.inner.perform(calls).await;
-        }
-        let mut answers = Vec::new();
-        for call in calls {
-            tokio::time::sleep(self.portal.slow).await;
-            note(call);
-            answers.extend(self.inner.perform(std::slice::from_ref(call)).await);
-        }
-        answers
+        calls.iter().for_each(note);
+        tokio::time::sleep(self.portal.slow).await;
+        self.inner.perform(calls).await
     }
 }

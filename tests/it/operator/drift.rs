@@ -39,7 +39,11 @@ async fn a_field_that_somebody_changed_is_put_right_and_there_is_an_event_of_it(
     assert_eq!(says(&bob, "Drifted"), "False NoDrift");
     stand.at_rest().await;
     let events = stand.events().await;
-    assert_eq!(events.iter().filter(|line| line.ends_with(" User/bob: update acme/user/bob in portal main: done")).count(), 1, "{events:#?}");
+    assert_eq!(
+        events.iter().filter(|line| line.ends_with(" User/bob: update acme/user/bob in portal main: done")).count(),
+        1,
+        "{events:#?}"
+    );
     assert_eq!(stand.portal().took(), ["update acme/user/bob"]);
     stand.end().await;
 }

@@ -155,6 +155,10 @@ async fn at_rest_nothing_is_asked_and_a_change_is_one_call_with_one_event() {
     let only = |line: &str| line.contains("organizations.tenantry.dev/status") || line.contains("portals.tenantry.dev/status");
     assert!(others.iter().all(|line| only(line)) && others.len() <= 4, "{wrote:#?}");
     let events = stand.events().await;
-    assert_eq!(events.iter().filter(|line| line.ends_with(" User/bob: update acme/user/bob in portal main: done")).count(), 1, "{events:#?}");
+    assert_eq!(
+        events.iter().filter(|line| line.ends_with(" User/bob: update acme/user/bob in portal main: done")).count(),
+        1,
+        "{events:#?}"
+    );
     stand.end().await;
 }

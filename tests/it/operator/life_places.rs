@@ -96,7 +96,8 @@ async fn a_secret_is_read_in_the_namespace_of_who_names_it_and_never_from_the_op
     let ann = json!({ "name": "ann", "email": "ann@acme.example", "administrator": true });
     stand.apply_in(beside, Kind::Organization, "acme", json!({ "displayName": "Acme", "users": [ann] })).await;
     stand.until_in(beside, Kind::Organization, "acme", is_ready).await;
-    let cloud = |secret: serde_json::Value| json!({ "organization": "acme", "type": "aws", "displayName": "Cloud", "secrets": { "key": secret } });
+    let cloud =
+        |secret: serde_json::Value| json!({ "organization": "acme", "type": "aws", "displayName": "Cloud", "secrets": { "key": secret } });
     stand.apply_in(beside, Kind::Integration, "cloud", cloud(json!({ "secretKeyRef": { "name": "cloud", "key": "key" } }))).await;
     let said = stand.until_in(beside, Kind::Integration, "cloud", |o| says(o, "Ready").starts_with("False ")).await;
     assert!(said.to_string().contains(&format!("there is no Secret cloud in namespace {beside}")), "{said:#}");
@@ -108,5 +109,21 @@ async fn a_secret_is_read_in_the_namespace_of_who_names_it_and_never_from_the_op
     let all = stand.asked(mark).await;
     assert!(!all.iter().any(|line| line.contains(&format!("secrets {}/", stand.namespace))), "{all:#?}");
     assert!(!stand.portal().performed().iter().any(|line| line.contains("integration")), "{:?}", stand.portal().performed());
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn an_operator_that_watches_all_namespaces_hears_of_those_that_come() {
+    let stand = Stand::with(Setup { own_cluster: true, everywhere: true, ..Setup::default() }).await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded" })).await;
+    stand.annotate(Kind::Portal, "main", "tenantry.dev/allow-from", "*").await;
+    for customer in ["acme", "beta"] {
+        let namespace = stand.cluster.namespace().await;
+        stand.apply_in(&namespace, Kind::Organization, customer, json!({ "displayName": customer })).await;
+        stand.until_in(&namespace, Kind::Organization, customer, is_ready).await;
+    }
+    assert_eq!(stand.portal().took(), ["create acme/organization/acme", "create beta/organization/beta"]);
+    stand.at_rest().await;
     stand.end().await;
 }

@@ -14,5 +14,6 @@ mod many;
 mod portals;
 mod replicas;
 mod restart;
+mod restart_api;
 mod restart_backup;
 mod stand;

@@ -65,7 +65,11 @@ async fn over_http_a_customer_is_made_changed_and_taken_apart_and_at_rest_nothin
 #[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
 async fn an_answer_that_is_lost_after_its_effect_makes_no_second_customer() {
     let (sandbox, stand) = played().await;
-    sandbox.faults(json!([{ "on": { "method": "POST", "path": "/api/v1/tenants" }, "do": { "kind": "error", "status": 503, "when": "after" } }])).await;
+    sandbox
+        .faults(
+            json!([{ "on": { "method": "POST", "path": "/api/v1/tenants" }, "do": { "kind": "error", "status": 503, "when": "after" } }]),
+        )
+        .await;
     stand.customer("acme").await;
     stand.until(Kind::Organization, "acme", |o| says(o, "Ready").starts_with("False ")).await;
     stand.ready(Kind::Organization, "acme").await;

@@ -3,6 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
 use tenantry::model::Kind;
 
@@ -37,9 +40,32 @@ async fn of_two_replicas_exactly_one_acts_and_the_other_one_goes_on_where_it_end
     leader.end().await;
     standby.lead().await;
     stand.patch(Kind::User, "bob", json!({ "spec": { "firstName": "Bob" } })).await;
-    until(async || (standby.portal.performed() == ["update acme/user/bob"]).then_some(()), || format!("{:?}", standby.portal.performed())).await;
+    until(async || (standby.portal.performed() == ["update acme/user/bob"]).then_some(()), || format!("{:?}", standby.portal.performed()))
+        .await;
     stand.until(Kind::User, "bob", |o| o["metadata"]["generation"] == 2 && super::stand::is_ready(o)).await;
     assert_eq!(ended.took(), [""; 0], "the one that ended calls nothing any more");
     assert!(ended.reads() <= reads + 2, "nor looks");
     standby.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_lease_that_somebody_deletes_is_taken_again_and_nothing_is_done_twice() {
+    let stand = Stand::with(Setup { ledger_in_cluster: true, ..Setup::default() }).await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded" })).await;
+    stand.customer("acme").await;
+    stand.ready(Kind::Organization, "acme").await;
+    let leases = Api::<Lease>::namespaced(stand.client.clone(), &stand.namespace);
+    let lease = leases.list(&ListParams::default()).await.unwrap().items.pop().expect("whoever leads has a lease").metadata;
+    leases.delete(lease.name.as_deref().unwrap(), &DeleteParams::default()).await.unwrap();
+    let again = async || {
+        let now = leases.list(&ListParams::default()).await.unwrap().items.pop()?;
+        (now.metadata.uid != lease.uid).then_some(())
+    };
+    until(again, || "nobody leads any more".to_owned()).await;
+    stand.user("bob", "acme").await;
+    stand.ready(Kind::User, "bob").await;
+    stand.at_rest().await;
+    assert_eq!(stand.portal().took(), ["create acme/organization/acme", "create acme/user/ann", "create acme/user/bob"]);
+    stand.end().await;
 }

@@ -1,4 +1,4 @@
-//! The operator starts again, at rest and in the middle; and the API server does.
+//! The operator starts again, at rest and in the middle.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use tenantry::model::Kind;
 
-use super::stand::{Setup, Stand, is_ready, until};
+use super::stand::{Setup, Stand, until};
 
 /// A cluster's ledger, two customers, nothing under way.
-async fn in_step(setup: Setup) -> Stand {
+pub(super) async fn in_step(setup: Setup) -> Stand {
     let stand = Stand::with(Setup { ledger_in_cluster: true, ..setup }).await;
     stand.apply(Kind::Portal, "main", json!({ "profile": "embedded" })).await;
     for customer in ["acme", "beta"] {
@@ -82,6 +82,7 @@ async fn what_changed_while_no_operator_ran_is_done_by_the_next_one_and_nothing_
 async fn an_operator_that_ends_in_the_middle_finishes_its_calls_and_the_next_one_does_the_rest() {
     let mut stand = in_step(Setup::default()).await;
     stand.stop().await;
+    stand.patch(Kind::Portal, "main", json!({ "spec": { "parallelism": 2 } })).await;
     let names: Vec<String> = (0..12).map(|n| format!("user-{n:02}")).collect();
     for name in &names {
         stand.user(name, "acme").await;
@@ -100,49 +101,5 @@ async fn an_operator_that_ends_in_the_middle_finishes_its_calls_and_the_next_one
     let mut all: Vec<_> = done.into_iter().chain(stand.portal().took()).collect();
     all.sort();
     assert_eq!(all, names.iter().map(|name| format!("create acme/user/{name}")).collect::<Vec<_>>(), "each once");
-    stand.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
-async fn an_api_server_that_starts_again_finds_an_operator_that_goes_on() {
-    let stand = in_step(Setup { own_cluster: true, ..Setup::default() }).await;
-    stand.portal().took();
-    let reads = stand.portal().reads();
-    let cluster = Arc::clone(&stand.cluster);
-    tokio::task::spawn_blocking(move || {
-        cluster.stop();
-        std::thread::sleep(Duration::from_secs(3));
-        cluster.start_again();
-    })
-    .await
-    .unwrap();
-    stand.user("eve", "beta").await;
-    stand.ready(Kind::User, "eve").await;
-    stand.patch(Kind::User, "bob", json!({ "spec": { "firstName": "Bob" } })).await;
-    stand.until(Kind::User, "bob", |o| o["metadata"]["generation"] == 2 && is_ready(o)).await;
-    stand.at_rest().await;
-    assert_eq!(stand.portal().took(), ["create beta/user/eve", "update acme/user/bob"]);
-    assert!(stand.portal().reads() > reads);
-    stand.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
-async fn while_no_api_server_answers_the_portal_is_not_called() {
-    let stand = in_step(Setup { own_cluster: true, ..Setup::default() }).await;
-    stand.patch(Kind::Portal, "main", json!({ "spec": { "interval": "1s" } })).await;
-    stand.ready(Kind::Portal, "main").await;
-    stand.portal().took();
-    let bob = super::stand::id(&stand.ready(Kind::User, "bob").await);
-    let cluster = Arc::clone(&stand.cluster);
-    tokio::task::spawn_blocking(move || cluster.stop()).await.unwrap();
-    // Without its ledger it puts nothing right: it could not say what it did.
-    stand.door().delete_object(&bob).unwrap();
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(stand.portal().performed(), [""; 0]);
-    let cluster = Arc::clone(&stand.cluster);
-    tokio::task::spawn_blocking(move || cluster.start_again()).await.unwrap();
-    until(async || (stand.portal().performed() == ["create acme/user/bob"]).then_some(()), || format!("{:?}", stand.portal().performed())).await;
     stand.end().await;
 }

@@ -39,6 +39,8 @@ pub(super) struct Setup {
     pub(super) own_cluster: bool,
     /// The ledger is in the cluster, as it is where nobody says otherwise; else it is in a file.
     pub(super) ledger_in_cluster: bool,
+    /// All namespaces are watched. In a cluster of its own: in the shared one those of all other tests are.
+    pub(super) everywhere: bool,
     /// How many namespaces there are beside its own.
     pub(super) beside: usize,
     /// Where profiles lie that are not shipped.
@@ -128,8 +130,7 @@ impl Stand {
     pub(super) async fn elsewhere(&self) -> Self {
         let namespace = self.cluster.namespace().await;
         let account = account(&self.cluster, &namespace).await;
-        let setup =
-            Setup { ledger_in_cluster: self.setup.ledger_in_cluster, profiles: self.setup.profiles.clone(), ..Setup::default() };
+        let setup = Setup { ledger_in_cluster: self.setup.ledger_in_cluster, profiles: self.setup.profiles.clone(), ..Setup::default() };
         let (cluster, folder) = (Arc::clone(&self.cluster), Arc::clone(&self.folder));
         Self { cluster, client: self.client.clone(), namespace, beside: Vec::new(), setup, account, folder, operator: None }
     }
@@ -176,7 +177,7 @@ impl Stand {
             ledger,
             key,
             drivers,
-            namespaces: std::iter::once(&self.namespace).chain(&self.beside).cloned().collect(),
+            namespaces: if self.setup.everywhere { Vec::new() } else { self.namespaces() },
             home: self.namespace.clone(),
             profiles: self.setup.profiles.clone(),
             state_dir: self.folder.path().to_path_buf(),
@@ -188,6 +189,15 @@ impl Stand {
         let told = Arc::clone(&leads);
         let running = tokio::spawn(async move { operator::run(settings, &move |leads| told.store(leads, Ordering::SeqCst)).await });
         Operator { portal, requests, fence, leads, stop, running }
+    }
+
+    fn namespaces(&self) -> Vec<String> {
+        std::iter::once(&self.namespace).chain(&self.beside).cloned().collect()
+    }
+
+    /// The ledger in the cluster, as somebody else opens it.
+    pub(super) async fn ledger(&self) -> KubernetesLedger {
+        KubernetesLedger::new(self.client.clone(), &self.namespace).await.unwrap()
     }
 
     /// The folder of the ledger's file and of portals.
