@@ -43,6 +43,7 @@ async fn an_approval_that_was_used_approves_the_same_change_no_more_though_the_o
     stand.user("bob", "acme").await;
     let bob = id(&stand.ready(Kind::User, "bob").await);
     stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "approval": { "mode": "Manual" } })).await;
+    stand.until(Kind::Portal, "main", |o| o["status"]["observedGeneration"] == 2).await;
     stand.door().delete_object(&bob).unwrap();
     stand.look("acme").await;
     let waits = stand.until(Kind::Organization, "acme", |o| !o["status"]["plans"][0].is_null()).await;
