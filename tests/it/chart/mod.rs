@@ -1,6 +1,7 @@
 //! The chart: what Helm makes of it, what it refuses, that a cluster takes it, and that the operator may do what it does and nothing else.
 
 mod bounds;
+mod cluster;
 mod container;
 mod definitions;
 mod install;
