@@ -17,7 +17,7 @@ fn path(object: &Json) -> String {
     let kind = object["kind"].as_str().unwrap().to_lowercase();
     let plural = match kind.as_str() {
         "ingress" => "ingresses".to_owned(),
-        kind if kind.ends_with('y') => format!("{}ies", kind.trim_end_matches('y')),
+        kind if kind.ends_with("cy") => format!("{}ies", kind.trim_end_matches('y')),
         kind => format!("{kind}s"),
     };
     let root = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
