@@ -208,7 +208,11 @@ impl Admission {
             return;
         }
         let serving = declared.after.desired.portals.iter().filter(|spec| serves(&declared, spec, &tenant));
-        let all = serving.map(|spec| self.in_portal(&fleet, &declared, &tenant, spec));
+        let serving: Vec<_> = serving.collect();
+        if serving.is_empty() {
+            return said.add(Weight::Held, format!("no portal serves {}: nothing is done for it", customer(&tenant)));
+        }
+        let all = serving.into_iter().map(|spec| self.in_portal(&fleet, &declared, &tenant, spec));
         let mut found = futures_util::stream::FuturesUnordered::from_iter(all);
         while let Some((portal, sentences)) = futures_util::StreamExt::next(&mut found).await {
             sentences.into_iter().for_each(|sentence| said.in_portal(&portal, sentence));
