@@ -123,19 +123,29 @@ fn held(before: Option<&Decision>, after: &Decision) -> Vec<Sentence> {
                 _ => &[],
             };
             // What is held already is held as a whole: what comes to it waits, too.
-            let new = codes.iter().filter(|code| !known.contains(code)).count();
-            codes.iter().filter(|code| new == 0 || !known.contains(code)).map(|code| hold(guarded(code))).collect()
+            let new: Vec<_> = codes.iter().filter(|code| !known.contains(code)).collect();
+            guarded(if new.is_empty() { codes.iter().collect() } else { new }).into_iter().map(hold).collect()
         }
         Decision::ReportDrift => vec![hold("this is reported as drift, and not done".to_owned())],
         Decision::InStep | Decision::AwaitTechnician | Decision::Apply => Vec::new(),
     }
 }
 
-fn guarded(code: &str) -> String {
-    match guard(code) {
-        Some((name, true)) => format!("this is held back until its digest is approved, by guard {code} ({})", small(name)),
-        Some((name, false)) => format!("this is refused by guard {code} ({})", small(name)),
-        None => format!("this is refused by guard {code}"),
+/// What guards say: those that an approval passes, and those that none does.
+fn guarded(codes: Vec<&String>) -> Vec<String> {
+    let (passable, facts): (Vec<_>, Vec<_>) = codes.into_iter().partition(|code| guard(code).is_some_and(|(_, passable)| passable));
+    let refused = (!facts.is_empty()).then(|| format!("this is refused by {}", guards(&facts)));
+    let held = (!passable.is_empty()).then(|| format!("this is held back until its digest is approved, by {}", guards(&passable)));
+    refused.into_iter().chain(held).collect()
+}
+
+fn guards(codes: &[&String]) -> String {
+    match codes {
+        [code] => match guard(code) {
+            Some((name, _)) => format!("guard {code} ({})", small(name)),
+            None => format!("guard {code}"),
+        },
+        many => format!("guards {}", listed(&many.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()),
     }
 }
 

@@ -49,7 +49,7 @@ use crate::model::{Digest, Name, PortalName, PortalSpec, SecretRef, Tenant, Tena
 use crate::portal::Observe;
 use crate::secrets::{MacKey, SecretError, SecretReader};
 
-/// Previews that are worked out at the same time: they take a processor that the controller needs, too.
+/// Changes that are lowered at the same time: that takes a processor, which the controller needs, too.
 const AT_ONCE: usize = 4;
 /// How long the last answers may take: as long as any.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
@@ -170,7 +170,8 @@ impl Said {
 impl Admission {
     /// What a change would do, the most important first; what is not known by the deadline is not waited for.
     async fn warnings(self: &Arc<Self>, change: &Arc<Change>, deadline: Instant) -> Vec<String> {
-        if !self.places.iter().any(|place| place.as_ref().is_none_or(|place| *place == change.key.namespace)) {
+        let watched = self.places.iter().any(|place| place.as_ref().is_none_or(|place| *place == change.key.namespace));
+        if !watched || change.says_nothing_new() {
             return Vec::new();
         }
         let mut said = Said::default();
@@ -185,14 +186,15 @@ impl Admission {
             return said.add(Weight::Held, "the operator has just begun: what this does is not known yet");
         };
         let Ok(place) = Arc::clone(&self.memory.at_once).acquire_owned().await else { return };
-        // Lowering keeps a processor busy, and its place until it is done: whoever waits for it may go before.
+        // Lowering keeps a processor busy, and its place until it is done: whoever waits for it may go before. A portal that is slow keeps none.
         let (admission, about, known) = (Arc::clone(self), Arc::clone(change), Arc::clone(&fleet));
         let lowering = tokio::task::spawn_blocking(move || {
             let declared = declared::declared(&admission.board, &about, &admission.home, &known);
             let wrong = declared::wrong(&admission.board, &about, &declared, &admission.home, &known);
-            (declared, wrong, place)
+            drop(place);
+            (declared, wrong)
         });
-        let Ok((declared, wrong, _place)) = lowering.await else { return };
+        let Ok((declared, wrong)) = lowering.await else { return };
         let is_wrong = !wrong.is_empty();
         wrong.into_iter().for_each(|text| said.add(Weight::Wrong, text));
         if board::is_portal(change.key.kind) {

@@ -88,6 +88,12 @@ impl Change {
         let key = after.as_ref().or(before.as_ref()).map(|(key, _)| key.clone())?;
         Some(Self { key, before: before.map(|(_, o)| o), after: after.map(|(_, o)| o) })
     }
+
+    /// True for a change of what is about Kubernetes alone, such as a finalizer of ours.
+    pub(super) fn says_nothing_new(&self) -> bool {
+        let (Some(before), Some(after)) = (&self.before, &self.after) else { return false };
+        before.text == after.text && before.asks == after.asks && before.deleting == after.deleting
+    }
 }
 
 /// The answer: allowed, with these warnings, the most important first.

@@ -19,8 +19,10 @@ use super::tls::Connections;
 
 /// An object of etcd has at most 1.5 MB, and a review two of them, with what JSON adds.
 const LARGEST: usize = 6 << 20;
-/// Reviews at the same time; all of them at their largest still fit beside the operator.
-const AT_ONCE: usize = 8;
+/// Reviews at the same time: a slow portal keeps those of others out only where there are so many.
+const AT_ONCE: usize = 32;
+/// Of these, how many are read at the same time: at their largest they still fit beside the operator.
+const READ_AT_ONCE: usize = 8;
 /// When we answer with what is known by then, where nobody says how long they wait: 5 s is what is recommended to API servers.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// How long a request may wait for others, and its body may take to come.
@@ -30,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Desk {
     admission: Arc<Admission>,
     places: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
 }
 
 /// Answers until `stop` ends.
@@ -38,7 +41,7 @@ pub(super) async fn serve(
     admission: Arc<Admission>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let desk = Desk { admission, places: Arc::new(Semaphore::new(AT_ONCE)) };
+    let desk = Desk { admission, places: Arc::new(Semaphore::new(AT_ONCE)), readers: Arc::new(Semaphore::new(READ_AT_ONCE)) };
     let routes = Router::new().route("/validate", post(validate)).with_state(desk);
     axum::serve(connections, routes).with_graceful_shutdown(stop).await
 }
@@ -53,7 +56,7 @@ async fn validate(State(desk): State<Desk>, request: Request) -> Response {
     if media.split(';').next().unwrap_or_default().trim() != "application/json" {
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "an AdmissionReview is application/json");
     }
-    let asked = match tokio::time::timeout(PATIENCE, read(body)).await {
+    let asked = match tokio::time::timeout(PATIENCE, read(&desk.readers, body)).await {
         Ok(Ok(asked)) => asked,
         Ok(Err(refused)) => return refused,
         Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
@@ -65,7 +68,8 @@ async fn validate(State(desk): State<Desk>, request: Request) -> Response {
     axum::Json(answer(&asked.uid, warnings)).into_response()
 }
 
-async fn read(body: Body) -> Result<Asked, Response> {
+async fn read(readers: &Semaphore, body: Body) -> Result<Asked, Response> {
+    let _place = readers.acquire().await;
     let bytes = axum::body::to_bytes(body, LARGEST)
         .await
         .map_err(|_| refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or broke off"))?;

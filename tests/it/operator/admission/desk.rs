@@ -135,9 +135,7 @@ impl Desk {
                 }],
             }],
         });
-        let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
-        let made = self.send("POST", path, "application/json", configuration.to_string()).await;
-        assert_eq!(made.status, 201, "{:#}", made.body);
+        self.make("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", &configuration).await;
         let begun = Instant::now();
         // It always has something to say of an organization that is new.
         while self
@@ -165,6 +163,12 @@ impl Desk {
         let object = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": kind.def().name, "metadata": { "name": name }, "spec": spec });
         let path = format!("{}?fieldManager=a-person&force=true{more}", path(namespace, kind, name));
         self.send("PATCH", &path, "application/apply-patch+yaml", object.to_string()).await
+    }
+
+    /// Makes an object of any kind.
+    pub(super) async fn make(&self, path: &str, object: &Json) {
+        let made = self.send("POST", path, "application/json", object.to_string()).await;
+        assert_eq!(made.status, 201, "{:#}", made.body);
     }
 
     /// Changes an object's metadata.

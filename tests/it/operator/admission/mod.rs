@@ -35,9 +35,7 @@ async fn what_a_change_would_do_is_told_and_nothing_is_done_for_a_dry_run() {
         [
             "this deletes 14 users of acme in portal main",
             "this takes access to acme from 14 people in portal main",
-            "this is held back until its digest is approved, by guard G001 (too many deletions of a kind) in portal main",
-            "this is held back until its digest is approved, by guard G002 (too large a share of a kind deleted) in portal main",
-            "this is held back until its digest is approved, by guard G003 (too many deletions in a tenant) in portal main",
+            "this is held back until its digest is approved, by guards G001, G002, G003 and G005 in portal main",
         ]
     );
     assert_eq!(desk.would_apply(Kind::Organization, "acme", acme(20)).await, NONE, "what is the same does nothing");
@@ -73,7 +71,7 @@ async fn a_change_that_waits_says_so() {
     );
     assert_eq!(
         desk.would_apply(Kind::Portal, "main", json!({ "profile": "embedded", "suspend": true })).await,
-        ["nothing is done in portal main until it is resumed", "changes in portal main wait for nobody's approval any more"]
+        ["changes in portal main wait for nobody's approval any more", "nothing is done in portal main until it is resumed"]
     );
     assert_eq!(
         desk.delete(Kind::Portal, "main", "dryRun=All").await,
@@ -148,7 +146,7 @@ async fn a_thousand_users_taken_out_at_once_are_told_in_time() {
         warnings[..2],
         ["this deletes 1000 users of acme in portal main", "this takes access to acme from 1000 people in portal main"]
     );
-    assert!(warnings.iter().any(|w| w.contains("guard G001")), "{warnings:#?}");
+    assert!(warnings.iter().any(|w| w.contains("guards G001")), "{warnings:#?}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     desk.end().await;
 }
@@ -187,5 +185,52 @@ async fn who_stands_by_answers_and_who_is_away_stops_nobody() {
     desk.operators_end().await;
     assert_eq!(desk.apply(Kind::Organization, "first", json!({ "displayName": "Third" })).await, NONE);
     assert_eq!(desk.get(Kind::Organization, "first").await["spec"]["displayName"], "Third");
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn documents_of_their_own_and_what_names_other_customers_are_told_likewise() {
+    let desk = Desk::new().await;
+    let portal = |names: &[&str]| json!({ "profile": "embedded", "organizations": { "names": names } });
+    for (name, display) in [("acme", "Acme"), ("brew", "Brew")] {
+        desk.apply(Kind::Organization, name, json!({ "displayName": display })).await;
+    }
+    desk.apply(Kind::Portal, "main", portal(&["acme", "brew"])).await;
+    desk.apply(Kind::User, "bob", json!({ "organization": "acme", "email": "bob@acme.example" })).await;
+    let shared = |names: &[&str]| {
+        json!({ "organization": "msp", "type": "psa", "displayName": "Tickets", "sharedWith": { "names": names },
+            "secrets": { "token": { "secretKeyRef": { "name": "tickets", "key": "token" } } } })
+    };
+    for name in ["acme", "brew"] {
+        desk.until_ready(Kind::Organization, name).await;
+    }
+    desk.until_ready(Kind::User, "bob").await;
+    assert_eq!(
+        desk.delete(Kind::User, "bob", "dryRun=All").await,
+        ["this deletes 1 user of acme in portal main", "this takes access to acme from 1 person in portal main"]
+    );
+    // Whether there is such a Secret is not looked at here: its status tells.
+    assert_eq!(
+        desk.would_apply(Kind::Integration, "tickets", shared(&["acme", "brew"])).await,
+        ["this creates 1 integration of the MSP in portal main"]
+    );
+    let token = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "tickets" }, "stringData": { "token": "canary" } });
+    desk.make(&format!("/api/v1/namespaces/{}/secrets", desk.home), &token).await;
+    desk.apply(Kind::Integration, "tickets", shared(&["acme", "brew"])).await;
+    desk.until_ready(Kind::Integration, "tickets").await;
+    assert_eq!(
+        desk.would_apply(Kind::Integration, "tickets", shared(&["acme"])).await,
+        ["this shares 1 integration of the MSP with fewer in portal main"]
+    );
+    assert_eq!(
+        desk.would_apply(Kind::Integration, "tickets", shared(&["acme", "nobody"])).await.len(),
+        2,
+        "a name that leads nowhere is an error of the document"
+    );
+    assert_eq!(
+        desk.would_apply(Kind::Portal, "main", portal(&["brew"])).await,
+        ["portal main serves 1 organization less: they stay there as they are, managed by nobody"]
+    );
     desk.end().await;
 }
