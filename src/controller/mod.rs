@@ -10,8 +10,8 @@
 //!
 //! Reading order: here (what goes in and out), `drive` (the loop, with `tasks`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
 //! `backoff`, `visit` (one of them, with `ended`), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
-//! lease's end), `status` (what a person is told of each resource), `metrics`, `health` (the server that both faces listen with),
-//! `cluster` (how the command line starts the face that it never meets).
+//! lease's end), `status` (what a person is told of each resource), `preview` (what would come of another declaration), `metrics`, `health` (the
+//! server that both faces listen with), `cluster` (how the command line starts the face that it never meets).
 
 pub mod approval;
 pub mod backoff;
@@ -23,6 +23,7 @@ pub mod fence;
 pub mod health;
 pub mod lead;
 pub mod metrics;
+pub mod preview;
 pub mod queue;
 pub mod status;
 mod tasks;

@@ -12,6 +12,7 @@ use kube::Client;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
+use super::admission::Board;
 use super::fleet::{self, Gathered};
 use super::known::{Object, ObjectKey};
 use super::secrets::{self, ClusterSecrets, SecretKey};
@@ -53,6 +54,8 @@ pub(crate) struct Hub {
     /// Secrets that changed since the last declaration.
     pub(crate) rotated: BTreeSet<SecretKey>,
     pub(crate) shown: Arc<Shown>,
+    /// What the webhook looks at; `None`: there is none.
+    pub(crate) board: Option<Arc<Board>>,
 }
 
 /// A portal that is open, and what it was opened by.
@@ -124,6 +127,7 @@ impl Hub {
 
     fn forget(&mut self, key: &ObjectKey) -> bool {
         self.teller.forget(key);
+        self.board.iter().for_each(|board| board.forget(key));
         self.known.remove(key).is_some()
     }
 
@@ -140,6 +144,7 @@ impl Hub {
             b.text == object.text && b.asks == object.asks && b.deleting == object.deleting && b.finalized == object.finalized
         });
         self.teller.seen(&key, &object);
+        self.board.iter().filter(|_| !same).for_each(|board| board.seen(&key, &object));
         self.known.insert(key, object);
         !same
     }
@@ -174,6 +179,7 @@ impl Hub {
         }
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
         self.shown.declared(refused);
+        self.board.iter().for_each(|board| board.listed());
         self.teller.declared(&left_out, &served).await;
         true
     }

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Reading order: `known` (what is kept of an object), `watch`, `fleet` (which documents count), `secrets`, `hub` (the wiring), `status`, `tell`,
-//! `shown` (what the server answers), `start` (how it begins).
+//! `shown` (what the server answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
+mod admission;
 mod fleet;
 mod hub;
 mod known;
@@ -21,6 +22,7 @@ mod status;
 mod tell;
 mod watch;
 
+pub use admission::Webhook;
 pub use shown::Shown;
 pub use start::InCluster;
 
@@ -64,17 +66,20 @@ pub struct Settings {
     pub stop: Arc<Stop>,
     /// What the server beside it answers.
     pub shown: Arc<Shown>,
+    /// Tells what a change would do before it is made; `None`: nobody asks.
+    pub webhook: Option<Webhook>,
 }
 
 /// Works until it is told to stop; `led` hears when leadership is won and lost.
 pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
-    let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop, shown } = settings;
+    let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop, shown, webhook } = settings;
     let secrets = Arc::new(secrets::ClusterSecrets::default());
     let teller = Arc::new(tell::Teller::new(client.clone(), Arc::clone(&ledger) as _, fence.clone(), &holder.host, Arc::clone(&shown)));
+    let key = Arc::new(OnceLock::from(key));
     let tools = Tools {
         ledger: Arc::clone(&ledger),
         secrets: Arc::clone(&secrets) as _,
-        key: Arc::new(OnceLock::from(key)),
+        key: Arc::clone(&key),
         who: holder.who.clone(),
         fence: fence.clone(),
         stop: Arc::clone(&stop),
@@ -86,6 +91,12 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
     // Dropped with this function: nothing is heard after it.
     let _watches = watch::watch(&client, &places, &tell);
+    let board = webhook.is_some().then(Arc::<admission::Board>::default);
+    let webhook = webhook.zip(board.clone()).map(|(webhook, board)| {
+        let (controller, ledger, secrets) = (Arc::clone(&controller), Arc::clone(&ledger), Arc::clone(&secrets));
+        let (home, places, memory) = (home.clone(), places.clone(), admission::Memory::default());
+        webhook.begin(admission::Admission { board, controller, ledger, secrets, key, home, places, memory })
+    });
     let hub = hub::Hub {
         client,
         controller: Arc::clone(&controller),
@@ -100,6 +111,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         opened: BTreeMap::new(),
         rotated: BTreeSet::new(),
         shown,
+        board,
     };
     // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = tokio::spawn(hub.run(heard));
@@ -117,4 +129,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     };
     lead::lead(ledger, holder, fence, stop, quiet, &told).await;
     hub.abort();
+    if let Some(webhook) = webhook {
+        webhook.end().await;
+    }
 }

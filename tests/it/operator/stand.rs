@@ -54,6 +54,7 @@ impl Stand {
             fence,
             stop: Arc::clone(&stop),
             shown,
+            webhook: None,
         };
         let running = tokio::spawn(async move { operator::run(settings, &|_| {}).await });
         Self { client, namespace, stop, running, _folder: folder }
