@@ -2,15 +2,17 @@
 //! does not use.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use k8s_openapi::ByteString;
 use kube::Client;
 use serde_json::{Value as Json, json};
 
 use super::cluster::{apply, change, delete, get, kubeconfig_of, until};
-use super::{Helm, chart, objects};
+use super::{Helm, chart, objects, one};
 use crate::servers::kubernetes::{Cluster, Request};
 use crate::support::program::{PROGRAM, command};
 
@@ -29,6 +31,8 @@ struct Bound {
     /// Roles and their bindings, as they were rendered.
     rights: Vec<Json>,
     operator: Child,
+    /// Where its webhook listens.
+    webhook: SocketAddr,
     folder: tempfile::TempDir,
 }
 
@@ -37,19 +41,26 @@ impl Bound {
         cluster.apply_crds(&crate::support::program::root().join("crds")).await;
         let (client, home, customers) = (cluster.client(), cluster.namespace().await, cluster.namespace().await);
         let helm = Helm::new();
-        let values = if everywhere { "{}".to_owned() } else { format!("watchNamespaces: [{home}, {customers}]") };
-        let values = helm.values(&values);
+        let watched = if everywhere { String::new() } else { format!("watchNamespaces: [{home}, {customers}]\n") };
+        let values = helm.values(&format!("{watched}webhook: {{enabled: true}}"));
         let args = ["template", "tenantry", &chart().to_string_lossy(), "--namespace", &home, "--values", &values].map(str::to_owned);
         let all = objects(&helm.run(args).exits(0).out);
+        let certificate = one(&all, "Secret")["data"].clone();
         let rights: Vec<_> = all.into_iter().filter(|o| o["apiVersion"] == "rbac.authorization.k8s.io/v1").collect();
         for right in &rights {
             apply(&client, right).await;
         }
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = kubeconfig_of(cluster, &home, "tenantry", folder.path()).await;
+        for file in ["ca.crt", "tls.crt", "tls.key"] {
+            let bytes: ByteString = serde_json::from_value(certificate[file].clone()).unwrap();
+            std::fs::write(folder.path().join(file), bytes.0).unwrap();
+        }
+        // A port that was free a moment ago.
+        let webhook = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let watched: &[&str] = if everywhere { &[] } else { &[&home, &customers] };
-        let operator = start(folder.path(), &kubeconfig, &home, watched);
-        Self { client, home, customers, rights, operator, folder }
+        let operator = start(folder.path(), &kubeconfig, &home, watched, webhook);
+        Self { client, home, customers, rights, operator, webhook, folder }
     }
 
     /// A custom resource; a member's name is the word for its kind.
@@ -92,11 +103,12 @@ impl Drop for Bound {
     }
 }
 
-fn start(folder: &Path, kubeconfig: &Path, home: &str, watched: &[&str]) -> Child {
+fn start(folder: &Path, kubeconfig: &Path, home: &str, watched: &[&str], webhook: SocketAddr) -> Child {
     let log = std::fs::File::create(folder.join("log")).unwrap();
     let mut operator = command(PROGRAM);
     operator.args(["operator", "--listen", "127.0.0.1:0", "--namespace", home, "--state-dir"]).arg(folder.join("state"));
     operator.arg("--kubeconfig").arg(kubeconfig).args(watched.iter().map(|namespace| format!("--watch-namespace={namespace}")));
+    operator.arg(format!("--webhook-listen={webhook}")).arg("--webhook-cert-dir").arg(folder);
     operator.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
@@ -160,8 +172,10 @@ async fn live(bound: &mut Bound) {
         until(&bound.client, ann, "changed", |found| applied(found) != before).await;
     }
     let before = applied(get(&bound.client, tickets).await.as_ref());
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     bound.apply(&secret(bound, "second")).await;
     until(&bound.client, tickets, "rotated", |found| applied(found) != before).await;
+    preview(bound).await;
     // One after the other: many at once a guard would hold back.
     for resource in members.iter().rev().chain([&acme]) {
         delete(&bound.client, resource).await;
@@ -183,6 +197,22 @@ async fn give_out(bound: &Bound) {
     let clinic = bound.resource("Organization", "clinic", &spec);
     bound.apply(&clinic).await;
     bound.until_ready(&clinic, "AwaitingTechnician").await;
+}
+
+/// Asks the webhook as an API server does: by its name, and by the authority that the chart made.
+async fn preview(bound: &Bound) {
+    drop(crate::servers::client());
+    let authority = reqwest::Certificate::from_pem(&std::fs::read(bound.folder.path().join("ca.crt")).unwrap()).unwrap();
+    let host = format!("tenantry-webhook.{}.svc", bound.home);
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]).resolve(&host, bound.webhook).build().unwrap();
+    let kind = json!({"group": "tenantry.dev", "version": "v1alpha1", "kind": "Organization"});
+    let globex = bound.resource("Organization", "globex", &json!({"displayName": "Globex"}));
+    let request = json!({"uid": "u-1", "kind": kind, "operation": "CREATE", "namespace": bound.customers, "object": globex});
+    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
+    let asked = client.post(format!("https://{host}:{}/validate", bound.webhook.port())).json(&review).send().await;
+    let answer: Json = asked.unwrap_or_else(|e| panic!("{e:?}: {}", bound.log())).json().await.unwrap();
+    assert_eq!(answer["response"]["allowed"], json!(true));
+    assert!(answer["response"]["warnings"].to_string().contains("this creates 1 organization of globex"), "{answer:#}");
 }
 
 /// When something of a custom resource was last applied.

@@ -1,6 +1,6 @@
 //! The Dockerfile, read: no container can be built where only package registries are reachable.
 
-use crate::support::program::root;
+use crate::support::program::{Ran, command, copy, root};
 
 /// The instructions of a Dockerfile, with their lines joined: `("FROM", "rust AS build")`.
 fn instructions(text: &str) -> Vec<(String, String)> {
@@ -72,6 +72,22 @@ fn nothing_gets_into_the_build_that_it_does_not_need() {
     for needed in ["!Cargo.toml", "!Cargo.lock", "!build.rs", "!src"] {
         assert!(lines.contains(&needed), "{needed}");
     }
+}
+
+#[test]
+fn the_build_has_all_that_it_needs() {
+    let ignored = std::fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let context = tempfile::tempdir().unwrap();
+    for named in ignored.lines().filter_map(|line| line.strip_prefix('!')) {
+        let (from, to) = (root().join(named), context.path().join(named));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        if from.is_dir() { copy(&from, &to) } else { drop(std::fs::copy(&from, &to).unwrap()) }
+    }
+    // Cargo looks for every target that the manifest names, whatever is built.
+    let args = ["metadata", "--no-deps", "--offline", "--locked", "--format-version=1"];
+    Ran::of(command(env!("CARGO")).args(args).current_dir(context.path()).output().unwrap()).exits(0);
+    let named = |text: &str| context.path().join(text).exists();
+    assert!(named("src/main.rs") && !named("tests/it/chart") && !named("target"));
 }
 
 #[test]

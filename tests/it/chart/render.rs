@@ -131,7 +131,7 @@ fn started(objects: &[Json]) -> Ran {
     let pod = pod(objects);
     let mut program = command(PROGRAM);
     // A port that others may have, and files of a pod.
-    program.args(args(objects).iter().map(|a| a.replace(":9464", ":0").replace("[::]", "0.0.0.0")));
+    program.args(args(objects).iter().map(|a| a.replace(":9464", ":0").replace(":9443", ":0").replace("[::]", "0.0.0.0")));
     program.arg("--kubeconfig=/nowhere/kubeconfig");
     for variable in pod["containers"][0]["env"].as_array().unwrap() {
         if let Some(value) = variable["value"].as_str().filter(|value| !value.starts_with("/etc/")) {
@@ -148,6 +148,9 @@ fn the_program_knows_the_arguments_and_variables_that_it_is_given() {
         let ran = started(&rendered(values));
         assert!(ran.code == Some(1) && ran.said().contains("/nowhere/kubeconfig"), "{values}: {:?} {}", ran.code, ran.said());
     }
+    // That there is no certificate it says, too.
+    let ran = started(&rendered("webhook: {enabled: true}"));
+    assert_eq!(ran.code, Some(1), "{}", ran.said());
     // What it does not know, it says.
     let ran = started(&rendered("extraArgs: [--no-such-flag]"));
     assert_eq!(ran.code, Some(64), "{}", ran.said());
