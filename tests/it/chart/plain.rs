@@ -30,7 +30,7 @@ fn documents(values: &str) -> Vec<String> {
 }
 
 fn check(file: &str, head: &str, documents: &[String]) {
-    let fresh = format!("{head}\n---\n{}", documents.join("\n---\n"));
+    let fresh = format!("{head}\n---\n{}", documents.join("---\n"));
     let path = root().join("charts/plain").join(file);
     if std::env::var_os("TEST_UPDATE").is_some_and(|v| v == "1") {
         std::fs::write(&path, &fresh).unwrap();
