@@ -232,7 +232,7 @@ impl Admission {
         let unknown = || vec![(Weight::Held, format!("what this does for {customer} is not known: it cannot be read now"))];
         let Some(open) = fleet.portals.get(&portal) else { return (portal, unknown()) };
         match self.foresee(open, declared, tenant, spec).await {
-            Ok((before, after)) => (portal, effects::of(tenant, before.as_ref(), &after)),
+            Ok((before, after)) => (portal, effects::of(tenant, &declared.after.desired, before.as_ref(), &after)),
             Err(error) => {
                 // Why it cannot be read stands in the portal's status: it may hold addresses that are nobody's business here.
                 tracing::debug!(%portal, %tenant, %error, "a change could not be previewed");
