@@ -229,7 +229,7 @@ impl Admission {
         if after.suspend == Some(true) {
             return (portal, vec![(Weight::Held, format!("{customer} is suspended: nothing is done for it"))]);
         }
-        let unknown = || vec![(Weight::Held, format!("what this does for {customer} is not known: it cannot be read now"))];
+        let unknown = || vec![(Weight::Held, format!("what this does for {customer} is not known: nothing can be read"))];
         let Some(open) = fleet.portals.get(&portal) else { return (portal, unknown()) };
         match self.foresee(open, declared, tenant, spec).await {
             Ok((before, after)) => (portal, effects::of(tenant, &declared.after.desired, before.as_ref(), &after)),
