@@ -8,17 +8,22 @@
 //!            secrets, portals opened                 └──► ledger, by compare-and-swap
 //! ```
 //!
-//! Reading order: `known` (what is kept of an object), `watch`, `fleet` (which documents count), `secrets`, `hub` (the wiring), `status`, `tell`,
-//! `shown` (what the server answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
+//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `consent` (what annotations
+//! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `shown` (what the server
+//! answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
 mod admission;
+mod consent;
 mod fleet;
+mod hand;
 mod hub;
 mod known;
+mod say;
 mod secrets;
 mod shown;
 mod start;
 mod status;
+mod store;
 mod tell;
 mod watch;
 
@@ -74,7 +79,10 @@ pub struct Settings {
 pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop, shown, webhook } = settings;
     let secrets = Arc::new(secrets::ClusterSecrets::default());
-    let teller = Arc::new(tell::Teller::new(client.clone(), Arc::clone(&ledger) as _, fence.clone(), &holder.host, Arc::clone(&shown)));
+    let store = Arc::new(store::Store::default());
+    let read = Arc::clone(&ledger) as _;
+    let teller = tell::Teller::new(client.clone(), read, fence.clone(), &holder.host, Arc::clone(&shown), Arc::clone(&store));
+    let teller = Arc::new(teller);
     let key = Arc::new(OnceLock::from(key));
     let tools = Tools {
         ledger: Arc::clone(&ledger),
@@ -85,17 +93,16 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         stop: Arc::clone(&stop),
     };
     let controller = Controller::new(tools, Arc::clone(&teller) as _);
-    shown.works(Arc::clone(&controller));
+    shown.works(Arc::clone(&controller), Arc::clone(&stop));
     let places: Vec<watch::Namespace> = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
     let unheard: BTreeSet<_> = places.iter().flat_map(|place| Kind::ALL.map(|kind| (kind, place.clone()))).collect();
     let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
     // Dropped with this function: nothing is heard after it.
     let _watches = watch::watch(&client, &places, &tell);
-    let board = webhook.is_some().then(Arc::<admission::Board>::default);
-    let webhook = webhook.zip(board.clone()).map(|(webhook, board)| {
-        let (controller, ledger, secrets) = (Arc::clone(&controller), Arc::clone(&ledger), Arc::clone(&secrets));
-        let (home, places, memory) = (home.clone(), places.clone(), admission::Memory::default());
-        webhook.begin(admission::Admission { board, controller, ledger, secrets, key, home, places, memory })
+    let webhook = webhook.map(|webhook| {
+        let (store, controller, ledger) = (Arc::clone(&store), Arc::clone(&controller), Arc::clone(&ledger));
+        let (secrets, home, places, memory) = (Arc::clone(&secrets), home.clone(), places.clone(), admission::Memory::default());
+        webhook.begin(admission::Admission { store, controller, ledger, secrets, key, home, places, memory })
     });
     let hub = hub::Hub {
         client,
@@ -107,11 +114,11 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         profiles,
         state_dir,
         unheard,
-        known: BTreeMap::new(),
+        store,
+        touched: BTreeSet::new(),
         opened: BTreeMap::new(),
         rotated: BTreeSet::new(),
         shown,
-        board,
     };
     // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = tokio::spawn(hub.run(heard));

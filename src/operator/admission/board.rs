@@ -1,65 +1,26 @@
-//! What the cluster has, as the hub heard it: for whoever is asked about a change before it is made. Comes in: custom resources, one by one. Goes
-//! out: those that bear on a tenant. Their statuses are not kept.
-
-use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+//! What bears on a change, of all that is known. Comes in: the operator's store. Goes out: the custom resources of a tenant, with all portals; other
+//! organizations as outlines. Pure.
 
 use serde_json::Value as Json;
 
-use crate::model::Kind;
-use crate::model::kind::Placement;
-use crate::operator::known::{Object, ObjectKey};
+use crate::operator::store::{Objects, Store, is_portal, is_tenant};
 
-/// See the module.
-#[derive(Default)]
-pub(crate) struct Board {
-    state: RwLock<State>,
+/// All portals, and all that says it belongs to a tenant.
+pub(super) fn about(store: &Store, tenant: Option<&str>) -> Objects {
+    let mut about = store.of_kinds(is_portal);
+    about.extend(tenant.into_iter().flat_map(|tenant| store.of_tenant(tenant)));
+    about
 }
 
-#[derive(Default)]
-struct State {
-    objects: BTreeMap<ObjectKey, Object>,
-    /// Everything was listed once.
-    listed: bool,
-}
-
-impl Board {
-    /// A custom resource is there, or other than it was.
-    pub(crate) fn seen(&self, key: &ObjectKey, object: &Object) {
-        let object = Object { status: Json::Null, ..object.clone() };
-        self.state.write().unwrap_or_else(PoisonError::into_inner).objects.insert(key.clone(), object);
+/// All organizations but a tenant's, as far as others see them: their names and labels.
+pub(super) fn others(store: &Store, tenant: Option<&str>) -> Objects {
+    let mut others = store.of_kinds(is_tenant);
+    others.retain(|_, object| object.tenant.as_deref() != tenant);
+    for object in others.values_mut() {
+        let text = outline(&object.text).into();
+        std::sync::Arc::make_mut(object).text = text;
     }
-
-    /// One is gone.
-    pub(crate) fn forget(&self, key: &ObjectKey) {
-        self.state.write().unwrap_or_else(PoisonError::into_inner).objects.remove(key);
-    }
-
-    /// Everything was listed once.
-    pub(crate) fn listed(&self) {
-        self.state.write().unwrap_or_else(PoisonError::into_inner).listed = true;
-    }
-
-    pub(super) fn is_listed(&self) -> bool {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).listed
-    }
-
-    /// All portals, and all that says it belongs to a tenant.
-    pub(super) fn about(&self, tenant: Option<&str>) -> BTreeMap<ObjectKey, Object> {
-        self.those(|key, object| is_portal(key.kind) || tenant.is_some() && object.tenant.as_deref() == tenant)
-    }
-
-    /// All organizations but a tenant's, as far as others see them: their names and labels.
-    pub(super) fn others(&self, tenant: Option<&str>) -> BTreeMap<ObjectKey, Object> {
-        let mut others = self.those(|key, object| is_organization(key.kind) && object.tenant.as_deref() != tenant);
-        others.values_mut().for_each(|object| object.text = outline(&object.text));
-        others
-    }
-
-    fn those(&self, which: impl Fn(&ObjectKey, &Object) -> bool) -> BTreeMap<ObjectKey, Object> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.objects.iter().filter(|(key, object)| which(key, object)).map(|(key, object)| (key.clone(), object.clone())).collect()
-    }
+    others
 }
 
 /// The document of an organization without all that only it and its portals care about.
@@ -69,12 +30,4 @@ fn outline(text: &str) -> String {
         spec.retain(|field, _| ["name", "displayName", "labels"].contains(&field.as_str()));
     }
     document.to_string()
-}
-
-pub(super) fn is_portal(kind: Kind) -> bool {
-    kind.def().placement == Placement::Configuration
-}
-
-pub(super) fn is_organization(kind: Kind) -> bool {
-    kind.def().placement == Placement::Tenant
 }

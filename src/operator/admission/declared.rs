@@ -4,9 +4,10 @@
 //! Only what bears on the tenant is lowered; other organizations are looked at, as outlines, where something names organizations. What is told of
 //! errors is what can be told from the change's own namespace alone: another namespace is another customer's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::board::Board;
+use super::board;
 use super::review::Change;
 use crate::controller::Fleet;
 use crate::diagnostic::Diagnostic;
@@ -14,8 +15,7 @@ use crate::engine;
 use crate::model::{Kind, Name, PortalSpec, TenantName};
 use crate::operator::fleet::{self, Gathered};
 use crate::operator::known::{Object, ObjectKey};
-
-type Objects = BTreeMap<ObjectKey, Object>;
+use crate::operator::store::{Objects, Store};
 
 /// What is declared before a change and after it.
 pub(super) struct Declared {
@@ -24,9 +24,9 @@ pub(super) struct Declared {
 }
 
 /// Works out what would be declared.
-pub(super) fn declared(board: &Board, change: &Change, home: &str, fleet: &Fleet) -> Declared {
-    let about = board.about(tenant_of(change));
-    let gathered = |object: Option<&Object>| gathered(board, change, with(&about, &change.key, object), home, fleet);
+pub(super) fn declared(store: &Store, change: &Change, home: &str, fleet: &Fleet) -> Declared {
+    let about = board::about(store, tenant_of(change));
+    let gathered = |object: Option<&Object>| gathered(store, change, with(&about, &change.key, object), home, fleet);
     let mut declared = Declared { before: gathered(change.before.as_ref()), after: gathered(change.after.as_ref()) };
     for side in [&mut declared.before, &mut declared.after] {
         side.desired.builtins = fleet.desired.builtins.clone();
@@ -42,13 +42,13 @@ pub(super) fn tenant_of(change: &Change) -> Option<&str> {
 fn with(objects: &Objects, key: &ObjectKey, object: Option<&Object>) -> Objects {
     let mut objects = objects.clone();
     match object {
-        Some(object) => drop(objects.insert(key.clone(), object.clone())),
+        Some(object) => drop(objects.insert(key.clone(), Arc::new(object.clone()))),
         None => drop(objects.remove(key)),
     }
     objects
 }
 
-fn gathered(board: &Board, change: &Change, objects: Objects, home: &str, fleet: &Fleet) -> Gathered {
+fn gathered(store: &Store, change: &Change, objects: Objects, home: &str, fleet: &Fleet) -> Gathered {
     let names = |specs: &[PortalSpec], tenant: &TenantName, kind: Kind| builtin(fleet, specs, tenant, kind);
     let tenant = tenant_of(change);
     if tenant.is_some() {
@@ -60,7 +60,7 @@ fn gathered(board: &Board, change: &Change, objects: Objects, home: &str, fleet:
             return alone;
         }
     }
-    let mut all = board.others(tenant);
+    let mut all = board::others(store, tenant);
     all.extend(objects);
     fleet::gather(&all, home, &names)
 }
@@ -72,7 +72,7 @@ fn builtin(fleet: &Fleet, specs: &[PortalSpec], tenant: &TenantName, kind: Kind)
 }
 
 /// What is wrong with the changed document itself, in words that name nothing of another namespace.
-pub(super) fn wrong(board: &Board, change: &Change, declared: &Declared, home: &str, fleet: &Fleet) -> Vec<String> {
+pub(super) fn wrong(store: &Store, change: &Change, declared: &Declared, home: &str, fleet: &Fleet) -> Vec<String> {
     let Some(after) = &change.after else { return Vec::new() };
     let (key, wide) = (&change.key, &declared.after);
     let errors = own_errors(wide, key);
@@ -82,9 +82,9 @@ pub(super) fn wrong(board: &Board, change: &Change, declared: &Declared, home: &
     }
     // The same from what this namespace has: what is wrong there, too, may be told in its own words.
     let near = |objects: Objects| objects.into_iter().filter(|(k, _)| k.namespace == key.namespace).collect::<Objects>();
-    let mut objects = near(board.others(tenant_of(change)));
-    objects.extend(near(board.about(tenant_of(change))));
-    objects.insert(key.clone(), after.clone());
+    let mut objects = near(board::others(store, tenant_of(change)));
+    objects.extend(near(board::about(store, tenant_of(change))));
+    objects.insert(key.clone(), Arc::new(after.clone()));
     let names = |specs: &[PortalSpec], tenant: &TenantName, kind: Kind| builtin(fleet, specs, tenant, kind);
     let narrow = fleet::gather(&objects, home, &names);
     let mut told: Vec<String> = Vec::new();

@@ -7,7 +7,7 @@ use crate::controller::approval::Decision;
 use crate::controller::preview::{Foreseen, guard};
 use crate::model::kind::Bearing;
 use crate::model::rule::Effect;
-use crate::model::{Address, Kind, Performer, TenantName};
+use crate::model::{Address, Desired, Kind, Performer, TenantName};
 use crate::plan::{Action, Change, Unit};
 
 /// How much a sentence matters; the first ones are kept where there are too many.
@@ -30,14 +30,14 @@ pub(super) enum Weight {
 /// A sentence to which "in portal X" may be added.
 pub(super) type Sentence = (Weight, String);
 
-/// What a change brings about.
-pub(super) fn of(tenant: &TenantName, before: Option<&Foreseen>, after: &Foreseen) -> Vec<Sentence> {
+/// What a change brings about; `desired` is what would be declared.
+pub(super) fn of(tenant: &TenantName, desired: &Desired, before: Option<&Foreseen>, after: &Foreseen) -> Vec<Sentence> {
     let (was, will) = (before.and_then(|b| b.unit.as_ref()), after.unit.as_ref());
     let Some(will) = will else { return Vec::new() };
     let customer = customer(tenant);
     let new = new_changes(was, will);
     let mut said = losses(&customer, &new);
-    said.extend(left_alone(&customer, was, will));
+    said.extend(left_alone(&customer, desired, was, will));
     said.extend(people(&customer, was, will));
     if !new.is_empty() {
         said.extend(held(before.map(|b| &b.decision), &after.decision));
@@ -83,11 +83,15 @@ fn losses(customer: &str, new: &[&Change]) -> Vec<Sentence> {
 }
 
 /// What stays in the portal and is not managed any more.
-fn left_alone(customer: &str, was: Option<&Unit>, will: &Unit) -> Option<Sentence> {
+fn left_alone(customer: &str, desired: &Desired, was: Option<&Unit>, will: &Unit) -> Vec<Sentence> {
     let known: BTreeSet<&Address> = was.into_iter().flat_map(|u| &u.retained).map(|r| &r.address).collect();
     let left = will.retained.iter().map(|r| &r.address).filter(|a| !known.contains(a));
-    let left = kinds(left.map(|a| a.kind))?;
-    Some((Weight::Loss, format!("this leaves {left} of {customer} as they are, managed by nobody")))
+    let (in_part, whole): (BTreeSet<&Address>, BTreeSet<&Address>) = left.partition(|a| desired.get(a).is_some());
+    let whole = kinds(whole.iter().map(|a| a.kind)).map(|left| format!("this leaves {left} of {customer} as they are, managed by nobody"));
+    // Whoever deletes a line such as `administrator: true` means to take something away, and does not.
+    let in_part = kinds(in_part.iter().map(|a| a.kind))
+        .map(|left| format!("this takes nothing from {left} of {customer} though a line of theirs is gone (`false` or `[]` would)"));
+    whole.into_iter().chain(in_part).map(|text| (Weight::Loss, text)).collect()
 }
 
 fn people(customer: &str, was: Option<&Unit>, will: &Unit) -> Vec<Sentence> {

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! tls ─► server ─► review ─► declared (before, after) ─► glimpse ─► preview, twice ─► effects ─► review
-//!                              board: what the hub heard    portal and ledger, read a moment ago
+//!                              board: what bears on it      portal and ledger, read a moment ago
 //! ```
 //!
 //! Reading order: `review` (what is asked and answered), here (how an answer comes about), `board` and `declared`, `glimpse`, `effects`, `portals`
@@ -33,13 +33,13 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-pub(crate) use board::Board;
 use declared::Declared;
 use effects::{Sentence, Weight, customer};
 use glimpse::Glimpses;
 use review::Change;
 
 use super::secrets::ClusterSecrets;
+use super::store::{Store, is_portal};
 use super::watch::Namespace;
 use crate::controller::preview::{Foreseen, Question, Unforeseen, preview};
 use crate::controller::{Controller, Fleet, Open, UnitKey};
@@ -114,7 +114,7 @@ impl Answering {
 
 /// What answers are made from.
 pub(crate) struct Admission {
-    pub(crate) board: Arc<Board>,
+    pub(crate) store: Arc<Store>,
     pub(crate) controller: Arc<Controller>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) secrets: Arc<ClusterSecrets>,
@@ -182,22 +182,22 @@ impl Admission {
     }
 
     async fn find_out(self: &Arc<Self>, change: &Arc<Change>, said: &mut Said) {
-        let Some(fleet) = self.controller.fleet().filter(|_| self.board.is_listed()) else {
+        let Some(fleet) = self.controller.fleet() else {
             return said.add(Weight::Held, "the operator has just begun: what this does is not known yet");
         };
         let Ok(place) = Arc::clone(&self.memory.at_once).acquire_owned().await else { return };
         // Lowering keeps a processor busy, and its place until it is done: whoever waits for it may go before. A portal that is slow keeps none.
         let (admission, about, known) = (Arc::clone(self), Arc::clone(change), Arc::clone(&fleet));
         let lowering = tokio::task::spawn_blocking(move || {
-            let declared = declared::declared(&admission.board, &about, &admission.home, &known);
-            let wrong = declared::wrong(&admission.board, &about, &declared, &admission.home, &known);
+            let declared = declared::declared(&admission.store, &about, &admission.home, &known);
+            let wrong = declared::wrong(&admission.store, &about, &declared, &admission.home, &known);
             drop(place);
             (declared, wrong)
         });
         let Ok((declared, wrong)) = lowering.await else { return };
         let is_wrong = !wrong.is_empty();
         wrong.into_iter().for_each(|text| said.add(Weight::Wrong, text));
-        if board::is_portal(change.key.kind) {
+        if is_portal(change.key.kind) {
             return portals::of(change, &declared, said);
         }
         let Some(tenant) = declared::tenant_of(change).and_then(|t| Name::new(t).ok()) else { return };
@@ -229,10 +229,10 @@ impl Admission {
         if after.suspend == Some(true) {
             return (portal, vec![(Weight::Held, format!("{customer} is suspended: nothing is done for it"))]);
         }
-        let unknown = || vec![(Weight::Held, format!("what this does for {customer} is not known: it cannot be read now"))];
+        let unknown = || vec![(Weight::Held, format!("what this does for {customer} is not known: nothing can be read"))];
         let Some(open) = fleet.portals.get(&portal) else { return (portal, unknown()) };
         match self.foresee(open, declared, tenant, spec).await {
-            Ok((before, after)) => (portal, effects::of(tenant, before.as_ref(), &after)),
+            Ok((before, after)) => (portal, effects::of(tenant, &declared.after.desired, before.as_ref(), &after)),
             Err(error) => {
                 // Why it cannot be read stands in the portal's status: it may hold addresses that are nobody's business here.
                 tracing::debug!(%portal, %tenant, %error, "a change could not be previewed");

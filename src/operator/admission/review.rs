@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::core::DynamicObject;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -84,7 +85,11 @@ impl Asked {
 
 impl Change {
     fn of(kind: Kind, object: Option<&DynamicObject>, old: Option<&DynamicObject>) -> Option<Self> {
-        let (after, before) = (object.and_then(|o| Object::of(kind, o)), old.and_then(|o| Object::of(kind, o)));
+        let (mut after, before) = (object.and_then(|o| Object::of(kind, o)), old.and_then(|o| Object::of(kind, o)));
+        // What is made now is the newest, also where nobody says when: it takes no name from what is there.
+        if let (None, Some((_, made))) = (&before, &mut after) {
+            made.created.get_or_insert(Timestamp::MAX);
+        }
         let key = after.as_ref().or(before.as_ref()).map(|(key, _)| key.clone())?;
         Some(Self { key, before: before.map(|(_, o)| o), after: after.map(|(_, o)| o) })
     }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Certificate, Client, StatusCode};
 use serde_json::{Value as Json, json};
+use tenantry::model::Kind;
 
 use super::desk::{Desk, certify};
 
@@ -49,6 +50,13 @@ async fn what_is_no_review_is_refused_and_what_is_none_of_ours_passes() {
     status["subResource"] = json!("status");
     assert_eq!(passes(status).await, Json::Null);
     assert_eq!(passes(json!({ "operation": "DELETE" })).await, Json::Null);
+    // Whoever does not say when it was made takes no name from what is there.
+    desk.apply(Kind::Organization, "acme", json!({ "displayName": "Acme" })).await;
+    let begun = Instant::now();
+    while passes(of(&desk.other)).await != json!(["this counts for nothing: it does not go with what other namespaces declare"]) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:#}", passes(of(&desk.other)).await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     // Many at once are all answered, or refused, in time.
     let begun = Instant::now();
     let body = review(&of(&desk.home)).to_string();

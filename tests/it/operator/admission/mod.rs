@@ -40,9 +40,18 @@ async fn what_a_change_would_do_is_told_and_nothing_is_done_for_a_dry_run() {
     );
     assert_eq!(desk.would_apply(Kind::Organization, "acme", acme(20)).await, NONE, "what is the same does nothing");
     assert_eq!(desk.annotate(Kind::Organization, "acme", labels("gold")).await, NONE, "nor does what is about Kubernetes alone");
-    let nobody: serde_json::Value = (0..20).map(|n| json!({ "name": format!("u{n}"), "email": format!("u{n}@acme.example") })).collect();
-    let warnings = desk.would_apply(Kind::Organization, "acme", json!({ "displayName": "Acme", "users": nobody })).await;
+    let without = |change: fn(&mut serde_json::Map<String, serde_json::Value>)| {
+        let mut all = users(20);
+        all.as_array_mut().unwrap().iter_mut().for_each(|user| change(user.as_object_mut().unwrap()));
+        json!({ "displayName": "Acme", "users": all })
+    };
+    let warnings =
+        desk.would_apply(Kind::Organization, "acme", without(|user| drop(user.insert("administrator".to_owned(), json!(false))))).await;
     assert!(warnings.contains(&"this takes the last administrator of acme in portal main".to_owned()), "{warnings:#?}");
+    assert_eq!(
+        desk.would_apply(Kind::Organization, "acme", without(|user| drop(user.remove("administrator")))).await,
+        ["this takes nothing from 2 users of acme though a line of theirs is gone (`false` or `[]` would) in portal main"]
+    );
     assert_eq!(
         desk.delete(Kind::Organization, "acme", "dryRun=All").await,
         ["this leaves 1 organization and 20 users of acme as they are, managed by nobody in portal main"]
