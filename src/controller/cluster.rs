@@ -34,6 +34,8 @@ pub struct Wanted {
     pub state_dir: PathBuf,
     /// Where health, readiness and metrics are.
     pub listen: SocketAddr,
+    /// Where admission reviews are answered, and the folder of `tls.crt` and `tls.key`; `None`: they are not.
+    pub webhook: Option<(SocketAddr, PathBuf)>,
     /// Whether metrics have the tenants' names.
     pub with_tenant: bool,
     /// The drivers there are.
@@ -54,6 +56,9 @@ pub enum NotStarted {
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, String),
+    /// The admission webhook.
+    #[error("the admission webhook cannot begin: {0}")]
+    Webhook(String),
     /// A loop ended that never should.
     #[error("{0} ended by itself, which is a bug; start it again")]
     Broke(&'static str),

@@ -154,6 +154,11 @@ impl Controller {
         self.state().visits.values().cloned().collect()
     }
 
+    /// When a unit was visited last.
+    pub fn visited(&self, unit: &UnitKey) -> Option<Timestamp> {
+        self.state().visits.get(unit).map(|visit| visit.at)
+    }
+
     /// How many units are due and wait for a visit.
     pub fn depth(&self) -> usize {
         self.state().queue.depth(Instant::now())

@@ -10,8 +10,8 @@
 //!
 //! Reading order: here (what goes in and out), `drive` (the loop, with `tasks`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
 //! `backoff` and `pace`, `visit` (one of them, with `ended`), `known` (what is asked of the ledger once), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
-//! lease's end), `status` (what a person is told of each resource), `metrics`, `health` (the server that both faces listen with),
-//! `cluster` (how the command line starts the face that it never meets).
+//! lease's end), `status` (what a person is told of each resource), `preview` (what would come of another declaration), `metrics`, `health` (the
+//! server that both faces listen with), `cluster` (how the command line starts the face that it never meets).
 
 pub mod approval;
 pub mod backoff;
@@ -25,6 +25,7 @@ mod known;
 pub mod lead;
 pub mod metrics;
 mod pace;
+pub mod preview;
 pub mod queue;
 pub mod status;
 mod tasks;

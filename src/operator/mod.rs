@@ -10,8 +10,9 @@
 //!
 //! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `consent` (what annotations
 //! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `shown` (what the server
-//! answers), `start` (how it begins).
+//! answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
+mod admission;
 mod consent;
 mod fleet;
 mod hand;
@@ -26,6 +27,7 @@ mod store;
 mod tell;
 mod watch;
 
+pub use admission::Webhook;
 pub use shown::Shown;
 pub use start::InCluster;
 
@@ -69,20 +71,23 @@ pub struct Settings {
     pub stop: Arc<Stop>,
     /// What the server beside it answers.
     pub shown: Arc<Shown>,
+    /// Tells what a change would do before it is made; `None`: nobody asks.
+    pub webhook: Option<Webhook>,
 }
 
 /// Works until it is told to stop; `led` hears when leadership is won and lost.
 pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
-    let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop, shown } = settings;
+    let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop, shown, webhook } = settings;
     let secrets = Arc::new(secrets::ClusterSecrets::default());
     let store = Arc::new(store::Store::default());
     let read = Arc::clone(&ledger) as _;
     let teller = tell::Teller::new(client.clone(), read, fence.clone(), &holder.host, Arc::clone(&shown), Arc::clone(&store));
     let teller = Arc::new(teller);
+    let key = Arc::new(OnceLock::from(key));
     let tools = Tools {
         ledger: Arc::clone(&ledger),
         secrets: Arc::clone(&secrets) as _,
-        key: Arc::new(OnceLock::from(key)),
+        key: Arc::clone(&key),
         who: holder.who.clone(),
         fence: fence.clone(),
         stop: Arc::clone(&stop),
@@ -94,6 +99,11 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
     // Dropped with this function: nothing is heard after it.
     let _watches = watch::watch(&client, &places, &tell);
+    let webhook = webhook.map(|webhook| {
+        let (store, controller, ledger) = (Arc::clone(&store), Arc::clone(&controller), Arc::clone(&ledger));
+        let (secrets, home, places, memory) = (Arc::clone(&secrets), home.clone(), places.clone(), admission::Memory::default());
+        webhook.begin(admission::Admission { store, controller, ledger, secrets, key, home, places, memory })
+    });
     let hub = hub::Hub {
         client,
         controller: Arc::clone(&controller),
@@ -126,4 +136,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     };
     lead::lead(ledger, holder, fence, stop, quiet, &told).await;
     hub.abort();
+    if let Some(webhook) = webhook {
+        webhook.end().await;
+    }
 }

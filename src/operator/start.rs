@@ -1,12 +1,14 @@
 //! How the operator begins and ends. Comes in: what a person said ([`Wanted`]). Goes out: the cluster, the ledger and the key, found; the server;
 //! the operator, until it is told to stop.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::shown::Shown;
-use super::{Settings, run};
+use super::{Settings, Webhook, run};
 use crate::controller::cluster::{ClusterFace, NotStarted, Wanted};
 use crate::controller::fence::Fence;
 use crate::controller::health::{Answers, Server};
@@ -21,8 +23,21 @@ pub struct InCluster;
 #[async_trait]
 impl ClusterFace for InCluster {
     async fn run(&self, wanted: Wanted) -> Result<(), NotStarted> {
-        let Wanted { kubeconfig, context, namespace, watched, ledger, mac_key, profiles, state_dir, listen, with_tenant, drivers, stop } =
-            wanted;
+        let Wanted {
+            kubeconfig,
+            context,
+            namespace,
+            watched,
+            ledger,
+            mac_key,
+            profiles,
+            state_dir,
+            listen,
+            webhook,
+            with_tenant,
+            drivers,
+            stop,
+        } = wanted;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), with_tenant));
         let meter: Arc<dyn Meter> = Arc::clone(&metrics) as _;
         drivers.metered(&meter);
@@ -30,6 +45,7 @@ impl ClusterFace for InCluster {
         let shown = Arc::new(Shown::new(metrics, fence.clone()));
         let server = Server::bind(listen).await.map_err(|e| NotStarted::Listen(listen, e.to_string()))?;
         tracing::info!("listened at http://{}: /healthz, /readyz, /metrics", server.address());
+        let webhook = webhook_at(webhook).await?;
         let (ended, end) = tokio::sync::watch::channel(false);
         let until = async move {
             let mut end = end;
@@ -59,6 +75,7 @@ impl ClusterFace for InCluster {
             fence,
             stop: Arc::clone(&stop),
             shown,
+            webhook,
         };
         let led = |leads: bool| tracing::info!("{}", if leads { "began to lead" } else { "ceased to lead" });
         tokio::select! {
@@ -68,4 +85,11 @@ impl ClusterFace for InCluster {
         ended.send_replace(true);
         if stop.requested() { Ok(()) } else { Err(NotStarted::Broke("the operator")) }
     }
+}
+
+async fn webhook_at(wanted: Option<(SocketAddr, PathBuf)>) -> Result<Option<Webhook>, NotStarted> {
+    let Some((address, folder)) = wanted else { return Ok(None) };
+    let webhook = Webhook::bind(address, &folder).await.map_err(NotStarted::Webhook)?;
+    tracing::info!("admission reviews are answered at https://{}/validate", webhook.address());
+    Ok(Some(webhook))
 }

@@ -69,6 +69,12 @@ impl Store {
         self.kept().objects.keys().filter(here).cloned().collect()
     }
 
+    /// The objects of some kinds.
+    pub(crate) fn of_kinds(&self, which: fn(Kind) -> bool) -> Objects {
+        let kept = self.kept();
+        kept.objects.iter().filter(|(key, _)| which(key.kind)).map(|(key, object)| (key.clone(), Arc::clone(object))).collect()
+    }
+
     /// The objects that say that they belong to a tenant, sorted.
     pub(crate) fn of_tenant(&self, tenant: &str) -> Vec<(ObjectKey, Arc<Object>)> {
         let kept = self.kept();

@@ -34,6 +34,12 @@ pub struct OperatorArgs {
     /// Where /healthz, /readyz and /metrics are; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9464", value_parser = address)]
     pub listen: SocketAddr,
+    /// Answer admission reviews here, over TLS: what a change would do is shown by `kubectl apply`
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address, requires = "webhook_cert_dir")]
+    pub webhook_listen: Option<SocketAddr>,
+    /// The folder of its certificate: tls.crt and tls.key, read again when they change
+    #[arg(long, value_name = "DIR", requires = "webhook_listen")]
+    pub webhook_cert_dir: Option<PathBuf>,
     /// Leave the customers' names out of the metrics
     #[arg(long)]
     pub no_tenant_label: bool,

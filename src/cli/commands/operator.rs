@@ -30,6 +30,7 @@ pub(super) async fn run(face: &Face<'_>, args: &OperatorArgs) -> Result<Exit, Fa
         profiles: args.profiles.clone(),
         state_dir: args.state_dir.clone().unwrap_or_else(|| ".tenantry".into()),
         listen: args.listen,
+        webhook: args.webhook_listen.zip(args.webhook_cert_dir.clone()),
         with_tenant: !args.no_tenant_label,
         drivers: face.drivers.clone(),
         stop: Arc::clone(&stops.stop),
@@ -46,6 +47,8 @@ fn failure(error: NotStarted) -> Failure {
         NotStarted::Ledger(error) => error.into(),
         NotStarted::MacKey(error) => error.into(),
         NotStarted::Listen(..) => Failure::new(Exit::Error, error.to_string()).help("give another address with --listen"),
+        NotStarted::Webhook(_) => Failure::new(Exit::Error, error.to_string())
+            .help("give another address with --webhook-listen, or a folder with tls.crt and tls.key with --webhook-cert-dir"),
         NotStarted::Broke(_) => Failure::new(Exit::Error, error.to_string()),
     }
 }

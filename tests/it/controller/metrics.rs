@@ -16,7 +16,8 @@ fn names(text: &str) -> BTreeSet<&str> {
     text.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split(['{', ' ']).next()).collect()
 }
 
-async fn counted(with_tenant: bool) -> String {
+/// A controller's metrics after a life with something of everything in it; it wants paused time.
+pub(crate) async fn counted(with_tenant: bool) -> String {
     let mut floor = Floor::new();
     floor.spec.control = Control { approval: Some(ApprovalMode::Auto), ..Control::default() };
     let metrics = Metrics::new("9.9.9", with_tenant);

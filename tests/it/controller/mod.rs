@@ -4,6 +4,6 @@ mod approvals;
 mod drift;
 mod floor;
 mod keeps_in_step;
-mod metrics;
+pub(crate) mod metrics;
 mod together;
 mod trouble;

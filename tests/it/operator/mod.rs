@@ -1,5 +1,6 @@
 //! The operator against a real API server: custom resources in, statuses out, and the portal as declared.
 
+mod admission;
 mod clock;
 mod conflict;
 mod core_consent;

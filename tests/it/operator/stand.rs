@@ -185,6 +185,7 @@ impl Stand {
             fence: fence.clone(),
             stop: Arc::clone(&stop),
             shown: Arc::new(Shown::new(Arc::new(Metrics::new("test", true)), fence.clone())),
+            webhook: None,
         };
         let told = Arc::clone(&leads);
         let running = tokio::spawn(async move { operator::run(settings, &move |leads| told.store(leads, Ordering::SeqCst)).await });

@@ -24,6 +24,8 @@ fn the_gate_has_every_server() {
         (cfg!(have_keystone), "Keystone: run tests/servers/install"),
         (cfg!(have_better_auth), "Better Auth: run tests/servers/install"),
         (cfg!(have_kubernetes) && cfg!(have_kubernetes_controllers), "Kubernetes: run tests/servers/install, without KUBEBUILDER_ASSETS"),
+        (cfg!(have_helm), "Helm: run tests/servers/install"),
+        (cfg!(have_promtool), "promtool: run tests/servers/install"),
         (cfg!(have_chromium), "Chromium: install it (Debian: chromium, chromium-driver)"),
     ];
     let missing: Vec<_> = has.iter().filter(|(has, _)| required && !has).map(|(_, what)| *what).collect();

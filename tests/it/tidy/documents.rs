@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{files, none, read, root};
 
-/// The documents at the root; those in `docs/` are found.
-const AT_ROOT: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+/// The documents elsewhere; those in `docs/` and `examples/` are found.
+const AT_ROOT: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "charts/tenantry/README.md"];
 
 /// The targets of Markdown links, `[text](target)`, each with its line; code blocks and code spans left out.
 fn links(text: &str) -> Vec<(usize, String)> {
