@@ -131,6 +131,23 @@ impl Controller {
         self.told.notify_one();
     }
 
+    /// Takes in word that something is recorded of a unit, by whomever; `open` intents are open there. Woken is who waits for people, and who waits for
+    /// nothing and should: what was settled was taken back. Others look again by themselves.
+    pub fn recorded(&self, unit: &UnitKey, open: usize) {
+        let mut state = self.state();
+        let concerns = state.visits.get(unit).is_some_and(|visit| match visit.end {
+            End::AwaitingTechnician | End::Refused { .. } | End::Contended { .. } => true,
+            End::InStep | End::Applied => open > 0,
+            End::Applying | End::Suspended | End::AwaitingApproval { .. } | End::DriftReported | End::Invalid { .. } => false,
+            End::DependencyNotReady { .. } | End::Portal(_) | End::Failed { .. } | End::Stopped { .. } => false,
+        });
+        if concerns {
+            state.wake(unit, Why::Answered, Instant::now() + GATHER);
+            drop(state);
+            self.told.notify_one();
+        }
+    }
+
     /// How long ago the loop turned; `None`: it does not run yet. More than a minute means that it hangs.
     pub fn turned(&self) -> Option<Duration> {
         self.state().turned.map(|at| at.elapsed())

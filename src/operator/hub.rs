@@ -50,7 +50,7 @@ pub(crate) struct Hub {
     pub(crate) unheard: BTreeSet<(Kind, Namespace)>,
     pub(crate) known: BTreeMap<ObjectKey, Object>,
     pub(crate) opened: BTreeMap<PortalName, Opened>,
-    /// Secrets that changed since the last declaration.
+    /// Secrets that say something else since the last declaration that was taken in.
     pub(crate) rotated: BTreeSet<SecretKey>,
     pub(crate) shown: Arc<Shown>,
 }
@@ -112,13 +112,7 @@ impl Hub {
             Heard::Applied(key, object) => self.keep(key, *object),
             Heard::Gone(key) => self.forget(&key),
             Heard::Leading => true,
-            Heard::Secret(key) => {
-                let held = self.secrets.changed(&key);
-                if held {
-                    self.rotated.insert(key);
-                }
-                held
-            }
+            Heard::Secret(key) => self.secrets.changed(&key),
         }
     }
 
@@ -158,10 +152,11 @@ impl Hub {
         };
         let Gathered { mut desired, invalid, left_out } = fleet::gather(&self.known, &self.home, &names);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-        self.secrets.hold(&self.client, &secrets::named(&desired)).await;
-        let rotated = std::mem::take(&mut self.rotated);
+        let mut rotated = std::mem::take(&mut self.rotated);
+        rotated.extend(self.secrets.hold(&self.client, &secrets::named(&desired)).await);
         let (portals, closed) = self.open(&desired, &rotated);
         let touched = tenants_naming(&desired, &rotated);
+        let reopened: Vec<_> = desired.portals.iter().filter(|spec| names_any(spec, &rotated)).map(|spec| spec.name.clone()).collect();
         let approved = approved(&self.known, &desired);
         let tenants = desired.tenants.keys().chain(invalid.keys());
         let served: BTreeSet<String> = tenants.filter(|t| desired.portals.iter().any(|p| p.serves(t))).map(ToString::to_string).collect();
@@ -173,6 +168,7 @@ impl Hub {
             return false;
         }
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
+        reopened.iter().for_each(|portal| self.controller.wake_portal(portal, Why::Changed));
         self.shown.declared(refused);
         self.teller.declared(&left_out, &served).await;
         true
