@@ -29,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const LOOKS: usize = 4;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
+/// Word of what a visit itself recorded comes within this time after its end.
+const OWN_WORD: Duration = Duration::from_secs(2);
 /// The loop turns at least so often, so that one that hangs is seen.
 const TURN: Duration = Duration::from_secs(10);
 /// Where nothing is due: longer than any process lives, and short enough for every clock.
@@ -131,14 +133,16 @@ impl Controller {
         self.told.notify_one();
     }
 
-    /// Takes in word that something is recorded of a unit, by whomever; `open` intents are open there. Woken is who waits for people, and who waits for
-    /// nothing and should: what was settled was taken back. Others look again by themselves.
-    pub fn recorded(&self, unit: &UnitKey, open: usize) {
+    /// Takes in word that something was recorded of a unit, by whomever. Woken is who waits for people, and who was looked at before: somebody confirmed
+    /// something, took it back, or applied. Others look again by themselves.
+    pub fn recorded(&self, unit: &UnitKey) {
         let mut state = self.state();
         let concerns = state.visits.get(unit).is_some_and(|visit| match visit.end {
             End::AwaitingTechnician | End::Refused { .. } | End::Contended { .. } => true,
-            End::InStep | End::Applied => open > 0,
-            End::Applying | End::Suspended | End::AwaitingApproval { .. } | End::DriftReported | End::Invalid { .. } => false,
+            End::InStep | End::Applied | End::AwaitingApproval { .. } | End::DriftReported => {
+                Timestamp::now().duration_since(visit.at).unsigned_abs() > OWN_WORD
+            }
+            End::Applying | End::Suspended | End::Invalid { .. } => false,
             End::DependencyNotReady { .. } | End::Portal(_) | End::Failed { .. } | End::Stopped { .. } => false,
         });
         if concerns {

@@ -82,8 +82,6 @@ pub struct Recorded {
     pub portal: PortalName,
     /// The tenant.
     pub tenant: TenantName,
-    /// How many intents are open there.
-    pub open: usize,
 }
 
 /// Reads the ledger.

@@ -29,7 +29,7 @@ pub(crate) struct Told {
     pub(crate) applied: Option<Timestamp>,
     /// Inline children, of an organization alone.
     pub(crate) children: Vec<ResourceStatus>,
-    /// Plans that wait, of an organization alone.
+    /// Plans that wait: of an organization its own; of a portal those of tenants that have no organization here.
     pub(crate) plans: Vec<PendingPlan>,
 }
 
@@ -37,6 +37,7 @@ pub(crate) struct Told {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PendingPlan {
     pub(crate) portal: String,
+    pub(crate) tenant: String,
     pub(crate) digest: String,
     pub(crate) summary: String,
     pub(crate) text: String,
@@ -130,8 +131,8 @@ fn address(address: &Address) -> String {
 }
 
 fn plan(plan: &PendingPlan) -> Json {
-    let PendingPlan { portal, digest, summary, text } = plan;
-    json!({ "portal": portal, "digest": digest, "summary": summary, "text": shortened(text, LONGEST_TEXT) })
+    let PendingPlan { portal, tenant, digest, summary, text } = plan;
+    json!({ "portal": portal, "tenant": tenant, "digest": digest, "summary": summary, "text": shortened(text, LONGEST_TEXT) })
 }
 
 /// A text that is too long, cut where a character ends.

@@ -318,6 +318,7 @@ fn pending(visit: &Visit) -> Option<PendingPlan> {
     let document = PlanDocument::of_tenant(plan.clone(), visit.at, env!("CARGO_PKG_VERSION"));
     Some(PendingPlan {
         portal: visit.key.portal.to_string(),
+        tenant: visit.key.tenant.to_string(),
         digest: plan.digest.clone(),
         summary: counts(&plan.summary, true),
         text: text::plan(&document, &Style::PLAIN),
@@ -355,7 +356,14 @@ fn portal_told(visit: &Visit, known: &BTreeMap<ObjectKey, Object>, told: &mut BT
             message: "it can be read".to_owned(),
         }],
     };
-    told.entry(key.clone()).or_default().portals = BTreeMap::from([(visit.key.portal.to_string(), conditions)]);
+    let tenant = visit.key.tenant.as_str();
+    let told = told.entry(key.clone()).or_default();
+    told.portals = BTreeMap::from([(visit.key.portal.to_string(), conditions)]);
+    told.plans.retain(|plan| plan.tenant != tenant);
+    // The plan of a tenant that has no document of its own, as the MSP's, is shown here.
+    if !known.iter().any(|(key, object)| is_tenant(key.kind) && object.tenant.as_deref() == Some(tenant)) {
+        told.plans.extend(pending(visit));
+    }
     Some(key)
 }
 

@@ -93,8 +93,8 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
 
 /// Passes on word of what is recorded in the ledger: a technician confirmed something, say.
 pub(crate) async fn of_ledger(mut words: BoxStream<'static, Recorded>, controller: Arc<Controller>) {
-    while let Some(Recorded { portal, tenant, open }) = words.next().await {
-        controller.recorded(&UnitKey { portal, tenant }, open);
+    while let Some(Recorded { portal, tenant }) = words.next().await {
+        controller.recorded(&UnitKey { portal, tenant });
     }
 }
 
@@ -125,7 +125,7 @@ async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, heard: UnboundedSender<
             }
             Ok(watcher::Event::Delete(object)) => {
                 let key = object.metadata.namespace.zip(object.metadata.name);
-                key.into_iter().inspect(|key| drop(there.remove(key))).collect()
+                key.into_iter().inspect(|key| _ = there.remove(key)).collect()
             }
             Err(error) => {
                 tracing::warn!(%error, "the watch of Secrets broke; it is begun again");

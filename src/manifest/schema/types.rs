@@ -144,8 +144,10 @@ impl Reader {
 
     fn secret(self) -> Json {
         let part = json!({ "type": "string", "minLength": 1, "maxLength": 253, "pattern": "^[A-Za-z0-9._-]+$" });
-        let key_ref = self
-            .object([("name".to_owned(), self.secret_name(part.clone())), ("key".to_owned(), part)].into_iter().collect(), vec!["name".into(), "key".into()]);
+        let key_ref = self.object(
+            [("name".to_owned(), self.secret_name(part.clone())), ("key".to_owned(), part)].into_iter().collect(),
+            vec!["name".into(), "key".into()],
+        );
         let file = json!({ "type": "string", "minLength": 1, "maxLength": 4096, "pattern": PATH, "description": "A file" });
         let variable = json!({
             "type": "string", "maxLength": 200, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "An environment variable",
