@@ -167,7 +167,7 @@ impl Kit {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("{kind} {name} never said so: {last:#}");
+        panic!("{kind} {name} never said so: {:#}", last["status"]);
     }
 
     /// Waits until an object says of one of its conditions `Status Reason`.

@@ -2,7 +2,11 @@
 
 mod consent;
 mod consent_kit;
+mod core_consent;
+mod core_finalizer;
+mod core_statuses;
 mod keeps_in_step;
+mod leader;
 mod parity;
 mod secrets;
 mod stand;

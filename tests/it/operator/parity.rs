@@ -85,11 +85,13 @@ impl Example {
     }
 }
 
-/// A plan's text without what differs by where it is made: a change's line in a file, or its object; and the digest, which is a run's where a folder is
-/// planned, and the tenant's where that is what somebody approves.
+/// A plan's text without what differs by where it is made: a change's line in a file, or its object; the digest, which is a run's where a folder is
+/// planned, and the tenant's where that is what somebody approves; and what is warned of a run as a whole.
 fn without_places(text: &str) -> String {
     let place = regex::Regex::new(r"  (customers/all\.yaml|t-[0-9a-f]{32}/\w+/[\w.-]+):\d+\b").unwrap();
     let text = place.replace_all(text, "");
+    let warnings = regex::Regex::new(r"(?m)^\d+ warnings?, whole with -v:\n(  .*\n)+\n").unwrap();
+    let text = warnings.replace_all(&text, "");
     text.lines().filter(|line| !line.starts_with("Digest: ")).map(|line| format!("{line}\n")).collect()
 }
 
