@@ -18,6 +18,8 @@ use crate::ledger::{Holder, Ledger, LedgerError, LockId, leadership};
 const LEASE: Duration = Duration::from_secs(15);
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(5);
+/// How long a former leader tries to say that it does not lead any more.
+const RELEASE: Duration = Duration::from_secs(2);
 /// How often those who do not lead ask for it: one that is given back is taken up within as long.
 const ASKING: Duration = Duration::from_millis(1500);
 
@@ -58,6 +60,9 @@ pub async fn lead(
                     }
                     return;
                 }
+                // Where the ledger says that it is ours still, nobody need wait for its end: our clock was set, say.
+                let released = tokio::time::timeout(RELEASE, ledger.unlock(&lock)).await;
+                tracing::debug!(?released, "leadership ended before its lease was given back");
             }
             Err(LedgerError::Locked(lock)) => {
                 let other = format!("{} (process {} on {})", lock.holder.who, lock.holder.process, lock.holder.host);

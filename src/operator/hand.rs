@@ -45,7 +45,7 @@ impl Hand {
         // What is not wanted any more is taken out: a merge leaves what it does not name.
         let patch = json!({ "metadata": { "uid": object.uid }, "status": replaced(&before, &wanted) });
         let of_kind = api(&self.client, key.kind, Some(&key.namespace));
-        match within(of_kind.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(&patch))).await {
+        match within(of_kind.patch_status(&key.name, &by_us(), &Patch::Merge(&patch))).await {
             Ok(_) => {
                 let text = wanted.to_string();
                 self.store.note(key, |object| object.status = text.into());
@@ -96,7 +96,7 @@ impl Hand {
             }
             let others: Vec<_> = finalizers.into_iter().filter(|f| f != FINALIZER).collect();
             let freed = json!({ "metadata": { "resourceVersion": newest.metadata.resource_version, "finalizers": others } });
-            match of_kind.patch(&key.name, &PatchParams::default(), &Patch::Merge(&freed)).await {
+            match of_kind.patch(&key.name, &by_us(), &Patch::Merge(&freed)).await {
                 Err(kube::Error::Api(answer)) if answer.code == 409 && tries < 5 => tries += 1,
                 done => return done.map(drop),
             }
@@ -125,6 +125,11 @@ impl Hand {
             tracing::debug!(%error, "an event could not be written");
         }
     }
+}
+
+/// Who writes, as `managedFields` show it.
+fn by_us() -> PatchParams {
+    PatchParams { field_manager: Some("tenantry".to_owned()), ..PatchParams::default() }
 }
 
 async fn within<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {

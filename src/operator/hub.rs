@@ -130,6 +130,10 @@ impl Hub {
         let kind = key.kind;
         let before = self.store.keep(key.clone(), object);
         let now = self.store.get(&key);
+        if before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before.uid != now.uid) {
+            // It went and came back under its name before anybody told us: nothing that was said of it is true of this one.
+            self.teller.forget(&key);
+        }
         let asked = requested.is_some() && before.as_ref().is_some_and(|b| b.asks.reconcile_requested != requested);
         if asked {
             match (&tenant, Name::new(&*called)) {

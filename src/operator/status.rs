@@ -202,7 +202,8 @@ pub(crate) fn merged<'a>(portals: impl Iterator<Item = (&'a str, &'a [Condition]
     for (portal, condition) in portals.iter().flat_map(|(portal, all)| all.iter().map(move |c| (portal, c))) {
         let worse = gravity(condition);
         if merged.get(&condition.ty).is_none_or(|(known, _)| worse > *known) {
-            let named = portals.len() > 1 && worse > 0;
+            let others = portals.iter().flat_map(|(_, all)| all.iter()).filter(|c| c.ty == condition.ty);
+            let named = worse > 0 && others.into_iter().any(|other| other.message != condition.message);
             let message = if named { format!("{portal}: {}", condition.message) } else { condition.message.clone() };
             merged.insert(condition.ty, (worse, Condition { message, ..condition.clone() }));
         }

@@ -66,8 +66,7 @@ impl Scene {
     /// Declares a portal that makes one thing after another, and a customer with some users.
     async fn declare(&self) {
         let credentials = json!({ "token": { "secretKeyRef": { "name": "portal", "key": "token" } } });
-        let portal =
-            json!({ "profile": "sandbox-api", "endpoint": self.proxy.url, "credentials": credentials, "budget": { "parallelism": 1 } });
+        let portal = json!({ "profile": "sandbox-api.yaml", "endpoint": self.proxy.url, "credentials": credentials, "budget": { "parallelism": 1 } });
         self.apply(Kind::Portal, "main", portal).await;
         let user = |name| json!({ "name": name, "email": format!("{name}@acme.example"), "administrator": name == "ann" });
         let users: Vec<_> = USERS.into_iter().map(user).collect();
@@ -98,6 +97,20 @@ impl Scene {
         made.sort();
         assert_eq!(made, USERS.map(|name| format!("{name}@acme.example")));
         assert_eq!(self.sandbox.keys("/api/v1/tenants").await.iter().filter(|key| *key == "acme").count(), 1);
+    }
+
+    /// Waits until a call is under way whose answer never comes.
+    async fn until_held(&self, leader: &Operator) {
+        if tokio::time::timeout(Duration::from_secs(30), self.proxy.holds()).await.is_err() {
+            panic!("no user is asked for: {}", self.trouble(leader).await);
+        }
+    }
+
+    /// All that is known of why something does not come about.
+    async fn trouble(&self, leader: &Operator) -> String {
+        let status = async |kind: Kind, name: &str| self.api(kind).get(name).await.unwrap().data["status"].clone();
+        let (portal, acme) = (status(Kind::Portal, "main").await, status(Kind::Organization, "acme").await);
+        format!("{portal:#}\n{acme:#}\nasked: {:#?}\nsaid: {:#?}", self.proxy.asked(), leader.said.lock().unwrap())
     }
 
     /// How often a user was asked for.
@@ -227,7 +240,7 @@ async fn when_the_leader_is_killed_in_the_middle_of_an_apply_the_other_ends_it_a
     // The portal makes the first user, and its answer never comes.
     scene.proxy.at_first("POST", "/users", Fault::HeldAfter);
     scene.declare().await;
-    tokio::time::timeout(Duration::from_secs(30), scene.proxy.holds()).await.expect("a user is asked for");
+    scene.until_held(&first).await;
     first.signal("-KILL");
     let killed = Instant::now();
     first.ends(Duration::from_secs(5)).await;
@@ -248,7 +261,7 @@ async fn a_leader_that_is_cut_off_calls_nobody_after_its_lease_and_commits_nothi
     second.until("another instance leads", Duration::from_secs(30)).await;
     scene.proxy.at_first("POST", "/users", Fault::HeldAfter);
     scene.declare().await;
-    tokio::time::timeout(Duration::from_secs(30), scene.proxy.holds()).await.expect("a user is asked for");
+    scene.until_held(&first).await;
     relay.frozen.store(true, Ordering::SeqCst);
     let before = scene.creations();
     first.until("ceased to lead", Duration::from_secs(20)).await;
@@ -280,7 +293,7 @@ async fn a_leader_that_is_told_to_stop_ends_the_call_under_way_and_gives_its_lea
     scene.declare().await;
     let begun = Instant::now();
     while scene.creations() == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "no user is asked for: {:#?}", scene.proxy.asked());
+        assert!(begun.elapsed() < Duration::from_secs(30), "no user is asked for: {}", scene.trouble(&first).await);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(first.answers("/healthz").await, (200, "ok".to_owned()));

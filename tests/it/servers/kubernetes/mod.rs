@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod certificates;
+mod stored;
 mod works;
 
 use std::path::{Path, PathBuf};
