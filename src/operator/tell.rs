@@ -113,6 +113,7 @@ impl Teller {
     /// Writes what is told of objects, and holds them or lets them go.
     async fn speak(&self, spoken: Vec<Spoken>) {
         let one = async |(key, seen_to): Spoken| {
+            let _turn = self.hand.turn(&key).await;
             let told = self.state().told.get(&key).cloned();
             if let Some(told) = told
                 && let Some((before, now)) = self.hand.write(&key, &told).await

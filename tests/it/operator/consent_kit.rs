@@ -37,7 +37,8 @@ pub(super) struct Kit {
     /// Where the program is run, and where the embedded portal keeps its file.
     pub(super) folder: tempfile::TempDir,
     stop: Arc<Stop>,
-    running: tokio::task::JoinHandle<()>,
+    /// `None`: a test runs one of its own.
+    running: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Kit {
@@ -47,15 +48,25 @@ impl Kit {
 
     /// One that watches other namespaces beside its own.
     pub(super) async fn watching(others: &[String]) -> Self {
+        Self::without_operator().await.run(others).await
+    }
+
+    /// The namespace and the desk alone.
+    pub(super) async fn without_operator() -> Self {
         let cluster = Cluster::shared();
         cluster.apply_crds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")).await;
         let (client, namespace) = (cluster.client(), cluster.namespace().await);
-        let own = cluster.client_as_service_account(&namespace, "operator").await;
-        may_do_everything(&client, &namespace).await;
         let folder = tempfile::tempdir().unwrap();
-        let ledger: Arc<dyn Ledger> = Arc::new(KubernetesLedger::new(own.clone(), &namespace).await.unwrap());
+        let account = format!("system:serviceaccount:{namespace}:operator");
+        Self { client, namespace, account, folder, stop: Arc::new(Stop::default()), running: None }
+    }
+
+    async fn run(mut self, others: &[String]) -> Self {
+        let namespace = self.namespace.clone();
+        let own = Cluster::shared().client_as_service_account(&namespace, "operator").await;
+        may_do_everything(&self.client, &namespace).await;
+        let ledger: Arc<dyn Ledger> = Arc::new(opened(&own, &namespace).await);
         let key = MacKeySource::Kept(Arc::new(ClusterKey::new(own.clone(), &namespace))).find_or_make(false).await.unwrap();
-        let stop = Arc::new(Stop::default());
         let fence = Fence::closed();
         let shown = Arc::new(Shown::new(Arc::new(Metrics::new("test", true)), fence.clone()));
         let settings = Settings {
@@ -66,15 +77,14 @@ impl Kit {
             namespaces: std::iter::once(namespace.clone()).chain(others.iter().cloned()).collect(),
             home: namespace.clone(),
             profiles: None,
-            state_dir: folder.path().join("state"),
+            state_dir: self.folder.path().join("state"),
             holder: Holder::current("operator"),
             fence,
-            stop: Arc::clone(&stop),
+            stop: Arc::clone(&self.stop),
             shown,
         };
-        let running = tokio::spawn(async move { operator::run(settings, &|_| {}).await });
-        let account = format!("system:serviceaccount:{namespace}:operator");
-        Self { client, namespace, account, folder, stop, running }
+        self.running = Some(tokio::spawn(async move { operator::run(settings, &|_| {}).await }));
+        self
     }
 
     /// Runs the program on the cluster's ledger, with the embedded portal that the operator has.
@@ -138,10 +148,6 @@ impl Kit {
 
     pub(super) async fn approve(&self, kind: Kind, name: &str, digest: &str) {
         self.annotate(kind, name, "tenantry.dev/approved-plan", Some(digest)).await;
-    }
-
-    pub(super) async fn delete(&self, kind: Kind, name: &str) {
-        self.api(kind, &self.namespace).delete(name, &DeleteParams::default()).await.unwrap();
     }
 
     pub(super) async fn get(&self, kind: Kind, name: &str) -> Option<Json> {
@@ -210,7 +216,7 @@ impl Kit {
 
     pub(super) async fn end(self) {
         self.stop.request();
-        self.running.await.unwrap();
+        self.running.expect("an operator").await.unwrap();
     }
 }
 
@@ -229,6 +235,18 @@ pub(super) fn digest(object: &Json, portal: &str) -> String {
 pub(super) fn plan(object: &Json, portal: &str) -> Json {
     let plans = object["status"]["plans"].as_array().cloned().unwrap_or_default();
     plans.into_iter().find(|p| p["portal"] == portal).unwrap_or_default()
+}
+
+/// The ledger, as soon as the API server has taken in what the account may do.
+async fn opened(own: &Client, namespace: &str) -> KubernetesLedger {
+    let begun = Instant::now();
+    loop {
+        match KubernetesLedger::new(own.clone(), namespace).await {
+            Ok(ledger) => return ledger,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// What an account may do is another test's matter.

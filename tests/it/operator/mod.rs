@@ -24,5 +24,6 @@ mod restart;
 mod restart_api;
 mod restart_backup;
 mod secrets;
+mod secrets_logs;
 mod stand;
 mod work_orders;

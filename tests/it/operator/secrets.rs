@@ -89,7 +89,10 @@ async fn a_rotation_is_one_call_and_the_same_content_is_none() {
     kit.apply(Kind::Portal, "main", json!({ "profile": "embedded", "approval": { "mode": "Manual" } })).await;
     kit.secret("hook-token", &[("token", FIRST)]).await;
     let waits = kit.until(Kind::Organization, "acme", |o| o["status"]["plans"].as_array().is_some_and(|p| !p.is_empty())).await;
-    assert!(waits["status"]["plans"][0]["text"].as_str().unwrap().contains("(sensitive)"), "{waits:#}");
+    assert!(
+        waits["status"]["plans"][0]["text"].as_str().unwrap().contains("(sensitive, from key token of Secret hook-token)"),
+        "{waits:#}"
+    );
     let told = kit.all_that_is_told().await;
     for canary in [FIRST, SECOND, "canary-nobodys"] {
         assert!(!told.contains(canary) && !told.contains(&base64(canary)), "{canary} is told");
