@@ -1,9 +1,9 @@
 //! The digest of a plan: what a person approves.
 //!
 //! Comes in: a [`Body`] whose refusals are filled in. Goes out: the same, with the digest of each unit and of the run. Never looks at the time,
-//! the program's version, the inputs, places in files, namespaces of manifests, the wording of reasons, ids that the portal chose, the text of a secret, or whether a
-//! refusal was passed: the command line, a preview and a controller have to give the same digest for the same change, and approving a plan
-//! must not change what was approved.
+//! the program's version, the inputs, places in files, namespaces of manifests, the wording of reasons, ids that the portal chose, the text of a
+//! secret, or whether a refusal was passed: the command line, a preview and a controller have to give the same digest for the same change, and
+//! approving a plan must not change what was approved.
 
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};

@@ -31,10 +31,13 @@ async fn the_program_logs_no_secret_however_much_it_logs() {
     let credentials = json!({ "apiKey": { "secretKeyRef": { "name": "wiv", "key": "key" } } });
     let account = json!({ "name": "Northwind IT", "domain": "northwind-it.example", "kind": "MSP-Admin" });
     let endpoint = format!("http://{}", sandbox.address);
-    let costs = json!({ "profile": "wiv", "endpoint": endpoint, "credentials": credentials, "account": account, "unsupported": "Ignore" });
+    let serves = |customer: &str| json!({ "names": [customer] });
+    let costs =
+        json!({ "profile": "wiv", "endpoint": endpoint, "credentials": credentials, "account": account, "organizations": serves("beta") });
     kit.apply(Kind::Portal, "costs", costs).await;
-    kit.apply(Kind::Portal, "main", json!({ "profile": "embedded" })).await;
+    kit.apply(Kind::Portal, "main", json!({ "profile": "embedded", "organizations": serves("acme") })).await;
     kit.apply(Kind::Organization, "acme", json!({ "displayName": "Acme" })).await;
+    kit.apply(Kind::Organization, "beta", json!({ "displayName": "Beta" })).await;
     let reference = json!({ "secretKeyRef": { "name": "hook-token", "key": "token" } });
     let hook = json!({ "organization": "acme", "type": "webhook", "displayName": "Hook", "secrets": { "token": reference } });
     kit.apply(Kind::Integration, "hook", hook).await;

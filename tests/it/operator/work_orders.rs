@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value as Json, json};
 use tenantry::ledger::kubernetes::KubernetesLedger;
 use tenantry::ledger::{Holder, Ledger as _};
@@ -130,6 +133,25 @@ async fn who_applies_at_a_desk_is_seen_in_the_cluster_and_audited() {
     kit.end().await;
 }
 
+/// Gives an account what a plan needs.
+async fn may_plan(client: &kube::Client, namespace: &str, account: &str) {
+    let params = PatchParams::apply("tests");
+    let role: Role = serde_json::from_value(json!({ "metadata": { "name": "planner" }, "rules": [
+        { "apiGroups": ["tenantry.dev"], "resources": ["ledgershards"], "verbs": ["get", "list"] },
+        { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"] },
+        { "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] },
+    ] }))
+    .unwrap();
+    let binding: RoleBinding = serde_json::from_value(json!({
+        "metadata": { "name": "planner" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "planner" },
+        "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": namespace }],
+    }))
+    .unwrap();
+    Api::<Role>::namespaced(client.clone(), namespace).patch("planner", &params, &Patch::Apply(&role)).await.unwrap();
+    Api::<RoleBinding>::namespaced(client.clone(), namespace).patch("planner", &params, &Patch::Apply(&binding)).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
 async fn a_ledger_that_cannot_be_had_says_why_and_what_to_do() {
@@ -163,6 +185,13 @@ async fn a_ledger_that_cannot_be_had_says_why_and_what_to_do() {
         assert!(denied.err.contains(&format!("its role in namespace {namespace} needs")), "{args:?}: {}", denied.said());
     }
     run(&admin, &["plan", "--detailed-exitcode"]).await.unwrap().exits(2);
+    // What docs/kubernetes/approval.md says that a plan needs is enough for it.
+    may_plan(&cluster.client(), &namespace, "nobody").await;
+    let begun = Instant::now();
+    while run(&nobody, &["plan", "--detailed-exitcode"]).await.unwrap().code != Some(2) {
+        assert!(begun.elapsed() < SOON, "{}", run(&nobody, &["plan"]).await.unwrap().said());
+    }
+    run(&nobody, &["apply", "--auto-approve"]).await.unwrap().exits(3);
     tokio::task::block_in_place(|| cluster.stop());
     for args in all {
         let away = run(&admin, args).await.unwrap().exits(1);
