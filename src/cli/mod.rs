@@ -14,6 +14,7 @@ mod forgotten;
 mod git;
 mod logging;
 mod output;
+mod secrets;
 mod selection;
 mod session;
 mod settings;

@@ -13,6 +13,7 @@ use super::args::{Places, Select};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::forgotten;
+use super::secrets::Secrets;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Pattern, Scope, Served, own_names};
 use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
@@ -20,7 +21,7 @@ use crate::manifest::{self, Builtins};
 use crate::model::{Address, Desired, Digest, Kind, Name, PortalName, PortalSpec};
 use crate::portal::gated::Gated;
 use crate::portal::{Execute, OpenContext, PortalError, Profile, load_profile};
-use crate::secrets::{LocalSecrets, MacKey, MacKeySource, SecretReader};
+use crate::secrets::{MacKey, MacKeySource, SecretReader};
 
 /// Manifests loaded and portals opened.
 pub(crate) struct Session {
@@ -35,7 +36,7 @@ pub(crate) struct Session {
     /// Where the ledger is.
     pub(crate) location: LedgerLocation,
     /// Reads secrets.
-    pub(crate) secrets: LocalSecrets,
+    pub(crate) secrets: Secrets,
     /// Where the key of the MACs is.
     pub(crate) key: MacKeySource,
     profiles: BTreeMap<PortalName, Arc<Profile>>,
@@ -50,16 +51,16 @@ impl Session {
     ///
     /// # Errors
     /// With exit code 65 and every diagnostic if the manifests have errors.
-    pub(crate) fn open(face: &Face<'_>, places: &Places, scope: &Scope) -> Result<Self, Failure> {
+    pub(crate) async fn open(face: &Face<'_>, places: &Places, scope: &Scope) -> Result<Self, Failure> {
         let Declared { desired, warnings, specs, profiles } = declared(places, scope)?;
-        Self::of_desired(face, places, desired, warnings, specs, profiles)
+        Self::of_desired(face, places, desired, warnings, specs, profiles).await
     }
 
     /// A session for a desired state that was saved.
     ///
     /// # Errors
     /// When a profile that it names is not there.
-    pub(crate) fn of_saved(face: &Face<'_>, places: &Places, mut desired: Desired) -> Result<Self, Failure> {
+    pub(crate) async fn of_saved(face: &Face<'_>, places: &Places, mut desired: Desired) -> Result<Self, Failure> {
         if let Some(root) = &places.portals {
             // Whoever names a trusted root does not take a plan file's word for where credentials go.
             let request = manifest::Request { roots: &[], stdin: None, portals_root: Some(root), only: None, builtins: Builtins::Unknown };
@@ -72,10 +73,10 @@ impl Session {
         let specs = if desired.portals.is_empty() { vec![PortalSpec::embedded()] } else { desired.portals.clone() };
         let profiles = profiles(&specs, places)?;
         desired.builtins = own_names::of_any(&profiles);
-        Self::of_desired(face, places, desired, Vec::new(), specs, profiles)
+        Self::of_desired(face, places, desired, Vec::new(), specs, profiles).await
     }
 
-    fn of_desired(
+    async fn of_desired(
         face: &Face<'_>,
         places: &Places,
         desired: Desired,
@@ -85,7 +86,9 @@ impl Session {
     ) -> Result<Self, Failure> {
         let (state_dir, location) = (state_dir(places), location(face, places)?);
         let key = location.mac_key(face.settings.mac_key.clone());
-        let secrets = LocalSecrets::new(super::settings::variable, std::env::current_dir().unwrap_or_default());
+        let named = desired.resources().flat_map(|r| r.fields.iter()).flat_map(|(_, value)| value.secrets());
+        let named = named.chain(specs.iter().flat_map(|spec| spec.credentials.iter().map(|(_, reference)| reference))).collect();
+        let secrets = Secrets::of(&location, named).await?;
         let mut session = Self { desired, warnings, portals: Vec::new(), closed: Vec::new(), location, secrets, key, profiles, state_dir };
         for spec in specs {
             let opened = session.context(&spec).and_then(|context| face.drivers.open_reader(&context));

@@ -29,6 +29,8 @@ const LOOKS: usize = 4;
 const ACTS: usize = 32;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
+/// Word of what a visit itself recorded comes within this time after its end.
+const OWN_WORD: Duration = Duration::from_secs(2);
 /// The loop turns at least so often, so that one that hangs is seen.
 const TURN: Duration = Duration::from_secs(10);
 /// A controller.
@@ -130,6 +132,25 @@ impl Controller {
         units.iter().for_each(|unit| state.wake(unit, why, Instant::now()));
         drop(state);
         self.told.notify_one();
+    }
+
+    /// Takes in word that something was recorded of a unit, by whomever. Woken is who waits for people, and who was looked at before: somebody confirmed
+    /// something, took it back, or applied. Others look again by themselves.
+    pub fn recorded(&self, unit: &UnitKey) {
+        let mut state = self.state();
+        let concerns = state.visits.get(unit).is_some_and(|visit| match visit.end {
+            End::AwaitingTechnician | End::Refused { .. } | End::Contended { .. } => true,
+            End::InStep | End::Applied | End::AwaitingApproval { .. } | End::DriftReported => {
+                Timestamp::now().duration_since(visit.at).unsigned_abs() > OWN_WORD
+            }
+            End::Applying | End::Suspended | End::Invalid { .. } => false,
+            End::DependencyNotReady { .. } | End::Portal(_) | End::Failed { .. } | End::Stopped { .. } => false,
+        });
+        if concerns {
+            state.wake(unit, Why::Answered, Instant::now() + GATHER);
+            drop(state);
+            self.told.notify_one();
+        }
     }
 
     /// How long ago the loop turned; `None`: it does not run yet. More than a minute means that it hangs.

@@ -124,6 +124,16 @@ pub fn of(visit: &Visit, declared: &Tenant) -> Vec<ResourceStatus> {
     declared.resources.iter().map(|r| status(&r.address)).collect()
 }
 
+/// What a visit says of resources that are declared no more and that it is about: they are to be taken away, say.
+pub fn of_undeclared(visit: &Visit, declared: &Tenant) -> Vec<ResourceStatus> {
+    let at_fault = Concerned::of(visit);
+    let known: BTreeSet<&Address> = declared.resources.iter().map(|r| &r.address).collect();
+    let drifted = BTreeSet::new();
+    let gone = at_fault.single.keys().filter(|address| address.tenant == visit.key.tenant && !known.contains(*address));
+    gone.map(|address| ResourceStatus { address: (*address).clone(), conditions: conditions(visit, address, &at_fault, &drifted) })
+        .collect()
+}
+
 /// What a visit says of its tenant as a whole: of what is not declared, or not validly.
 pub fn of_whole(visit: &Visit) -> Vec<Condition> {
     let (ready, reconciling, stalled, synced) = concerned_by(visit, None);

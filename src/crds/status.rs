@@ -116,19 +116,20 @@ fn applied_plans() -> Json {
 fn plans() -> Json {
     json!({
         "type": "array",
-        "description": "The plans that wait for approval, one a portal",
+        "description": "The plans that wait for approval, one a portal and tenant",
         "maxItems": PORTALS_MAX,
         "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": ["portal"],
+        "x-kubernetes-list-map-keys": ["portal", "tenant"],
         "items": {
             "type": "object",
             "properties": {
                 "portal": text(Name::MAX, "The portal"),
+                "tenant": text(Name::MAX, "The tenant: the organization itself; in a Portal's status one that has no Organization here, such as `msp`"),
                 "digest": text(80, "Its digest: what the annotation tenantry.dev/approved-plan approves"),
                 "summary": text(1024, "How much it does, in a line"),
                 "text": text(PLAN_MAX, "What it does, as `tenantry plan` shows it"),
             },
-            "required": ["portal", "digest"],
+            "required": ["portal", "tenant", "digest"],
         },
     })
 }

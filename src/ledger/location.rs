@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::kubernetes::{ClusterKey, KubernetesLedger, KubernetesReader, Place};
+use super::kubernetes::{ClusterKey, KubernetesLedger, KubernetesReader, NamedSecrets, Place};
 use super::postgres::{PostgresLedger, PostgresReader};
 use super::sqlite::{SqliteLedger, SqliteReader};
 use super::{Ledger, LedgerError, LedgerRead};
-use crate::secrets::MacKeySource;
+use crate::model::SecretRef;
+use crate::secrets::{MacKeySource, SecretReader};
 
 /// Where the ledger is.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,6 +64,17 @@ impl LedgerLocation {
             (None, Self::Postgres(_)) => MacKeySource::Given(None),
             (None, Self::Kubernetes(place)) => MacKeySource::Kept(Arc::new(ClusterKey::at(place))),
         }
+    }
+
+    /// Reads the Secrets of the cluster that these references name; `None`: it is in no cluster.
+    ///
+    /// # Errors
+    /// When no cluster is known. One that cannot be read is told when it is asked for.
+    pub async fn secrets(&self, named: Vec<&SecretRef>) -> Result<Option<Arc<dyn SecretReader>>, LedgerError> {
+        Ok(match self {
+            Self::Sqlite(_) | Self::Postgres(_) => None,
+            Self::Kubernetes(place) => Some(Arc::new(NamedSecrets::of(place, named).await?)),
+        })
     }
 
     /// Opens it for reading alone; one that does not exist reads as an empty ledger and is not made.

@@ -62,6 +62,7 @@ mod writes;
 pub use location::{LedgerLocation, LocationError};
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,15 @@ use crate::model::{Address, PortalName, TenantName};
 /// The portal and tenant whose lock is leadership: no portal's, but a name that says in a list of locks what it is. In a cluster it is a `Lease`.
 pub fn leadership() -> (PortalName, TenantName) {
     (PortalName::slugify("tenantry-controller"), TenantName::slugify("leader"))
+}
+
+/// Word that the records of a portal and tenant are other than they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The portal.
+    pub portal: PortalName,
+    /// The tenant.
+    pub tenant: TenantName,
 }
 
 /// Reads the ledger.
@@ -176,6 +186,11 @@ pub trait Ledger: LedgerRead {
 
     /// Lets go of everything held under an id; how many locks that were. Also how a person breaks a lock.
     async fn unlock(&self, id: &LockId) -> Result<usize, LedgerError>;
+
+    /// Word of what is recorded from now on, by whomever; `None`: this store has none, and whoever wants to know looks. It never ends.
+    fn recorded(&self) -> Option<BoxStream<'static, Recorded>> {
+        None
+    }
 
     /// Makes this ledger, which must be empty, the one of an installation whose ledger was lost: what the portals have marked with its id is
     /// ours again. `record` says so in the audit trail. [`LedgerError::Conflict`] where the ledger has a row, an intent, an attestation or a

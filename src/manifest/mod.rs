@@ -320,7 +320,7 @@ fn chunk(origin: &Origin, part: Part<'_>, only: Only<'_>, budget: &Budget) -> Lo
 fn parse(origin: &Origin, part: Part<'_>, only: Only<'_>, budget: &Budget, lowered: &mut Lowered) {
     document::parse(part.text, part.base_line, budget, &mut |node, problems: &mut Problems| {
         match &node {
-            Some(node) => lower::document(&mut Cx { origin, out: lowered, problems }, node, only),
+            Some(node) => lower::document(&mut Cx { origin, out: lowered, problems, namespace: None }, node, only),
             None => lowered.incomplete = true,
         }
         lowered.incomplete |= std::mem::take(&mut problems.incomplete);

@@ -6,6 +6,8 @@ use std::fmt;
 pub const CUSTOMERS_VARIABLES: &str = "TENANT_SECRET_";
 /// How the program's own variables begin, which no manifest may name: one of them is the key of the ledger's MACs.
 pub(crate) const OWN_VARIABLES: &str = "TENANTRY_";
+/// The Secret in a cluster that no manifest may name: it has the key of the ledger's MACs.
+pub const OWN_SECRET: &str = "tenantry-mac-key";
 
 /// Where a secret is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +18,9 @@ pub enum SecretSource {
     File(Box<str>),
     /// A key of a Kubernetes Secret in the resource's namespace: `{secretKeyRef: {name, key}}`.
     SecretKeyRef {
+        /// The namespace of the document that names it, where that is known: never written in a reference, so that no document names a Secret of
+        /// another's namespace.
+        namespace: Option<Box<str>>,
         /// Name of the Secret.
         name: Box<str>,
         /// Key in its data.
@@ -37,6 +42,9 @@ impl SecretSource {
             Self::Env(name) if customers && !name.starts_with(CUSTOMERS_VARIABLES) => {
                 Err(format!("variable {name} does not begin with {CUSTOMERS_VARIABLES}, as those of customers do where --portals is given"))
             }
+            Self::SecretKeyRef { name, .. } if &**name == OWN_SECRET => {
+                Err(format!("Secret {name} is the key of the ledger's MACs, which no manifest may name"))
+            }
             Self::Env(_) | Self::File(_) | Self::SecretKeyRef { .. } => Ok(()),
         }
     }
@@ -50,16 +58,26 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// The JSON form, as in a manifest.
+    /// The JSON form, as in a manifest; the namespace of a Secret with it, where that is known.
     pub fn to_json(&self) -> serde_json::Value {
+        let mut json = self.as_written();
+        let inner = json.get_mut("secretKeyRef").and_then(serde_json::Value::as_object_mut);
+        if let (SecretSource::SecretKeyRef { namespace: Some(namespace), .. }, Some(inner)) = (&self.source, inner) {
+            inner.insert("namespace".to_owned(), (**namespace).into());
+        }
+        json
+    }
+
+    /// The JSON form, exactly as a manifest says it, wherever that manifest stands.
+    pub fn as_written(&self) -> serde_json::Value {
         match &self.source {
             SecretSource::Env(name) => serde_json::json!({ "env": name }),
             SecretSource::File(path) => serde_json::json!({ "file": path }),
-            SecretSource::SecretKeyRef { name, key } => serde_json::json!({ "secretKeyRef": { "name": name, "key": key } }),
+            SecretSource::SecretKeyRef { namespace: _, name, key } => serde_json::json!({ "secretKeyRef": { "name": name, "key": key } }),
         }
     }
 
-    /// Reads the manifest form from a map value: exactly one of `env`, `file`, `secretKeyRef`.
+    /// Reads the JSON form from a map value: exactly one of `env`, `file`, `secretKeyRef`.
     pub fn from_value(value: &super::value::Value) -> Option<Self> {
         use super::value::Value;
         if let Value::Secret(s) = value {
@@ -70,12 +88,7 @@ impl SecretRef {
         let source = match (&**key, inner) {
             ("env", Value::Text(name)) => SecretSource::Env(name.clone()),
             ("file", Value::Text(path)) => SecretSource::File(path.clone()),
-            ("secretKeyRef", Value::Map(inner)) => match inner.as_slice() {
-                [(k, Value::Text(key)), (n, Value::Text(name))] if &**k == "key" && &**n == "name" => {
-                    SecretSource::SecretKeyRef { name: name.clone(), key: key.clone() }
-                }
-                _ => return None,
-            },
+            ("secretKeyRef", Value::Map(inner)) => key_ref(inner)?,
             _ => return None,
         };
         Some(Self { source })
@@ -87,7 +100,21 @@ impl fmt::Display for SecretRef {
         match &self.source {
             SecretSource::Env(name) => write!(f, "environment variable {name}"),
             SecretSource::File(path) => write!(f, "file {path}"),
-            SecretSource::SecretKeyRef { name, key } => write!(f, "key {key} of Secret {name}"),
+            // Without the namespace, so that it reads alike wherever the manifest stands.
+            SecretSource::SecretKeyRef { namespace: _, name, key } => write!(f, "key {key} of Secret {name}"),
         }
     }
+}
+
+/// The inside of a `secretKeyRef`, sorted by key.
+fn key_ref(inner: &[(Box<str>, super::value::Value)]) -> Option<SecretSource> {
+    use super::value::Value::Text;
+    let (namespace, key, name) = match inner {
+        [(k, Text(key)), (n, Text(name))] if &**k == "key" && &**n == "name" => (None, key, name),
+        [(k, Text(key)), (n, Text(name)), (ns, Text(namespace))] if &**k == "key" && &**n == "name" && &**ns == "namespace" => {
+            (Some(namespace.clone()), key, name)
+        }
+        _ => return None,
+    };
+    Some(SecretSource::SecretKeyRef { namespace, name: name.clone(), key: key.clone() })
 }

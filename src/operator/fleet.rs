@@ -20,7 +20,7 @@ pub(crate) type Names<'a> = &'a (dyn Fn(&[PortalSpec], &TenantName, Kind) -> BTr
 
 /// Everything that is declared in the cluster, sorted out.
 pub(crate) struct Gathered {
-    /// What counts. Secrets are named `NAMESPACE/NAME`.
+    /// What counts. Each Secret is in the namespace of the document that names it.
     pub(crate) desired: Desired,
     /// Tenants whose documents have errors.
     pub(crate) invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
@@ -239,7 +239,7 @@ fn place_portal(spec: &mut PortalSpec, known: &Objects, documents: &[ObjectKey])
     spec.organizations = Some(served);
 }
 
-/// Secrets are named with the namespace of the document that names them.
+/// Secrets are in the namespace of the document that names them.
 fn place_secrets(fields: &mut Fields, kind: Kind, namespace: &str) {
     let secret: Vec<_> =
         fields.iter().filter(|(id, _)| kind.def().field(*id).ty.is_secret()).map(|(id, value)| (id, value.clone())).collect();
@@ -259,7 +259,7 @@ fn place_in(value: &mut Value, namespace: &str) {
 }
 
 fn place_secret(reference: &mut SecretRef, namespace: &str) {
-    if let SecretSource::SecretKeyRef { name, .. } = &mut reference.source {
-        *name = format!("{namespace}/{name}").into();
+    if let SecretSource::SecretKeyRef { namespace: of, .. } = &mut reference.source {
+        *of = Some(namespace.into());
     }
 }

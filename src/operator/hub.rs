@@ -53,7 +53,7 @@ pub(crate) struct Hub {
     pub(crate) opened: BTreeMap<PortalName, Opened>,
     /// Tenants of whose documents one was deleted since the last declaration: whoever deleted it waits for a visit, whatever else is the same.
     pub(crate) touched: BTreeSet<TenantName>,
-    /// Secrets that changed since the last declaration.
+    /// Secrets that say something else since the last declaration that was taken in.
     pub(crate) rotated: BTreeSet<SecretKey>,
     pub(crate) shown: Arc<Shown>,
 }
@@ -114,13 +114,7 @@ impl Hub {
             Heard::Applied(key, object) => self.keep(key, *object),
             Heard::Gone(key) => self.forget(&key),
             Heard::Leading => true,
-            Heard::Secret(key) => {
-                let held = self.secrets.changed(&key);
-                if held {
-                    self.rotated.insert(key);
-                }
-                held
-            }
+            Heard::Secret(key) => self.secrets.changed(&key),
         }
     }
 
@@ -169,11 +163,12 @@ impl Hub {
         let (all, edition) = self.store.declare();
         let Gathered { mut desired, invalid, left_out } = fleet::gather(&all, &self.home, &names);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-        self.secrets.hold(&self.client, &secrets::named(&desired)).await;
-        let rotated = std::mem::take(&mut self.rotated);
+        let mut rotated = std::mem::take(&mut self.rotated);
+        rotated.extend(self.secrets.hold(&self.client, &secrets::named(&desired)).await);
         let (portals, closed) = self.open(&desired, &rotated);
         let mut touched = std::mem::take(&mut self.touched);
         let naming = tenants_naming(&desired, &rotated);
+        let reopened: Vec<_> = desired.portals.iter().filter(|spec| names_any(spec, &rotated)).map(|spec| spec.name.clone()).collect();
         let approved = approved(&all, &left_out, &desired);
         let refused = left_out.len() + invalid.len();
         let fleet = Fleet { edition, desired, portals, closed, approved, invalid };
@@ -185,6 +180,7 @@ impl Hub {
         }
         touched.extend(naming);
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
+        reopened.iter().for_each(|portal| self.controller.wake_portal(portal, Why::Changed));
         self.shown.declared(refused);
         if let Some(fleet) = self.controller.fleet() {
             self.teller.declared(&fleet, &all, &left_out).await;

@@ -98,7 +98,10 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let unheard: BTreeSet<_> = places.iter().flat_map(|place| Kind::ALL.map(|kind| (kind, place.clone()))).collect();
     let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
     // Dropped with this function: nothing is heard after it.
-    let _watches = watch::watch(&client, &places, &tell);
+    let mut watches = watch::watch(&client, &places, &tell);
+    if let Some(words) = ledger.recorded() {
+        watches.spawn(watch::of_ledger(words, Arc::clone(&controller)));
+    }
     let webhook = webhook.map(|webhook| {
         let (store, controller, ledger) = (Arc::clone(&store), Arc::clone(&controller), Arc::clone(&ledger));
         let (secrets, home, places, memory) = (Arc::clone(&secrets), home.clone(), places.clone(), admission::Memory::default());

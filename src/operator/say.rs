@@ -104,7 +104,12 @@ pub(super) fn pending(visit: &Visit) -> Option<PendingPlan> {
     let waits = matches!(visit.end, End::AwaitingApproval { .. } | End::Refused { .. } | End::DriftReported);
     let plan = visit.plan.as_ref().filter(|_| waits)?;
     let document = PlanDocument::of_tenant(plan.clone(), visit.at, env!("CARGO_PKG_VERSION"));
-    Some(PendingPlan { digest: plan.digest.clone(), summary: counts(&plan.summary, true), text: text::plan(&document, &Style::PLAIN) })
+    Some(PendingPlan {
+        tenant: visit.key.tenant.to_string(),
+        digest: plan.digest.clone(),
+        summary: counts(&plan.summary, true),
+        text: text::plan(&document, &Style::PLAIN),
+    })
 }
 
 /// Whether a visit leaves nothing to be done about an object that somebody deleted. What the ledger knows is seen to even without the object, so

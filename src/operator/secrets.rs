@@ -1,78 +1,67 @@
 //! Secrets of the cluster, as far as something declared names them.
 //!
-//! Comes in: which Secrets are named, as `NAMESPACE/NAME`, and word that one of them changed. Goes out: their values, to whoever reads a
-//! reference. Reads a named Secret when it is first named and when it changes, and no other. Never shows or logs a value.
+//! Comes in: which Secrets are named, and word that one of them changed. Goes out: their values, to whoever reads a
+//! reference. Reads a named Secret when it is first named and when it changes, and no other; until it was read anew the former values hold. Never shows or logs a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::Client;
 use secrecy::SecretString;
 
+pub(crate) use crate::ledger::kubernetes::SecretKey;
+use crate::ledger::kubernetes::SecretTexts;
 use crate::model::{Desired, SecretRef, SecretSource, Value};
 use crate::secrets::{SecretError, SecretReader};
-
-/// A Secret: its namespace and its name.
-pub(crate) type SecretKey = (String, String);
-
-/// The texts of a Secret by their keys, or why they cannot be read.
-type Read = Result<BTreeMap<String, SecretString>, String>;
 
 /// The named Secrets' values.
 #[derive(Default)]
 pub(crate) struct ClusterSecrets {
-    held: RwLock<BTreeMap<SecretKey, Read>>,
+    held: RwLock<BTreeMap<SecretKey, Held>>,
+}
+
+/// A Secret as it was read.
+struct Held {
+    texts: SecretTexts,
+    /// It changed since.
+    stale: bool,
 }
 
 impl ClusterSecrets {
-    /// Holds these Secrets and no others; those that are not held yet are read. True if anything is other than before.
-    pub(crate) async fn hold(&self, client: &Client, named: &BTreeSet<SecretKey>) -> bool {
+    /// Holds these Secrets and no others; those that are not held yet, or changed, are read. Those that say something else than before.
+    pub(crate) async fn hold(&self, client: &Client, named: &BTreeSet<SecretKey>) -> BTreeSet<SecretKey> {
         let missing: Vec<_> = {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             held.retain(|key, _| named.contains(key));
-            named.iter().filter(|key| !held.contains_key(*key)).cloned().collect()
+            named.iter().filter(|key| held.get(*key).is_none_or(|held| held.stale)).cloned().collect()
         };
-        let mut read = Vec::with_capacity(missing.len());
+        let mut other = BTreeSet::new();
         for key in missing {
-            read.push((key.clone(), value(client, &key).await));
+            let texts = SecretTexts::read(client, &key).await;
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            if held.get(&key).is_some_and(|before| before.texts != texts) {
+                other.insert(key.clone());
+            }
+            held.insert(key, Held { texts, stale: false });
         }
-        let changed = !read.is_empty();
-        self.held.write().unwrap_or_else(PoisonError::into_inner).extend(read);
-        changed
+        other
     }
 
-    /// Forgets a Secret that changed, so that it is read anew; true if it was held.
+    /// Takes in that a Secret changed, so that it is read anew; true if it is held.
     pub(crate) fn changed(&self, key: &SecretKey) -> bool {
-        self.held.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some()
+        self.held.write().unwrap_or_else(PoisonError::into_inner).get_mut(key).map(|held| held.stale = true).is_some()
     }
-}
-
-async fn value(client: &Client, (namespace, name): &SecretKey) -> Read {
-    let secret = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await;
-    let secret = secret.map_err(|error| match error {
-        kube::Error::Api(status) if status.code == 403 => format!("the operator may not read Secrets of namespace {namespace}"),
-        error => error.to_string(),
-    })?;
-    let data = secret.ok_or_else(|| format!("there is no Secret {name} in namespace {namespace}"))?.data.unwrap_or_default();
-    let text =
-        |bytes: k8s_openapi::ByteString| String::from_utf8(bytes.0).ok().map(|t| SecretString::from(t.trim_end_matches('\n').to_owned()));
-    Ok(data.into_iter().filter_map(|(key, bytes)| Some((key, text(bytes)?))).collect())
 }
 
 impl SecretReader for ClusterSecrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         let failed = |why: String| SecretError { reference: reference.to_string(), why };
-        let SecretSource::SecretKeyRef { name, key } = &reference.source else {
+        let SecretSource::SecretKeyRef { namespace: Some(namespace), name, key } = &reference.source else {
             return Err(failed("in a cluster secrets are named by `secretKeyRef`".to_owned()));
         };
-        let at = name.split_once('/').map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        match at.and_then(|at| held.get(&at)) {
-            None => Err(failed("it was not read yet".to_owned())),
-            Some(Err(why)) => Err(failed(why.clone())),
-            Some(Ok(values)) => values.get(&**key).cloned().ok_or_else(|| failed(format!("it has no key `{key}` with a text"))),
-        }
+        let texts = held.get(&(namespace.to_string(), name.to_string())).ok_or_else(|| failed("it was not read yet".to_owned()))?;
+        texts.texts.key(key).map_err(failed)
     }
 }
 
@@ -96,9 +85,7 @@ fn of_value(value: &Value, named: &mut BTreeSet<SecretKey>) {
 }
 
 fn of_reference(reference: &SecretRef, named: &mut BTreeSet<SecretKey>) {
-    if let SecretSource::SecretKeyRef { name, .. } = &reference.source
-        && let Some((namespace, name)) = name.split_once('/')
-    {
-        named.insert((namespace.to_owned(), name.to_owned()));
+    if let SecretSource::SecretKeyRef { namespace: Some(namespace), name, .. } = &reference.source {
+        named.insert((namespace.to_string(), name.to_string()));
     }
 }

@@ -22,6 +22,9 @@ const LONGEST_CHILD: usize = 512;
 /// No status lists more inline children: API servers keep a line of their own for each.
 const MOST_CHILDREN: usize = 500;
 
+/// No status lists more plans.
+const MOST_PLANS: usize = 64;
+
 /// What is known of a custom resource over all portals.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Told {
@@ -33,6 +36,8 @@ pub(crate) struct Told {
     pub(crate) handled: Option<String>,
     /// Approved plans that were applied, newest first.
     pub(crate) spent: Vec<String>,
+    /// Of a portal: the plans that wait of tenants that have no organization here, such as the MSP, by tenant.
+    pub(crate) others: BTreeMap<String, PendingPlan>,
     /// Portals in which nothing is left to be done about it once it is deleted.
     pub(crate) seen_to: BTreeSet<String>,
 }
@@ -64,6 +69,7 @@ pub(crate) struct Child {
 /// A plan that waits for approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PendingPlan {
+    pub(crate) tenant: String,
     pub(crate) digest: String,
     pub(crate) summary: String,
     pub(crate) text: String,
@@ -177,11 +183,14 @@ fn children(told: &Told) -> (Vec<Json>, usize) {
 }
 
 fn plans(told: &Told) -> Vec<Json> {
-    let waiting: Vec<_> = told.portals.iter().filter_map(|(portal, said)| Some((portal, said.plan.as_ref()?))).collect();
+    let own = told.portals.iter().filter_map(|(portal, said)| Some((portal, said.plan.as_ref()?)));
+    // A portal tells of itself alone.
+    let others = told.portals.keys().next().into_iter().flat_map(|portal| told.others.values().map(move |plan| (portal, plan)));
+    let waiting: Vec<_> = own.chain(others).take(MOST_PLANS).collect();
     let longest = LONGEST_TEXT / waiting.len().max(1);
     let plan = |(portal, plan): (&String, &PendingPlan)| {
-        let PendingPlan { digest, summary, text } = plan;
-        json!({ "portal": portal, "digest": digest, "summary": shortened(summary, 1024), "text": shortened(text, longest) })
+        let PendingPlan { tenant, digest, summary, text } = plan;
+        json!({ "portal": portal, "tenant": tenant, "digest": digest, "summary": shortened(summary, 1024), "text": shortened(text, longest) })
     };
     waiting.into_iter().map(plan).collect()
 }

@@ -20,7 +20,7 @@ use super::status::{Child, Said, Told, child_address};
 use super::store::{Objects, Store, is_portal, is_tenant};
 use crate::apply::OutcomeResult;
 use crate::controller::fence::Fence;
-use crate::controller::status::{ResourceStatus, of, of_whole};
+use crate::controller::status::{ResourceStatus, of, of_undeclared, of_whole};
 use crate::controller::{End, Fleet, Reporter, UnitKey, Visit};
 use crate::ledger::LedgerRead;
 use crate::model::{Address, Kind, Name};
@@ -113,6 +113,7 @@ impl Teller {
     /// Writes what is told of objects, and holds them or lets them go.
     async fn speak(&self, spoken: Vec<Spoken>) {
         let one = async |(key, seen_to): Spoken| {
+            let _turn = self.hand.turn(&key).await;
             let told = self.state().told.get(&key).cloned();
             if let Some(told) = told
                 && let Some((before, now)) = self.hand.write(&key, &told).await
@@ -187,7 +188,13 @@ impl Teller {
         let documents = documents(fleet, visit, objects);
         let valid = !fleet.invalid.contains_key(&visit.key.tenant);
         let statuses = fleet.desired.tenants.get(&visit.key.tenant).filter(|_| valid).map(|t| of(visit, t)).unwrap_or_default();
+        // What is to be taken away has no document any more: its organization tells of it.
+        let undeclared =
+            fleet.desired.tenants.get(&visit.key.tenant).filter(|_| valid).map(|t| of_undeclared(visit, t)).unwrap_or_default();
         let mut by_document: BTreeMap<&ObjectKey, Vec<&ResourceStatus>> = BTreeMap::new();
+        if let Some((key, _)) = objects.iter().find(|(key, _)| is_tenant(key.kind)) {
+            by_document.entry(key).or_default().extend(&undeclared);
+        }
         for status in &statuses {
             if let Some(key) = documents.get(&status.address) {
                 by_document.entry(key).or_default().push(status);
@@ -225,6 +232,10 @@ impl Teller {
             let told = told.entry(key.clone()).or_default();
             let generation = (object.declared.edition <= fleet.edition).then_some(object.declared.generation);
             told.portals = BTreeMap::from([(visit.key.portal.to_string(), Said { generation, conditions, ..Said::default() })]);
+            told.others.remove(visit.key.tenant.as_str());
+            if !objects.iter().any(|(key, _)| is_tenant(key.kind)) {
+                told.others.extend(say::pending(visit).map(|plan| (visit.key.tenant.to_string(), plan)));
+            }
             told.asked(visit, key.kind, &object);
             spoken_of.push((key, false));
         }

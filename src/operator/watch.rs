@@ -1,7 +1,11 @@
 //! What the cluster tells. Comes in: a client and the namespaces that are watched. Goes out: [`Heard`], in the order in which it was heard.
 //! Never writes. A watch that breaks or expires is begun again by listing, and what was deleted meanwhile is found out by that.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -10,6 +14,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::known::{Object, ObjectKey};
 use super::secrets::SecretKey;
+use crate::controller::{Controller, UnitKey};
+use crate::ledger::Recorded;
 use crate::model::Kind;
 
 /// Where a watch listens: a namespace, or everywhere.
@@ -85,20 +91,48 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
     }
 }
 
-/// Of Secrets only their names are watched: most are nobody's business here.
+/// Passes on word of what is recorded in the ledger: a technician confirmed something, say.
+pub(crate) async fn of_ledger(mut words: BoxStream<'static, Recorded>, controller: Arc<Controller>) {
+    while let Some(Recorded { portal, tenant }) = words.next().await {
+        controller.recorded(&UnitKey { portal, tenant });
+    }
+}
+
+/// Of Secrets only their names come over the wire: most are nobody's business here.
 async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, heard: UnboundedSender<Heard>) {
     let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
+    let (mut there, mut listed) = (BTreeSet::new(), BTreeSet::new());
     while let Some(event) = events.next().await {
-        let object = match event {
-            Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object) | watcher::Event::InitApply(object)) => object,
-            Ok(watcher::Event::Init | watcher::Event::InitDone) => continue,
+        let told: Vec<SecretKey> = match event {
+            Ok(watcher::Event::Init) => {
+                listed.clear();
+                Vec::new()
+            }
+            Ok(watcher::Event::InitApply(object)) => {
+                let key = object.metadata.namespace.zip(object.metadata.name);
+                listed.extend(key.clone());
+                key.into_iter().collect()
+            }
+            // What is not listed any more went while nobody watched.
+            Ok(watcher::Event::InitDone) => {
+                let before = std::mem::replace(&mut there, std::mem::take(&mut listed));
+                before.into_iter().filter(|key| !there.contains(key)).collect()
+            }
+            Ok(watcher::Event::Apply(object)) => {
+                let key = object.metadata.namespace.zip(object.metadata.name);
+                there.extend(key.clone());
+                key.into_iter().collect()
+            }
+            Ok(watcher::Event::Delete(object)) => {
+                let key = object.metadata.namespace.zip(object.metadata.name);
+                key.into_iter().inspect(|key| _ = there.remove(key)).collect()
+            }
             Err(error) => {
                 tracing::warn!(%error, "the watch of Secrets broke; it is begun again");
                 continue;
             }
         };
-        let key = object.metadata.namespace.zip(object.metadata.name);
-        if key.is_some_and(|key| heard.send(Heard::Secret(key)).is_err()) {
+        if told.into_iter().any(|key| heard.send(Heard::Secret(key)).is_err()) {
             return;
         }
     }

@@ -1,9 +1,9 @@
 //! The digest of a plan: what a person approves.
 //!
 //! Comes in: a [`Body`] whose refusals are filled in. Goes out: the same, with the digest of each unit and of the run. Never looks at the time,
-//! the program's version, the inputs, places in files, the wording of reasons, ids that the portal chose, the text of a secret, or whether a
-//! refusal was passed: the command line, a preview and a controller have to give the same digest for the same change, and approving a plan
-//! must not change what was approved.
+//! the program's version, the inputs, places in files, namespaces of manifests, the wording of reasons, ids that the portal chose, the text of a
+//! secret, or whether a refusal was passed: the command line, a preview and a controller have to give the same digest for the same change, and
+//! approving a plan must not change what was approved.
 
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
@@ -69,7 +69,7 @@ fn of_field(def: &'static KindDef, change: &FieldChange) -> Json {
 /// Where the secrets of a value are kept, and nothing else of it: whoever approves a secret approves where it is taken from.
 fn references(value: &Value) -> Json {
     match value {
-        Value::Secret(reference) => reference.to_json(),
+        Value::Secret(reference) => reference.as_written(),
         Value::List(items) => Json::Array(items.iter().map(references).collect()),
         Value::Map(entries) => Json::Object(entries.iter().map(|(k, v)| (k.to_string(), references(v))).collect::<Map<_, _>>()),
         Value::Bool(_) | Value::Integer(_) | Value::Text(_) => json!({ "sensitive": true }),
@@ -79,7 +79,7 @@ fn references(value: &Value) -> Json {
 /// As [`Value::to_json`], with references to secrets marked as such.
 fn of_value(value: &Value) -> Json {
     match value {
-        Value::Secret(reference) => json!({ "sensitive": true, "reference": reference.to_json() }),
+        Value::Secret(reference) => json!({ "sensitive": true, "reference": reference.as_written() }),
         Value::List(items) => Json::Array(items.iter().map(of_value).collect()),
         Value::Map(entries) => Json::Object(entries.iter().map(|(k, v)| (k.to_string(), of_value(v))).collect::<Map<_, _>>()),
         Value::Bool(_) | Value::Integer(_) | Value::Text(_) => value.to_json(),

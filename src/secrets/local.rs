@@ -33,7 +33,8 @@ impl LocalSecrets {
             SecretSource::Env(name) => (self.variable)(name).ok_or("the variable is not set")?,
             SecretSource::File(path) => self.file(Path::new(&**path))?,
             SecretSource::SecretKeyRef { .. } => {
-                return Err("a Kubernetes Secret can be read by the operator only: use `env` or `file` here".to_owned());
+                let remedy = "give --ledger kubernetes://NAMESPACE, or use `env` or `file` here";
+                return Err(format!("a Kubernetes Secret can be read only where the ledger is in its cluster: {remedy}"));
             }
         };
         // An empty variable is how a pipeline says that it has no such secret; an empty password is nobody's wish.

@@ -29,7 +29,7 @@ What the operator may do. A test runs it under exactly these rules, and finds th
 {{- define "tenantry.rules.home" -}}
 - apiGroups: [tenantry.dev]
   resources: [ledgershards]
-  verbs: [get, list, create, update, patch, delete]
+  verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]

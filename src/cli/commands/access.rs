@@ -15,7 +15,7 @@ use crate::report::access::{self, AccessReport, Inherited, Recorded};
 pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Failure> {
     let wanted = session::scope(&Select { tenant: args.tenant.clone(), ..Select::default() })?;
     // Who works in a customer from the MSP's own tenant is declared there, so everything is loaded.
-    let session = Session::open(face, &args.places, &Scope::default())?;
+    let session = Session::open(face, &args.places, &Scope::default()).await?;
     let rows = recorded(&session).await?;
     for text in &args.tenant {
         let one = session::scope(&Select { tenant: vec![text.clone()], ..Select::default() })?;

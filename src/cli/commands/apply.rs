@@ -44,7 +44,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ApplyCommand) -> Result<Exit, Fa
     let stop = Arc::new(Stops::default());
     let output = face.output.clone();
     stop.listen(args.planning.automation.timeout, move |line| output.error(line));
-    let (session, scope, purpose, saved) = prepare(face, args)?;
+    let (session, scope, purpose, saved) = prepare(face, args).await?;
     look(face, args, &session).await?;
     let ledger = session.ledger_for_writing().await?;
     let lock = lock(face, args, &session, &scope, ledger.as_ref(), &stop).await?;
@@ -314,18 +314,18 @@ fn exits_of(report: &RunReport, planned_whole: bool) -> Vec<Exit> {
 
 type Prepared = (Session, Scope, Purpose, Option<PlanDocument>);
 
-fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
+async fn prepare(face: &Face<'_>, args: &ApplyCommand) -> Result<Prepared, Failure> {
     if let Some(file) = &args.plan {
-        return prepare_saved(face, args, file);
+        return prepare_saved(face, args, file).await;
     }
     let scope = plan::scope(&args.planning.select, &args.planning.places)?;
-    let session = Session::open(face, &args.planning.places, &scope)?;
+    let session = Session::open(face, &args.planning.places, &scope).await?;
     slips::portals(&session, &scope)?;
     let purpose = if args.planning.destroy { Purpose::Destroy } else { Purpose::Converge };
     Ok((session, scope, purpose, None))
 }
 
-fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Prepared, Failure> {
+async fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Prepared, Failure> {
     let text = std::fs::read_to_string(file).map_err(|e| Failure::new(Exit::Error, format!("{} cannot be read: {e}", file.display())))?;
     let SavedPlan { document, desired, selection } = read_saved(&text).map_err(|d| Failure::of_diagnostics(Exit::Error, d))?;
     let selection = Selection::read(&selection, file)?;
@@ -336,7 +336,7 @@ fn prepare_saved(face: &Face<'_>, args: &ApplyCommand, file: &Path) -> Result<Pr
         let failure = Failure::new(Exit::Error, format!("{} refers to secrets that customers' manifests may not name:", file.display()));
         return Err(Failure { items: refused, ..failure });
     }
-    let mut session = Session::of_saved(face, &places, desired)?;
+    let mut session = Session::of_saved(face, &places, desired).await?;
     let tighten = selection.tighten(file)?;
     session.portals.iter_mut().for_each(|served| served.spec.limits = tighten.apply(served.spec.limits));
     if args.planning.places.state_dir.is_none() {

@@ -11,7 +11,7 @@ use crate::engine::Purpose;
 /// Runs `drift`.
 pub(super) async fn run(face: &Face<'_>, args: &DriftArgs) -> Result<Exit, Failure> {
     let scope = plan::scope(&args.select, &args.places)?;
-    let session = Session::open(face, &args.places, &scope)?;
+    let session = Session::open(face, &args.places, &scope).await?;
     slips::portals(&session, &scope)?;
     let ledger = session.ledger().await?;
     slips::selection(&args.select, &session, &scope, ledger.as_ref()).await?;

@@ -29,7 +29,7 @@ const LEASE: Duration = Duration::from_secs(60);
 pub(super) async fn run(face: &Face<'_>, args: &ImportArgs) -> Result<Exit, Failure> {
     let wanted =
         session::scope(&Select { tenant: args.tenant.clone(), portal: args.portal.iter().cloned().collect(), ..Select::default() })?;
-    let session = Session::open(face, &args.places, &Scope::default())?;
+    let session = Session::open(face, &args.places, &Scope::default()).await?;
     slips::portals(&session, &wanted)?;
     // One listing tells which tenants there are and what is in them.
     let served = one_portal(&session, &wanted)?.for_one_plan();

@@ -24,7 +24,7 @@ use crate::secrets::MacKey;
 /// Runs `plan`.
 pub(super) async fn run(face: &Face<'_>, args: &PlanCommand) -> Result<Exit, Failure> {
     let scope = scope(&args.planning.select, &args.planning.places)?;
-    let session = Session::open(face, &args.planning.places, &scope)?;
+    let session = Session::open(face, &args.planning.places, &scope).await?;
     slips::portals(&session, &scope)?;
     let ledger = session.ledger().await?;
     slips::selection(&args.planning.select, &session, &scope, ledger.as_ref()).await?;

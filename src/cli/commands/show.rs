@@ -24,7 +24,7 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
     let no_plan = |_| Failure::usage(format!("`{}` is neither a file nor the name of a tenant", args.what));
     let tenant = TenantName::new(&args.what).map_err(no_plan)?;
     let scope = Scope { tenants: vec![Pattern::new(tenant.as_str()).map_err(Failure::usage)?], ..Scope::default() };
-    let session = Session::open(face, &args.places, &scope)?;
+    let session = Session::open(face, &args.places, &scope).await?;
     let ledger = session.ledger().await?;
     let mut exits = Vec::new();
     let mut known = session.desired.tenants.contains_key(&tenant);

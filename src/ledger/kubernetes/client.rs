@@ -226,7 +226,7 @@ fn gone(error: &kube::Error) -> bool {
 }
 
 /// The innermost reason: those around it say only that a request failed.
-fn root(error: &kube::Error) -> String {
+pub(super) fn root(error: &kube::Error) -> String {
     let mut reason: &dyn std::error::Error = error;
     while let Some(inner) = reason.source() {
         reason = inner;

@@ -16,22 +16,26 @@ mod locks;
 mod place;
 mod read;
 mod records;
+mod secrets;
 mod shard;
 mod unit;
+mod watch;
 
 pub use key::ClusterKey;
 pub use place::Place;
+pub use secrets::{NamedSecrets, SecretKey, SecretTexts};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use kube::Client;
 
 use super::locking;
-use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, WorkWanted, Write, codec, leadership};
+use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, Recorded, WorkWanted, Write, codec, leadership};
 use crate::model::ledger::LedgerState;
 use crate::model::work_order::WorkItem;
 use crate::model::{PortalName, TenantName};
@@ -199,6 +203,10 @@ impl Ledger for KubernetesLedger {
         // What is known of heads is of use under their lock alone.
         self.cache.lock().await.retain(|_, unit| !unit.is_under(id));
         Ok(locks::release(self.shards(), id).await?)
+    }
+
+    fn recorded(&self) -> Option<BoxStream<'static, Recorded>> {
+        Some(watch::recorded(self.shards()))
     }
 
     async fn claim(&self, installation: &str, record: AuditRecord) -> Result<(), LedgerError> {

@@ -144,6 +144,8 @@ pub(crate) struct Cx<'c, 'p> {
     pub(crate) origin: &'c Origin,
     pub(crate) out: &'c mut Lowered,
     pub(crate) problems: &'p mut Problems,
+    /// The namespace that the document says it is in.
+    pub(crate) namespace: Option<Box<str>>,
 }
 
 /// Lowers one document. Empty documents are nothing.
@@ -194,6 +196,7 @@ fn single(cx: &mut Cx<'_, '_>, node: &Node<'_>, only: Only<'_>) {
         Trust::Everything | Trust::Portals | Trust::Customers => {}
     }
     envelope(cx, node);
+    cx.namespace = node.get("metadata").and_then(|m| m.value.get("namespace")).and_then(|n| n.value.as_text()).map(Into::into);
     let Some(head) = head(cx, node, kind) else {
         cx.out.incomplete = true;
         return;

@@ -23,7 +23,7 @@ pub(crate) fn reference(cx: &mut Cx<'_, '_>, node: &Node<'_>, place: Place, path
         [one] => match &*one.key {
             "env" => env(cx, one, path),
             "file" => file(cx, one, path),
-            "secretKeyRef" => key_ref(one).ok_or(Fault::Form),
+            "secretKeyRef" => key_ref(cx, one, path),
             _ => Err(Fault::Form),
         },
         _ => Err(Fault::Form),
@@ -118,12 +118,23 @@ fn resolve_file(origin: &Origin, path: &str) -> Option<String> {
     })
 }
 
-fn key_ref(entry: &Entry<'_>) -> Option<SecretSource> {
+fn key_ref(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, path: &str) -> Result<SecretSource, Fault> {
+    let (name, key) = named(entry).ok_or(Fault::Form)?;
+    let source = SecretSource::SecretKeyRef { namespace: cx.namespace.clone(), name, key };
+    if let Err(why) = source.may_be_named(cx.origin.trust == Trust::Customers) {
+        cx.problems.error(codes::BAD_SECRET_REFERENCE, entry.place(), format!("`{path}.secretKeyRef`: {why}"));
+        return Err(Fault::Told);
+    }
+    Ok(source)
+}
+
+/// The Secret's name and the key.
+fn named(entry: &Entry<'_>) -> Option<(Box<str>, Box<str>)> {
     let map = entry.value.as_map()?;
     let part = |key: &str| {
         let text = entry.value.get(key)?.value.as_text()?;
         (!text.is_empty() && text.len() <= 253 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))).then_some(text)
     };
     let (name, key) = (part("name")?, part("key")?);
-    (map.len() == 2).then(|| SecretSource::SecretKeyRef { name: name.into(), key: key.into() })
+    (map.len() == 2).then(|| (name.into(), key.into()))
 }

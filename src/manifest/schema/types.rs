@@ -144,8 +144,10 @@ impl Reader {
 
     fn secret(self) -> Json {
         let part = json!({ "type": "string", "minLength": 1, "maxLength": 253, "pattern": "^[A-Za-z0-9._-]+$" });
-        let key_ref = self
-            .object([("name".to_owned(), part.clone()), ("key".to_owned(), part)].into_iter().collect(), vec!["name".into(), "key".into()]);
+        let key_ref = self.object(
+            [("name".to_owned(), self.secret_name(part.clone())), ("key".to_owned(), part)].into_iter().collect(),
+            vec!["name".into(), "key".into()],
+        );
         let file = json!({ "type": "string", "minLength": 1, "maxLength": 4096, "pattern": PATH, "description": "A file" });
         let variable = json!({
             "type": "string", "maxLength": 200, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "An environment variable",
@@ -163,6 +165,17 @@ impl Reader {
                 "[has(self.env), has(self.file), has(self.secretKeyRef)].exists_one(given, given)",
                 "write exactly one of `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: …, key: …}}`",
             ),
+        }
+    }
+
+    fn secret_name(self, schema: Json) -> Json {
+        let own = crate::model::secret::OWN_SECRET;
+        match self {
+            Self::Editor => schema,
+            Self::ApiServer => {
+                let why = format!("Secret {own} is the key of the ledger's MACs, which no manifest may name: name another one");
+                rule(schema, &format!("self != '{own}'"), &why)
+            }
         }
     }
 

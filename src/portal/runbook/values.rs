@@ -10,7 +10,7 @@ pub(super) fn secret(reference: &SecretRef) -> String {
     match &reference.source {
         SecretSource::Env(name) => format!("env {name}"),
         SecretSource::File(path) => format!("file {path}"),
-        SecretSource::SecretKeyRef { name, key } => format!("key {key} of Secret {name}"),
+        SecretSource::SecretKeyRef { namespace: _, name, key } => format!("key {key} of Secret {name}"),
     }
 }
 

@@ -97,7 +97,7 @@ async fn an_organization_tells_about_what_stands_inline() {
     let status = json!({"status": {
         "children": [child],
         "portals": [{"name": "embedded", "externalId": "o-1"}],
-        "plans": [{"portal": "embedded", "digest": "sha256:0", "summary": "1 to create", "text": "+ inline/user/alice"}],
+        "plans": [{"portal": "embedded", "tenant": "inline", "digest": "sha256:0", "summary": "1 to create", "text": "+ inline/user/alice"}],
         "lastAppliedTime": "2026-01-01T00:00:00Z",
         "lastHandledReconcileAt": "now",
     }});

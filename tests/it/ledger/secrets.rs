@@ -78,10 +78,10 @@ fn what_is_no_secret_file_is_refused_by_its_reason() {
 }
 
 #[test]
-fn a_kubernetes_secret_is_refused_outside_the_operator() {
-    let source = SecretSource::SecretKeyRef { name: "portal".into(), key: "token".into() };
+fn a_kubernetes_secret_is_refused_where_there_is_no_cluster() {
+    let source = SecretSource::SecretKeyRef { namespace: None, name: "portal".into(), key: "token".into() };
     let error = read(Path::new("."), source).unwrap_err();
-    assert!(error.ends_with("a Kubernetes Secret can be read by the operator only: use `env` or `file` here"), "{error}");
+    assert!(error.ends_with("give --ledger kubernetes://NAMESPACE, or use `env` or `file` here"), "{error}");
 }
 
 fn key(byte: &str) -> MacKey {

@@ -71,7 +71,7 @@ fn value(ty: &'static FieldType) -> BoxedStrategy<Value> {
         FieldType::Secret => prop_oneof![
             Just(SecretSource::Env("TOKEN".into())),
             Just(SecretSource::File("keys/a b".into())),
-            Just(SecretSource::SecretKeyRef { name: "n".into(), key: "k".into() })
+            Just(SecretSource::SecretKeyRef { namespace: None, name: "n".into(), key: "k".into() })
         ]
         .prop_map(|source| Value::Secret(Box::new(SecretRef { source })))
         .boxed(),

@@ -77,7 +77,7 @@ async fn work(face: &Face<'_>, args: &RunArgs, stop: &Arc<Stop>) -> Result<Exit,
     let Some((first, trusted)) = keeper::first(&mut folder, &shown, stop).await? else { return Ok(Exit::Success) };
     // The last look before the ledger is written: a slip of the hand would make everybody a second time.
     let state_dir = session::state_dir(&args.places);
-    let opened = Session::open(face, &args.places, &Scope::default())?;
+    let opened = Session::open(face, &args.places, &Scope::default()).await?;
     let ledger = opened.ledger_for_writing().await?;
     slips::ledger(&args.places, &opened, ledger.as_ref()).await?;
     let known = ledger.tenants().await?;
