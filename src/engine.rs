@@ -12,6 +12,7 @@ pub mod offline;
 pub mod own_names;
 pub mod read;
 pub mod runbook;
+pub mod same_names;
 pub mod scope;
 mod shared_keys;
 mod warnings;
@@ -122,6 +123,9 @@ pub async fn plan(view: &View<'_>) -> Result<Planned, EngineError> {
     body.units.sort_by(|a, b| (&a.portal, &a.tenant).cmp(&(&b.portal, &b.tenant)));
     link::link(&mut body.units);
     link::select(&mut body.units, &|address| view.scope.address(address));
+    let selected = view.portals.iter().filter(|s| view.scope.portal(&s.spec.name));
+    let portals: Vec<_> = selected.map(|s| (&s.spec, s.observe.capabilities())).collect();
+    body.diagnostics.extend(same_names::of(view.desired, &portals, &|tenant| view.scope.tenant(tenant)));
     body.diagnostics.extend(warnings::of(&body.units));
     body.units.retain(says_something);
     Ok(Planned { plan: Plan::unchecked(body), unreachable })

@@ -144,12 +144,15 @@ async fn tried(driver: &dyn Execute, look: &mut Look<'_>, doing: &mut Doing, ans
                 Looked::Done(done) => Tried::Over(Ok(done)),
                 Looked::Unknown if !refused && driver.capabilities().idempotent => Tried::Again(error, after),
                 Looked::Unknown => Tried::Over(Err(error)),
-                Looked::Nothing if refused => {
+                Looked::Nothing(_) if refused => {
                     call.fate = std::mem::take(&mut call.fate).cleared();
                     Tried::Over(Err(error))
                 }
-                Looked::Nothing => {
+                Looked::Nothing(still) => {
                     call.fate = std::mem::take(&mut call.fate).cleared();
+                    if let Some(still) = still {
+                        (call.changed, call.before) = (still.changed, still.before);
+                    }
                     Tried::Again(error, after)
                 }
                 Looked::Further(reached) => {
@@ -169,7 +172,7 @@ async fn given_up(look: &mut Look<'_>, call: &mut Call, error: CallError) -> Res
     }
     match look.at(call).await {
         Looked::Done(done) => return Ok(done),
-        Looked::Nothing => call.fate = std::mem::take(&mut call.fate).cleared(),
+        Looked::Nothing(_) => call.fate = std::mem::take(&mut call.fate).cleared(),
         Looked::Further(reached) => call.fate = std::mem::take(&mut call.fate).at(reached),
         Looked::Unknown => {}
     }

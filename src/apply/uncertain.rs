@@ -1,11 +1,11 @@
 //! A call whose answer was lost: look before anything else. What is found is the answer; what cannot be found out stays unknown.
 //!
 //! Comes in: a batch of calls, of which some are asked about. Goes out: what the portal's lists tell of each. Those of their kinds
-//! are read, once for a batch.
+//! are read, once for a batch. What a list does not tell, because it was not read to its end, is unknown: neither there nor not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{IntentAction, LiveObject, LiveTenant, ObjectState, Reached, TenantName};
+use crate::model::{FieldId, Fields, IntentAction, LiveObject, LiveTenant, ObjectState, Reached, TenantName, Value};
 use crate::portal::{Call, Done, Execute, TenantKey, titled};
 
 /// What a look tells of a call.
@@ -14,10 +14,16 @@ pub(super) enum Looked {
     Done(Done),
     /// The step at which it stood is done, and others are left.
     Further(Reached),
-    /// The step had no effect, and may be made.
-    Nothing,
+    /// The step had no effect, and may be made; of an update that does not differ as it did, with what still does.
+    Nothing(Option<Still>),
     /// Nobody can tell.
     Unknown,
+}
+
+/// What an update has still to change, and what is there of it.
+pub(super) struct Still {
+    pub(super) changed: Vec<FieldId>,
+    pub(super) before: Fields,
 }
 
 /// The portal as it is after a batch of calls; read when first asked.
@@ -73,30 +79,32 @@ impl<'a> Look<'a> {
                 }
                 Some(object) => {
                     let carried = call.carries.iter().map(|rider| made(live, rider, call).map(|o| o.id.clone())).collect();
-                    Looked::Done(Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried })
+                    Looked::Done(Done::Now { id: Some(object.id.clone()), object: whole(live, object), carried })
                 }
                 // Not there and proven so, unless the portal shows its writes late.
-                None if complete && !self.is_late() => Looked::Nothing,
+                None if complete && !self.is_late() => Looked::Nothing(None),
                 None => Looked::Unknown,
             },
             IntentAction::Delete => {
                 let there = live.objects(kind).iter().any(|o| Some(&o.id) == call.object.as_ref());
                 match (there, complete) {
                     (false, true) => over(call, Done::Now { id: None, object: None, carried: Vec::new() }),
-                    (true, _) => Looked::Nothing,
+                    (true, _) => Looked::Nothing(None),
                     (false, false) => Looked::Unknown,
                 }
             }
             IntentAction::Update => match object(live, call) {
-                Some(object) if call.changed.iter().all(|id| object.fields.get(*id) == call.desired.get(*id)) => {
-                    over(call, Done::Now { id: Some(object.id.clone()), object: Some(Box::new(object.clone())), carried: Vec::new() })
-                }
-                // Writing the same values once more changes nothing.
-                Some(_) => Looked::Nothing,
+                // A field that nobody can tell is neither written nor not written.
+                Some(object) if call.changed.iter().any(|id| live.is_unknown(object, *id)) => Looked::Unknown,
+                Some(object) => match still(call, object) {
+                    None => over(call, Done::Now { id: Some(object.id.clone()), object: whole(live, object), carried: Vec::new() }),
+                    // Writing the same values once more changes nothing.
+                    still => Looked::Nothing(still),
+                },
                 None => Looked::Unknown,
             },
             IntentAction::Resend => match object(live, call).map(|o| o.state) {
-                Some(ObjectState::InvitationExpired) if !self.is_late() || self.driver.capabilities().idempotent => Looked::Nothing,
+                Some(ObjectState::InvitationExpired) if !self.is_late() || self.driver.capabilities().idempotent => Looked::Nothing(None),
                 // It may have gone out, and a second one goes to a person.
                 Some(ObjectState::InvitationExpired) | None => Looked::Unknown,
                 Some(_) => over(call, Done::Now { id: call.object.clone(), object: None, carried: Vec::new() }),
@@ -111,6 +119,25 @@ fn over(call: &Call, done: Done) -> Looked {
         None => Looked::Done(done),
         Some(reached) => Looked::Further(reached.clone().advanced()),
     }
+}
+
+/// What is not as an update wants it; `None`: everything is.
+fn still(call: &Call, object: &LiveObject) -> Option<Still> {
+    let same = |id: FieldId| match (object.fields.get(id), call.desired.get(id)) {
+        (Some(shown), Some(wanted)) => shown == wanted || (shown.is_empty() && wanted.is_empty()),
+        (shown, wanted) => shown.or(wanted).is_none_or(Value::is_empty),
+    };
+    let changed: Vec<_> = call.changed.iter().copied().filter(|id| !same(*id)).collect();
+    let mut before = Fields::new();
+    for (id, value) in changed.iter().filter_map(|id| Some((*id, object.fields.get(*id)?))) {
+        before.set(id, value.clone());
+    }
+    (!changed.is_empty()).then_some(Still { changed, before })
+}
+
+/// The object as it is shown; `None`: a part of it nobody can tell, and what is missing there would read as if it were empty.
+fn whole(live: &LiveTenant, object: &LiveObject) -> Option<Box<LiveObject>> {
+    (!live.has_unknown(object.kind, &object.id)).then(|| Box::new(object.clone()))
 }
 
 fn object<'a>(live: &'a LiveTenant, call: &Call) -> Option<&'a LiveObject> {

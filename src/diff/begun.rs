@@ -91,12 +91,18 @@ pub(super) fn settle(input: &Input<'_>, identity: &Identity<'_>, out: &mut Tenan
     let waiting = || out.waiting.iter().chain(out.held.iter().map(|held| &held.waits));
     let waits = |i: &Intent| waiting().any(|w| w.address == i.address);
     let lives = |i: &Intent| i.action == IntentAction::Create && !made(input, identity, i).is_empty();
-    let shown = |i: &Intent| !within_window(input, i.at) && input.live.is_complete(i.address.kind);
+    let shown = |i: &Intent| !within_window(input, i.at) && input.live.is_complete(i.address.kind) && !is_partly_shown(input, i);
     let answered = |i: &&Intent| !taken_up(i) && !waits(i) && shown(i) && !lives(i);
     let answered: Vec<_> = input.ledger.intents.iter().filter(answered).map(|i| (i.address.clone(), i.id.clone())).collect();
     out.settled.extend(answered);
     out.settled.sort();
     out.settled.dedup();
+}
+
+/// True if nobody can tell all of the object that an intent is about: what its call wrote may be just what is missing.
+pub(super) fn is_partly_shown(input: &Input<'_>, intent: &Intent) -> bool {
+    let recorded = || input.ledger.rows.get(&intent.address).and_then(|row| row.id.as_deref());
+    intent.object.as_deref().or_else(recorded).is_some_and(|id| input.live.has_unknown(intent.address.kind, id))
 }
 
 /// A delta that nothing can be done about keeps its intents open.

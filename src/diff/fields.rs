@@ -1,13 +1,11 @@
 //! One object's fields, three ways: as declared, as last applied, as live.
 
 use super::identity::Identity;
-use super::{Action, Cause, FieldChange, Finding, Input, Purpose, begun};
+use super::{Action, Cause, FieldChange, Finding, Input, Purpose};
 use crate::model::kind::Sense;
 use crate::model::ledger::{Attestation, applied_digest};
 use crate::model::portal_spec::Unsupported;
-use crate::model::{
-    Completeness, Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Origin, Resource, Value,
-};
+use crate::model::{Completeness, Digest, FieldId, FieldSupport, Fields, KindCapability, KindDef, LedgerRow, LiveObject, Resource, Value};
 
 /// What a comparison of one object found.
 #[derive(Debug, Default)]
@@ -45,9 +43,8 @@ pub(super) fn compare(
         }
         let applied = row.and_then(|r| applied_digest(&r.applied, field.path));
         if field.ty.is_secret() {
-            if record.is_none() || !given_before_us(input, resource, field.path, row) {
-                compare_secret(input, resource, id, row, &mut out);
-            }
+            // One that we never wrote is unknown, whoever saw what has it: it is set once, and then the ledger knows it.
+            compare_secret(input, resource, id, row, &mut out);
             continue;
         }
         if object.is_some_and(|o| input.live.is_unknown(o, id)) {
@@ -103,15 +100,6 @@ pub(super) fn compare(
         out.drifted.retain(|(id, _)| looked_at(*id));
     }
     out
-}
-
-/// True for a secret of something that was there before us: it has one already, which nobody can see, and to give another may lose what the first
-/// one opens.
-fn given_before_us(input: &Input<'_>, resource: &Resource, path: &str, row: Option<&LedgerRow>) -> bool {
-    match row {
-        Some(row) => row.origin == Origin::Adopted && applied_digest(&row.secrets, path).is_none(),
-        None => begun::creation(input, resource).is_none(),
-    }
 }
 
 /// The record that alone speaks for an object: the portal does not show it. Of what such a record leaves out nothing is known.

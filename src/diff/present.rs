@@ -226,6 +226,10 @@ impl Case<'_, '_> {
             (false, true) => "it exists already and is taken over".to_owned(),
             (false, false) => format!("it exists already and is taken over; nobody recorded its {unseen}: taken to be as declared"),
         };
+        let secrets = compared.changes.iter().filter(|c| c.sensitive).map(|c| self.resource.def().field(c.field).path);
+        let secrets = secrets.collect::<Vec<_>>().join(", ");
+        let reason =
+            if secrets.is_empty() { reason } else { format!("{reason}; nobody can tell what its {secrets} hold: set as declared") };
         self.adopt(object, Origin::Adopted, &reason, delta, out);
     }
 

@@ -72,6 +72,9 @@ pub(super) fn stands(input: &Input<'_>, intent: &Intent, found: bool) -> Stands 
             unknown("the portal may not show yet whether it was done")
         }
         Decision::GoOn | Decision::Settle => Stands::GoesOn { reason: reason() },
+        Decision::Look if begun.action != IntentAction::Create && begun::is_partly_shown(input, begun) => {
+            unknown("the lists that would show whether it was done were not read to their end")
+        }
         Decision::Look if found || !late => Stands::GoesOn { reason: reason() },
         Decision::Look => unknown("the portal may not show yet whether it was done"),
         Decision::Ask => unknown("nobody knows whether it was done"),

@@ -126,7 +126,7 @@ fn place(desired: &Desired, resource: &Resource) -> Range {
     place_of(desired, resource, resource.mark)
 }
 
-fn place_of(desired: &Desired, resource: &Resource, mark: Mark) -> Range {
+pub(super) fn place_of(desired: &Desired, resource: &Resource, mark: Mark) -> Range {
     Range {
         file: desired.sources.path(resource.source).to_owned(),
         line: mark.line,

@@ -288,7 +288,7 @@ pub struct AuditRecord {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// Somebody else works on one of these tenants: wait, or ask them.
-    #[error("{} of portal {} is locked by {} ({}) until {}", .0.tenant, .0.portal, .0.holder.who, .0.holder.operation, .0.until)]
+    #[error("{} of portal {} is locked by {} ({}) until {:.0}", .0.tenant, .0.portal, .0.holder.who, .0.holder.operation, .0.until)]
     Locked(Box<Lock>),
     /// The lock under which we wrote is gone: stop.
     #[error("the lock {} is no longer held: its lease ran out, or somebody broke it", .0.0)]

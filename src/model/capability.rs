@@ -77,6 +77,8 @@ pub struct KindCapability {
     pub goes_on: bool,
     /// Its creation asks a person, who looks first, before it calls anything that may not be called again.
     pub looks_first: bool,
+    /// A call of it finds the organization by the name that people see: it asks a person, or looks that name up.
+    pub by_name: bool,
 }
 
 impl KindCapability {
@@ -95,6 +97,7 @@ impl KindCapability {
             titled: false,
             goes_on: false,
             looks_first: false,
+            by_name: false,
         }
     }
 

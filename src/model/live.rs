@@ -106,6 +106,11 @@ impl LiveTenant {
         !self.unknown.is_empty() && self.unknown.get(&(object.kind, object.id.clone())).is_some_and(|fields| fields.contains(&field))
     }
 
+    /// True if nobody can tell some field of an object.
+    pub fn has_unknown(&self, kind: Kind, id: &str) -> bool {
+        !self.unknown.is_empty() && self.unknown.get(&(kind, id.into())).is_some_and(|fields| !fields.is_empty())
+    }
+
     /// True if what is not in the collection is proven absent.
     pub fn is_complete(&self, kind: Kind) -> bool {
         self.collections.get(&kind).is_some_and(|c| c.completeness == Completeness::Complete)

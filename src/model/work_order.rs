@@ -256,6 +256,9 @@ impl WorkItem {
         self.action == IntentAction::Create && self.address.kind.def().placement == Placement::Tenant
     }
 
+    /// Least of a name that a person says: less is a slip of the pen.
+    pub const SHORTEST: usize = 4;
+
     /// True for a name of it, in any case: its reference, or enough of its beginning that a person would say no less.
     pub fn is_called(&self, name: &str) -> bool {
         begins(&self.reference, name)
@@ -279,12 +282,9 @@ impl WorkItem {
     }
 }
 
-/// Least of a name that a person says: less is a slip of the pen.
-const SHORTEST: usize = 4;
-
 /// True for a name, or enough of its beginning.
 fn begins(name: &str, said: &str) -> bool {
-    let beginning = || said.len() >= SHORTEST && name.get(..said.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(said));
+    let beginning = || said.len() >= WorkItem::SHORTEST && name.get(..said.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(said));
     name.eq_ignore_ascii_case(said) || beginning()
 }
 

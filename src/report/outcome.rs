@@ -72,8 +72,9 @@ impl OutcomeCounts {
     }
 }
 
-/// The run in text: what failed first, with its reason; then what is uncertain, skipped, held, cancelled, pending; then counts.
-pub fn text(report: &RunReport, style: &Style) -> String {
+/// The run in text: what failed first, with its reason; then what is uncertain, skipped, held, cancelled, pending; then counts. The command line
+/// with which a work order is read ends with `places`: flags, quoted for a shell.
+pub fn text(report: &RunReport, style: &Style, places: &str) -> String {
     let mut out = String::new();
     for (tone, heading, pick) in SECTIONS {
         let found: Vec<_> = report.outcomes.iter().filter_map(|o| pick(&o.result).map(|why| (o, why))).collect();
@@ -104,7 +105,7 @@ pub fn text(report: &RunReport, style: &Style) -> String {
         }
         out.push('\n');
     }
-    orders(report, style, &mut out);
+    orders(report, style, places, &mut out);
     let ending = if report.final_plan_empty { "" } else { "; not everything is in step yet" };
     out.push_str(&style.paint(Tone::Heading, &format!("Apply: {}{ending}", OutcomeCounts::of(report).words())));
     out.push('\n');
@@ -112,11 +113,12 @@ pub fn text(report: &RunReport, style: &Style) -> String {
 }
 
 /// The work orders that technicians have to do, and how to read one.
-fn orders(report: &RunReport, style: &Style, out: &mut String) {
+fn orders(report: &RunReport, style: &Style, places: &str, out: &mut String) {
     if report.orders.is_empty() {
         return;
     }
-    out.push_str(&style.paint(Tone::Heading, "Work orders, to read with `tenantry runbook show ID`:"));
+    let command = format!("tenantry runbook show ID {}", visible(places));
+    out.push_str(&style.paint(Tone::Heading, &format!("Work orders, to read with `{}`:", command.trim_end())));
     out.push('\n');
     for GivenOrder { id, portal, assignee, due, items } in &report.orders {
         let who = assignee.as_ref().map(|who| format!(", for {}", cut(&visible(who), MESSAGE))).unwrap_or_default();

@@ -43,6 +43,9 @@ pub struct TenantState {
     /// Kinds that no program can read there: what is recorded of them is all that is known.
     #[serde(default)]
     pub unreadable: Vec<String>,
+    /// Kinds that are declared and that the portal does not have.
+    #[serde(default)]
+    pub lacking: Vec<String>,
     /// What technicians said of it, and what they are still asked.
     #[serde(default)]
     pub by_hand: ByHand,
@@ -126,6 +129,7 @@ impl TenantState {
             read: live.is_some(),
             not_read: BTreeMap::new(),
             unreadable: Vec::new(),
+            lacking: Vec::new(),
             by_hand: ByHand::default(),
         };
         for (nouns, completeness) in collections.map(|(kind, c)| (kind.def().nouns.to_owned(), &c.completeness)) {
@@ -136,6 +140,14 @@ impl TenantState {
             }
         }
         page
+    }
+
+    /// With what the portal has: what is declared of other kinds is looked for in vain there.
+    #[must_use]
+    pub fn having(self, has: impl Fn(Kind) -> bool) -> Self {
+        let lacks = |kind: &Kind| !has(*kind);
+        let lacking: BTreeSet<_> = self.resources.iter().map(|r| r.kind).filter(lacks).collect();
+        Self { lacking: lacking.into_iter().map(|kind| kind.def().nouns.to_owned()).collect(), ..self }
     }
 
     /// With what technicians said.
@@ -175,14 +187,19 @@ impl TenantState {
         resource.live.is_none() && self.unreadable.iter().any(|nouns| nouns == resource.kind.def().nouns)
     }
 
+    fn is_lacking(&self, resource: &ResourceState) -> bool {
+        resource.live.is_none() && self.lacking.iter().any(|nouns| nouns == resource.kind.def().nouns)
+    }
+
     fn row(&self, resource: &ResourceState) -> Vec<String> {
         let recorded = || resource.address.as_ref().and_then(|address| self.by_hand.of(address)).map(AttestedState::words);
-        let unseen = match self.read {
-            false => "not read",
-            true if self.is_unreadable(resource) => "nobody recorded it yet",
-            true => "not seen",
+        let unseen = || match self.read {
+            _ if self.is_lacking(resource) => format!("this portal has no {}", resource.kind.def().nouns),
+            false => "not read".to_owned(),
+            true if self.is_unreadable(resource) => "nobody recorded it yet".to_owned(),
+            true => "not seen".to_owned(),
         };
-        resource.row(resource.live_state.clone().or_else(recorded).unwrap_or_else(|| unseen.to_owned()))
+        resource.row(resource.live_state.clone().or_else(recorded).unwrap_or_else(unseen))
     }
 
     /// The state as JSON, indented, with a newline at its end.

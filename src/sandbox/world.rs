@@ -17,10 +17,10 @@ use super::names::{builtin_mark, declared, display_name, free_name, made_by, tit
 use super::prepare::{Draft, Step};
 use crate::model::kind::Placement;
 use crate::model::portal_spec::Account;
-use crate::model::rule::{Conduct as _, Subject, Verdict, Violation};
+use crate::model::rule::{Conduct as _, Effect, Subject, Verdict, Violation};
 use crate::model::{FieldId, FieldSupport, Fields, IntentAction, KeyScope, Kind, LiveObject, LiveTenant, MSP, Name, Tenant, Value};
-use crate::portal::embedded::{AuditLine, BY_PORTAL, Clock, Directory, Embedded, Mail, Played, PlayedCall};
-use crate::portal::profile::plays::Made;
+use crate::portal::embedded::{AuditLine, BY_PORTAL, Clock, Directory, Embedded, Goes, Mail, Played, PlayedCall};
+use crate::portal::profile::plays::{Announced, Made};
 use crate::portal::{Call, CallError, Done, PortalError, Profile, TenantKey};
 
 pub use events::Happened;
@@ -184,11 +184,12 @@ impl World {
         let warnings = self.judge(&asked, &draft, &before, &desired)?;
         let beside = self.made_beside(&asked, &mut draft, &before, &desired, &intent)?;
         self.keys_are_free(&asked, &before).await?;
+        let goes: Vec<_> = asked.iter().map(|step| self.goes(step, &draft, &before, &desired)).collect();
         let (furnished, many) = (calls.len(), change.with.len());
-        let mut steps = asked.into_iter().map(|s| s.call);
+        let mut steps = asked.into_iter().zip(goes).map(|(step, mail)| PlayedCall { call: step.call, mail });
         // The tenant first, then what it has by itself, then what refers to that.
-        let mut all: Vec<PlayedCall> = steps.next().into_iter().chain(calls).map(Into::into).collect();
-        all.extend(steps.map(Into::into).chain(beside));
+        let mut all: Vec<PlayedCall> = steps.next().into_iter().chain(calls.into_iter().map(Into::into)).collect();
+        all.extend(steps.chain(beside));
         let mut done = self.store.together(all).await.map_err(refusal)?.into_iter();
         let object = done.next().and_then(shown);
         let mut own: Vec<_> = done.by_ref().take(furnished).filter_map(shown).collect();
@@ -265,6 +266,12 @@ impl World {
             live: Some(before),
             account: &self.account,
         }
+    }
+
+    /// The mail that goes out with a step: one that the profile announces, and no other.
+    fn goes(&self, step: &Step, draft: &Draft<'_>, before: &LiveTenant, desired: &Tenant) -> Goes {
+        let effects = self.profile.effects(&self.subject(step, draft, before, desired));
+        if effects.contains(&Effect::Email) { Goes::Invitation } else { Goes::Nothing }
     }
 
     /// What the portal makes by itself beside what was asked for. What is there already is not made again.
@@ -350,9 +357,18 @@ fn by_itself(made: Vec<Made>, draft: &mut Draft<'_>, intent: &str) -> Result<Vec
         let change = Change::create("", made.kind, made.fields);
         let by = if made.portals_own { BY_PORTAL } else { "" };
         let call = draft.unless_there(&change, format!("{by}{}/{intent}/{at}", made.row).into())?;
-        Ok(call.map(|call| PlayedCall { call, mail: made.mail.as_deref().map(sentence) }))
+        Ok(call.map(|call| PlayedCall { call, mail: goes(made.mail) }))
     });
     calls.filter_map(Result::transpose).collect()
+}
+
+/// The mail to somebody whom the portal makes by itself.
+fn goes(mail: Option<Announced>) -> Goes {
+    match mail {
+        None => Goes::Nothing,
+        Some(Announced::Invitation) => Goes::Invitation,
+        Some(Announced::Other(words)) => Goes::Other(sentence(&words)),
+    }
 }
 
 /// Words as a subject has them.

@@ -127,7 +127,7 @@ pub struct ConfirmArgs {
     /// Answers for many items, as JSON: {"REF": {"result": "done|failed|skipped", "evidence": {…}, "why": "…"}}; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "evidence")]
     pub answers: Option<PathBuf>,
-    /// Whoever said that it could not be done: it was
+    /// Whoever said that it could not be done: it was; and what was brought back is right, though the portal displays it otherwise
     #[arg(long)]
     pub anyway: bool,
     /// On a terminal: walk through the open items of this technician

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 /// `sandbox`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("played").args(["portal", "profile"]).required(true).multiple(true))]
 pub struct SandboxArgs {
     /// The Portal document to play by: its profile and its account; where it points to does not matter
-    #[arg(long, value_name = "NAME", required_unless_present = "profile")]
+    #[arg(long, value_name = "NAME")]
     pub portal: Option<String>,
     /// The profile to play, where there is no Portal document or another than its own: a name, or a path below the trusted root
     #[arg(long, value_name = "NAME|PATH")]

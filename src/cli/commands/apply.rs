@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::plan::{self, JudgedPlan, document, show};
-use super::slips;
+use super::{runbook, slips};
 use crate::apply::{Event, OutcomeResult, Run, RunReport, World};
 use crate::cli::args::{ApplyCommand, Format};
 use crate::cli::exit::Exit;
@@ -115,7 +115,7 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     face.output.diagnostics(&at.session.warnings);
     let mut exits: Vec<_> = planned.unreachable.iter().map(|(_, error)| exit_of(error)).collect();
     // Nothing more is known of a portal that could not be read to begin with, and its own exit says so.
-    let planned_whole = planned.unreachable.is_empty();
+    let unread: Vec<_> = planned.unreachable.iter().map(|(portal, _)| portal.clone()).collect();
     let Some((approved, approval)) = approve(face, args, planned, &document)? else {
         return Ok(Exit::Refused);
     };
@@ -138,8 +138,14 @@ async fn locked(face: &Face<'_>, args: &ApplyCommand, at: &Locked<'_>) -> Result
     }
     let report = carry_out(face, args, at, &approved, approval, key.as_ref()).await?;
     print(face, args, &report);
+    // What went well fills the screen by now; what never began is said once more.
+    for portal in &unread {
+        face.output.error(&format!(
+            "error: nothing was done in portal {portal}, which could not be read\n  help: what was said at the beginning has the reason; run again when it is mended"
+        ));
+    }
     exits.extend(at.stop.exit());
-    exits.extend(exits_of(&report, planned_whole));
+    exits.extend(exits_of(&report, unread.is_empty()));
     Ok(Exit::first(exits))
 }
 
@@ -271,7 +277,8 @@ async fn carry_out(
 }
 
 fn print(face: &Face<'_>, args: &ApplyCommand, report: &RunReport) {
-    let text = || report::outcome::text(report, &face.output.data);
+    let flags = runbook::flags(&args.planning.places);
+    let text = || report::outcome::text(report, &face.output.data, &flags);
     // Indented text is code in Markdown whatever it says.
     let indented = || text().lines().map(|line| format!("    {line}\n")).collect::<String>();
     face.output.data(&match args.planning.show.output {

@@ -31,10 +31,9 @@ pub(super) fn schema(face: &Face<'_>, args: &SchemaArgs) -> Result<Exit, Failure
 pub(super) fn profile(face: &Face<'_>, args: &ProfileCommand) -> Result<Exit, Failure> {
     match &args.action {
         ProfileAction::List => {
-            for name in profile::shipped() {
-                let title = load_profile(name, None).map(|p| p.title.clone()).unwrap_or_default();
-                face.output.data(&format!("{name}  {title}"));
-            }
+            let title = |name: &str| load_profile(name, None).map(|p| p.title.clone()).unwrap_or_default();
+            let rows: Vec<_> = profile::shipped().map(|name| vec![name.to_owned(), title(name).into()]).collect();
+            face.output.data(&table(&rows, 0));
         }
         ProfileAction::Check { file } => {
             let text =

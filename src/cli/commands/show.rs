@@ -46,6 +46,8 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
         // What is declared for other portals is not declared here.
         let desired = Some(&session.desired).filter(|_| serves);
         let page = report::show::TenantState::new(&served.spec.name, &tenant, desired, live.as_ref().ok(), Some(&state));
+        let capable = |kind| session.profile(&served.spec.name).is_none_or(|profile| profile.capabilities().kind(kind).is_some());
+        let page = page.having(capable);
         // Screens show values beside customers, not beside the MSP.
         let titles = if tenant.is_msp() { BTreeMap::new() } else { session.titles(&served.spec.name) };
         let believed = served.spec.work_orders.believed_for_days;

@@ -86,12 +86,13 @@ pub(super) async fn ledger(places: &Places, session: &Session, ledger: &dyn Ledg
         session.portals.iter().any(|s| s.spec.name.as_str() == portal) || session.closed.iter().any(|(p, _)| p.as_str() == portal)
     };
     let unknown: BTreeSet<&str> = known.iter().map(|(portal, _)| portal.as_str()).filter(|p| !ours(p)).collect();
-    let shared = |tenants: &[TenantName]| tenants.iter().any(|t| !t.is_msp() && session.desired.tenants.contains_key(t));
-    let elsewhere: Vec<_> =
+    let is_ours = |t: &&TenantName| !t.is_msp() && session.desired.tenants.contains_key(*t);
+    let elsewhere: BTreeSet<_> =
         known.iter().filter(|(portal, _)| unknown.contains(portal.as_str())).map(|(_, tenant)| tenant.clone()).collect();
-    if session.desired.portals.is_empty() && shared(&elsewhere) {
+    let shared: Vec<_> = elsewhere.iter().filter(is_ours).map(|t| t.as_str()).collect();
+    if session.desired.portals.is_empty() && !shared.is_empty() {
         let names: Vec<_> = unknown.into_iter().collect();
-        let message = format!("the ledger has these tenants in portal {}, which this run does not know", names.join(", "));
+        let message = format!("the ledger has {} in portal {}, which this run does not know", first(&shared), names.join(", "));
         return Err(Failure::usage(message).help("give --portals DIR as before, or declare the portal in the manifests"));
     }
     if !known.is_empty() || places.state_dir.is_some() {
@@ -103,7 +104,7 @@ pub(super) async fn ledger(places: &Places, session: &Session, ledger: &dyn Ledg
             Ok(ledger) => ledger.tenants().await?.into_iter().map(|(_, tenant)| tenant).collect(),
             Err(_) => continue,
         };
-        if shared(&tenants) {
+        if tenants.iter().any(|t| is_ours(&t)) {
             let state = other.parent().unwrap_or(&other).display();
             let message = format!("{} would be a new ledger, and the one in {state} knows these tenants already", own.display());
             return Err(Failure::usage(message)
@@ -111,6 +112,15 @@ pub(super) async fn ledger(places: &Places, session: &Session, ledger: &dyn Ledg
         }
     }
     Ok(())
+}
+
+/// Some names of many.
+fn first(names: &[&str]) -> String {
+    const NAMED: usize = 3;
+    match names.get(..NAMED) {
+        Some(few) if names.len() > NAMED => format!("{} and {} more", few.join(", "), names.len() - NAMED),
+        _ => names.join(", "),
+    }
 }
 
 /// Where no `Portal` is declared everything goes to a file of ours: said the first time, and refused where portals lie beside the manifests.

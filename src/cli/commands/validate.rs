@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::counted;
 use crate::cli::{forgotten, session};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::engine::{Scope, offline, own_names};
+use crate::engine::{Scope, offline, own_names, same_names};
 use crate::manifest::Builtins;
 use crate::model::{Address, Kind, Name, PortalSpec};
 use crate::portal::Profile;
@@ -40,7 +40,9 @@ pub(super) fn run(face: &Face<'_>, args: &ValidateArgs) -> Result<Exit, Failure>
                 let rules = offline::check(&loaded.desired, spec, profile.capabilities(), profile.as_ref());
                 missing_credentials(spec, profile).into_iter().chain(rules)
             };
-            let broken: Vec<_> = rules.flat_map(of_portal).collect();
+            let broken: Vec<_> = rules.clone().flat_map(of_portal).collect();
+            let portals: Vec<_> = rules.map(|(spec, profile)| (spec, profile.capabilities())).collect();
+            let broken: Vec<_> = same_names::of(&loaded.desired, &portals, &|_| true).into_iter().chain(broken).collect();
             let count = loaded.desired.resources().count();
             let broken = if loaded.has_errors() { Vec::new() } else { broken };
             (loaded.diagnostics.into_iter().chain(broken).collect(), count)

@@ -9,6 +9,7 @@ codes! {
     RULE_REFUSES = "R006", "A rule of the portal refuses", "change the manifest as the rule says";
     UNSUPPORTED = "R007", "The portal lacks a field or a kind that is declared", "take it out of the manifests, or leave it out there with `unsupported: Warning` in its Portal document";
     KEY_DECLARED_TWICE = "R008", "Two tenants declare what only one in the portal can have", "take it out of one of the two, or let only one of them be served by the portal";
+    SAME_NAME = "R009", "Two customers have the same name where a customer is found by name", "give one of them a `displayName` of its own, with its town or number; until then compare more than the name before anything is typed";
     SAVED_PLAN_DAMAGED = "R040", "A saved plan cannot be read", "plan again with `plan --out`";
     SAVED_PLAN_VERSION = "R041", "A saved plan is of a version that this program does not know", "apply it with the program that made it, or plan again";
     SAVED_PLAN_INCONSISTENT = "R042", "A saved plan contradicts itself", "plan again with `plan --out`; a saved plan is not edited by hand";

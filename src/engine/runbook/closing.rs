@@ -20,8 +20,7 @@ pub(super) fn close(current: Current<'_>, answer: &Answer, voice: &Voice) -> Res
 /// on with what was brought back. What was withdrawn and done all the same is recorded too: it is there, whoever wants it.
 fn confirm(current: &Current<'_>, given: &Evidence, anyway: bool, voice: &Voice) -> Result<Closed, Refusal> {
     let Current { portal, item, states } = current;
-    let evidence = evidence::check(item, given)?;
-    let mut remarks = Vec::new();
+    let (evidence, mut remarks) = evidence::taken(item, given, anyway)?;
     match &item.state {
         WorkState::Confirmed { evidence: known, .. } if *known == evidence => return Ok(current.as_it_is()),
         WorkState::Confirmed { .. } => return Err(refusals::decided(item)),

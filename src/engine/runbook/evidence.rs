@@ -14,11 +14,19 @@ pub type Evidence = BTreeMap<String, String>;
 /// # Errors
 /// When something required is missing, something was not asked for, or a value is not the one that this customer has.
 pub fn check(item: &WorkItem, given: &Evidence) -> Result<Evidence, Refusal> {
+    taken(item, given, false).map(|(evidence, _)| evidence)
+}
+
+/// The same, with what is to be remarked about it. `anyway`: whoever brings it back says that it is right, though another value was expected.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn taken(item: &WorkItem, given: &Evidence, anyway: bool) -> Result<(Evidence, Vec<String>), Refusal> {
     let wanted = &item.instructions.evidence;
     let given: Evidence =
         given.iter().map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).filter(|(_, v)| !v.is_empty()).collect();
     let mut wrong: Vec<_> = wanted.iter().filter_map(|w| mismatch(w, given.get(&w.name)?)).collect();
-    if !wrong.is_empty() {
+    if !wrong.is_empty() && !anyway {
         let of_customer = wanted.iter().any(|w| given.get(&w.name).is_some_and(|v| w.customer && mismatch(w, v).is_some()));
         let (reference, address) = (&item.reference, &item.address);
         wrong.push(if of_customer {
@@ -32,13 +40,18 @@ pub fn check(item: &WorkItem, given: &Evidence) -> Result<Evidence, Refusal> {
                  confirm again"
             )
         });
+        wrong.push(
+            "if it is the right one and the portal only displays it so, confirm with --anyway: what you brought back is recorded"
+                .to_owned(),
+        );
         return Err(Refusal { why: Why::Mismatch, lines: wrong });
     }
     let missing = wanted.iter().filter(|w| !w.optional && !given.contains_key(&w.name));
     let mut lines: Vec<_> = missing.map(|w| format!("{} asks for {}: {}", item.reference, w.name, w.ask)).collect();
     let strange = given.keys().filter(|name| !wanted.iter().any(|w| w.name == **name));
     lines.extend(strange.map(|name| format!("{} does not ask for {name}; {}", item.reference, asks_for(wanted))));
-    if lines.is_empty() { Ok(given) } else { Err(Refusal { why: Why::Incomplete, lines }) }
+    let remarks = wrong.into_iter().map(|w| format!("confirmed all the same: {w}")).collect();
+    if lines.is_empty() { Ok((given, remarks)) } else { Err(Refusal { why: Why::Incomplete, lines }) }
 }
 
 /// The reason that goes with an answer.

@@ -45,7 +45,8 @@ pub fn parse(bytes: &[u8]) -> Result<Table, Vec<String>> {
         vec![format!("line {line} is no UTF-8: save the table as UTF-8 text")]
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let table = if text.trim_start().starts_with('[') { json(text)? } else { separated(text)? };
+    // An object alone is JSON that somebody meant, and no title of a column.
+    let table = if text.trim_start().starts_with(['[', '{']) { json(text)? } else { separated(text)? };
     check(table)
 }
 

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::objects::{self, BY_PORTAL, Failed, MSP, Stored, refused};
+use super::played::Goes;
 use crate::model::kind::Placement;
 use crate::model::live::normalise_key;
 use crate::model::{Capabilities, FieldDef, FieldId, FieldSupport, Fields, IntentAction, KindCapability, KindDef, Performer, Sense, Value};
@@ -17,14 +18,8 @@ const INVITATION_DAYS: i64 = 30;
 /// How the subject of a mail begins that asks somebody to accept.
 pub(super) const INVITATION: &str = "Invitation";
 
-/// Performs a call. `mail`: the subject of what whoever is made gets in place of an invitation.
-pub(super) fn perform(
-    db: &Connection,
-    capabilities: &Capabilities,
-    call: &Call,
-    mail: Option<&str>,
-    now: Timestamp,
-) -> Result<Done, Failed> {
+/// Performs a call, with the mail that goes out.
+pub(super) fn perform(db: &Connection, capabilities: &Capabilities, call: &Call, mail: &Goes, now: Timestamp) -> Result<Done, Failed> {
     if let Some(done) = repeated(db, call, now)? {
         return Ok(done);
     }
@@ -47,7 +42,7 @@ pub(super) fn perform(
     let (id, object) = match call.action {
         IntentAction::Create => shown(create(db, capability, call, mail, now)?, now),
         IntentAction::Update => shown(update(db, capability, call, now)?, now),
-        IntentAction::Resend => shown(resend(db, call, now)?, now),
+        IntentAction::Resend => shown(resend(db, call, mail, now)?, now),
         IntentAction::Delete => {
             delete(db, call)?;
             (call.object.clone(), None)
@@ -105,7 +100,7 @@ pub(super) fn record(
     Ok(())
 }
 
-fn create(db: &Connection, capability: &KindCapability, call: &Call, instead: Option<&str>, now: Timestamp) -> Result<Stored, Failed> {
+fn create(db: &Connection, capability: &KindCapability, call: &Call, goes: &Goes, now: Timestamp) -> Result<Stored, Failed> {
     let def = call.address.kind.def();
     // Whoever plays a portal names ids beforehand, so that what is made together can refer to each other.
     let id = call.object.as_deref().map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
@@ -133,7 +128,12 @@ fn create(db: &Connection, capability: &KindCapability, call: &Call, instead: Op
     };
     complete(&object)?;
     // What the portal makes by itself and for itself is nobody whom a mail would reach.
-    let invited = is_invited(def, &call.desired) && !call.intent.starts_with(BY_PORTAL) && instead.is_none();
+    let asked = match goes {
+        Goes::Invitation => true,
+        Goes::Nothing => !notifies(def, &call.desired),
+        Goes::Other(_) => false,
+    };
+    let invited = is_invited(def, &call.desired) && !call.intent.starts_with(BY_PORTAL) && asked;
     if invited {
         object.invited_until = Some(expiry(def, &call.desired, now)?);
     }
@@ -142,7 +142,7 @@ fn create(db: &Connection, capability: &KindCapability, call: &Call, instead: Op
     if invited && notifies(def, &call.desired) {
         mail(db, &object, INVITATION, now)?;
     }
-    if let Some(subject) = instead {
+    if let Goes::Other(subject) = goes {
         mail(db, &object, subject, now)?;
     }
     Ok(object)
@@ -185,7 +185,7 @@ fn delete(db: &Connection, call: &Call) -> Result<(), Failed> {
     }
 }
 
-fn resend(db: &Connection, call: &Call, now: Timestamp) -> Result<Stored, Failed> {
+fn resend(db: &Connection, call: &Call, goes: &Goes, now: Timestamp) -> Result<Stored, Failed> {
     let mut object = target(db, call)?;
     if object.invited_until.is_none() {
         return refused(format!("{} has no open invitation", object.title()));
@@ -193,7 +193,9 @@ fn resend(db: &Connection, call: &Call, now: Timestamp) -> Result<Stored, Failed
     object.invited_until = Some(expiry(object.def(), &call.desired, now)?);
     let sql = "UPDATE object SET invited_until = ?2 WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![object.id, object.invited_until])?;
-    mail(db, &object, &format!("{INVITATION}, sent again"), now)?;
+    if *goes != Goes::Nothing {
+        mail(db, &object, &format!("{INVITATION}, sent again"), now)?;
+    }
     Ok(object)
 }
 

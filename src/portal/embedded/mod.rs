@@ -25,7 +25,7 @@ use crate::model::{Capabilities, PortalSpec};
 
 pub use directory::{AuditLine, Directory, DirectoryError, Mail};
 pub use objects::BY_PORTAL;
-pub use played::{Played, PlayedCall};
+pub use played::{Goes, Played, PlayedCall};
 
 /// Tells the time; an argument, so that a test can move it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -19,13 +19,25 @@ pub struct Played(Writer);
 pub struct PlayedCall {
     /// The call.
     pub call: Call,
-    /// The subject of the mail that whoever is made gets in place of an invitation: they have nothing to accept.
-    pub mail: Option<Box<str>>,
+    /// What goes out.
+    pub mail: Goes,
+}
+
+/// The mail that goes out with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goes {
+    /// None: whoever is made has nothing to accept, unless what is declared asks for an invitation without a mail.
+    Nothing,
+    /// An invitation, to whom one can go.
+    Invitation,
+    /// A mail with this subject, to whoever is made, in place of an invitation: they have nothing to accept.
+    Other(Box<str>),
 }
 
 impl From<Call> for PlayedCall {
+    /// Nothing goes out with it.
     fn from(call: Call) -> Self {
-        Self { call, mail: None }
+        Self { call, mail: Goes::Nothing }
     }
 }
 
@@ -75,6 +87,7 @@ pub(super) fn capabilities(profile: &Capabilities) -> Capabilities {
         titled: false,
         goes_on: false,
         looks_first: false,
+        by_name: false,
     };
     Capabilities {
         kinds: profile.kinds.iter().map(|(kind, capability)| (*kind, played(capability))).collect(),

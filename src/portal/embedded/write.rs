@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::objects::Failed;
-use super::played::PlayedCall;
+use super::played::{Goes, PlayedCall};
 use super::read::Reader;
 use super::{Clock, calls, store};
 use crate::model::live::KeyHolder;
@@ -96,7 +96,7 @@ impl Inner {
         };
         let mut answers = Answers::with_capacity(calls.len());
         for call in calls {
-            let answer = self.one(&mut transaction, call, None);
+            let answer = self.one(&mut transaction, call, &Goes::Invitation);
             // Some errors (a full disk) make SQLite roll back the whole transaction: nothing of the batch has had an effect.
             if transaction.is_autocommit() {
                 let why = answer.err().map_or_else(String::new, |e| e.to_string());
@@ -116,13 +116,13 @@ impl Inner {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let mut transaction = transaction.map_err(|e| call_error(&e))?;
         // A transaction that is dropped is rolled back.
-        let one = |PlayedCall { call, mail }: &PlayedCall| self.one(&mut transaction, call, mail.as_deref());
+        let one = |PlayedCall { call, mail }: &PlayedCall| self.one(&mut transaction, call, mail);
         let done = calls.iter().map(one).collect::<Result<Vec<_>, _>>()?;
         transaction.commit().map_err(|e| call_error(&e))?;
         Ok(done)
     }
 
-    fn one(&self, transaction: &mut Transaction<'_>, call: &Call, mail: Option<&str>) -> Result<Done, CallError> {
+    fn one(&self, transaction: &mut Transaction<'_>, call: &Call, mail: &Goes) -> Result<Done, CallError> {
         let now = (self.clock)();
         let savepoint = transaction.savepoint().map_err(|e| call_error(&e))?;
         match calls::perform(&savepoint, &self.capabilities, call, mail, now) {

@@ -182,6 +182,7 @@ fn capability(kind: Kind, section: &KindSection, problems: &mut Problems<'_>) ->
         titled: section.http.as_ref().and_then(|http| http.value.item.as_ref()).is_some_and(|item| item.value.key.is_none()),
         goes_on: section.http.as_ref().is_some_and(|http| http.value.goes_on()),
         looks_first: section.http.as_ref().is_some_and(|http| http.value.looks_first()),
+        by_name: section.http.as_ref().is_some_and(|http| http.value.by_name()),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::cel::{EvalError, Expression, SubjectScope};
+use super::plays::Announced;
 use super::{EffectRule, Message, Profile, Rule};
 use crate::model::live::normalise_key;
 use crate::model::rule::{Conduct, Effect, Subject, Verdict, Violation};
@@ -58,9 +59,10 @@ impl Profile {
         self.brought_about(subject).filter(sends).filter_map(move |rule| Some((to(rule)?, rule.mail.as_deref())))
     }
 
-    /// What the e-mail is that a change sends to an address; `None`: it sends none there, or an invitation.
-    pub(super) fn mail_to<'a>(&'a self, subject: &'a Subject<'_>, address: &str) -> Option<&'a str> {
-        self.mails(subject).find(|(to, _)| normalise_key(to) == normalise_key(address)).and_then(|(_, what)| what)
+    /// The e-mail that a change sends to an address.
+    pub(super) fn mail_to(&self, subject: &Subject<'_>, address: &str) -> Option<Announced> {
+        let (_, what) = self.mails(subject).find(|(to, _)| normalise_key(to) == normalise_key(address))?;
+        Some(what.map_or(Announced::Invitation, |what| Announced::Other(what.into())))
     }
 
     /// The effects of a change; one that cannot be ruled out is among them.

@@ -190,7 +190,9 @@ pub fn load_profile(name_or_path: &str, trusted_root: Option<&Path>) -> Result<A
         ]);
     }
     let text = read_below(name_or_path, trusted_root).map_err(|e| vec![*e])?;
-    Profile::parse(&text, name_or_path).map(Arc::new)
+    // The place of what is wrong is one that can be opened from here, as those of manifests are.
+    let place = trusted_root.filter(|root| *root != Path::new(".")).map(|root| root.join(name_or_path).display().to_string());
+    Profile::parse(&text, place.as_deref().unwrap_or(name_or_path)).map(Arc::new)
 }
 
 /// A shipped profile; compiled when it is first asked for, once in the life of the process.

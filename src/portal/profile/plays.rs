@@ -117,8 +117,17 @@ pub struct Made {
     pub fields: Fields,
     /// Whether it is the portal's own.
     pub portals_own: bool,
-    /// What the e-mail is that it gets; `None`: an invitation, if any.
-    pub mail: Option<Box<str>>,
+    /// The e-mail that it gets; `None`: none is announced.
+    pub mail: Option<Announced>,
+}
+
+/// An e-mail that the profile announces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Announced {
+    /// An invitation.
+    Invitation,
+    /// What else it is.
+    Other(Box<str>),
 }
 
 impl Profile {
@@ -186,7 +195,7 @@ impl Profile {
                     fields.set(*id, typed(&kind.def().field(*id).ty, &text).ok_or_else(wrong)?);
                 }
                 let address = kind.def().key_field().and_then(|id| fields.get(id)).and_then(Value::as_text);
-                let mail = address.and_then(|address| self.mail_to(subject, address)).map(Into::into);
+                let mail = address.and_then(|address| self.mail_to(subject, address));
                 made.push(Made { row: play.id.clone(), kind: *kind, fields, portals_own: *portals_own, mail });
             }
         }

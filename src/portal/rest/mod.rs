@@ -5,6 +5,7 @@
 //! state of its own, sends credentials to the endpoint's origin alone, and claims nothing that it did not see: a list that
 //! was not read to its end is incomplete, a call whose answer was lost is uncertain.
 
+mod began;
 mod carried;
 mod collect;
 mod index;

@@ -152,7 +152,7 @@ impl Portal {
                 }
                 StepAct::Person(person) => {
                     let work = run.ask(person, at, at + 1 < steps.len())?;
-                    let waits_for = work.instructions.title.clone();
+                    let waits_for = format!("a technician: {}", work.instructions.title);
                     return Ok(Done::Pending { waits_for, work: Some(Box::new(work)) });
                 }
             }

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::began::Began;
 use super::request;
-use super::scope::scope;
+use super::scope::{of_before, of_changed, scope};
 use super::steps::Run;
 use super::transport::SendError;
-use crate::model::{IntentAction, Next, Reached};
-use crate::portal::profile::http::compiled::{CallStep, Content, PersonStep, Step, StepAct};
+use crate::model::{FieldId, IntentAction, Next, Reached};
+use crate::portal::profile::http::compiled::{CallStep, PersonStep, Step, StepAct};
 use crate::portal::profile::http::connection::Method;
 use crate::portal::{Call, CallError, Done};
 
@@ -79,10 +80,35 @@ impl Run<'_> {
         }
         self.covered = reached.if_lost != Next::Clear;
         self.next = self.call().fate.next;
+        let Some(step) = steps.get(done).filter(|_| reached.if_lost == Next::Shown) else { return Ok(done) };
+        // What the portal shows by now is done, though nobody heard of it.
+        let telling = self.telling(step, done, steps);
+        if let Some(each) = step.each {
+            self.done.extend(self.began.shown(self.call, each));
+        } else if !telling.is_empty() && telling.iter().all(|id| !self.call.changed.contains(id)) {
+            self.done.clear();
+            return Ok(done + 1);
+        }
         Ok(done)
     }
 
+    /// The fields by which the portal shows whether a step is done.
+    fn telling(&self, step: &Step, at: usize, steps: &[Step]) -> Vec<FieldId> {
+        let done = |earlier: &&Step| {
+            let mut seen = self.values().clone();
+            seen.insert("self", self.seen_by(earlier));
+            earlier.when.as_ref().is_none_or(|when| when.holds(&scope(&seen)).unwrap_or(true))
+        };
+        self.began.telling(self.call().address.kind.def(), step, steps.iter().take(at).filter(done))
+    }
+
     fn take(&mut self, learnt: &BTreeMap<String, String>) -> Result<(), CallError> {
+        if let Some(began) = Began::again(self.call, learnt) {
+            let def = self.call.address.kind.def();
+            self.values.insert("before", of_before(def, &began.before));
+            self.values.insert("changed", of_changed(def, &began.changed));
+            self.began = began;
+        }
         let map = |name: &str| -> Option<Map<String, Json>> { serde_json::from_str(learnt.get(name)?).ok() };
         self.values.insert("steps", Json::Object(map(STEPS).ok_or_else(changed)?));
         self.values.insert("evidence", Json::Object(map(EVIDENCE).ok_or_else(changed)?));
@@ -111,6 +137,7 @@ impl Run<'_> {
         if self.carried.iter().any(Option::is_some) {
             learnt.insert(CARRIED.to_owned(), json!(self.carried).to_string());
         }
+        self.began.put_down(self.call, &mut learnt);
         learnt.extend(self.id().map(|id| (Reached::ID.to_owned(), id.to_owned())));
         learnt
     }
@@ -183,10 +210,10 @@ impl Run<'_> {
         } else if self.makes(made, at, steps) {
             Next::Shown
         } else {
-            let tells = step.each.is_some() || step.when.is_some() || !matches!(made.ask.content, Content::None);
+            let tells = || !self.telling(step, at, steps).is_empty();
             match self.call().action {
                 // Fields that are shown as declared were written.
-                IntentAction::Update if tells => Next::Shown,
+                IntentAction::Update if tells() => Next::Shown,
                 IntentAction::Delete | IntentAction::Resend if steps.len() == 1 => Next::Shown,
                 IntentAction::Create | IntentAction::Update | IntentAction::Delete | IntentAction::Resend => Next::Unsure,
             }

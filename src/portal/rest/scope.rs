@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::portal_spec::Account;
-use crate::model::{Fields, IntentAction, Kind, KindDef, TenantName, Value};
+use crate::model::{FieldId, Fields, IntentAction, Kind, KindDef, TenantName, Value};
 use crate::portal::profile::cel::JsonScope;
 use crate::portal::profile::http::document::UpdateStyle;
 use crate::portal::{Call, CallContext};
@@ -75,7 +75,6 @@ pub(super) fn of_call(call: &Call, tenant_id: Option<&str>, account: &Account) -
     let context = call.context.as_deref();
     let empty = Fields::new();
     let (placeholders, secrets) = Placeholders::of(call);
-    let changed: Vec<Json> = call.changed.iter().map(|id| def.field(*id).path.into()).collect();
     let carried = call.carries.iter().map(|c| {
         let mut shown = record(c.address.kind.def(), &c.desired, c);
         if let Some(shown) = shown.as_object_mut() {
@@ -86,8 +85,8 @@ pub(super) fn of_call(call: &Call, tenant_id: Option<&str>, account: &Account) -
     let values = BTreeMap::from([
         ("self", record(def, &call.desired, call)),
         ("named", record(def, context.map_or(&empty, |c| &c.named), call)),
-        ("before", grouped(def, call.before.to_json(def))),
-        ("changed", Json::Array(changed)),
+        ("before", of_before(def, &call.before)),
+        ("changed", of_changed(def, &call.changed)),
         ("carried", Json::Array(carried.collect())),
         ("id", call.object.as_deref().map_or(Json::Null, Json::from)),
         ("name", call.address.name.as_str().into()),
@@ -104,14 +103,24 @@ pub(super) fn of_call(call: &Call, tenant_id: Option<&str>, account: &Account) -
     (values, placeholders)
 }
 
-/// `self` as a call of an update sees it.
-pub(super) fn of_update(call: &Call, style: UpdateStyle) -> Json {
+/// `before` as the steps of a call see it.
+pub(super) fn of_before(def: &'static KindDef, before: &Fields) -> Json {
+    grouped(def, before.to_json(def))
+}
+
+/// `changed` as the steps of a call see it.
+pub(super) fn of_changed(def: &'static KindDef, changed: &[FieldId]) -> Json {
+    changed.iter().map(|id| Json::from(def.field(*id).path)).collect()
+}
+
+/// `self` as a call of an update sees it, in which these fields differ.
+pub(super) fn of_update(call: &Call, changed: &[FieldId], style: UpdateStyle) -> Json {
     let def = call.address.kind.def();
     if call.action != IntentAction::Update || style == UpdateStyle::Replace {
         return record(def, &call.desired, call);
     }
     let mut differs = Fields::new();
-    for (id, value) in call.desired.iter().filter(|(id, _)| call.changed.contains(id)) {
+    for (id, value) in call.desired.iter().filter(|(id, _)| changed.contains(id)) {
         differs.set(id, value.clone());
     }
     record(def, &differs, call)

@@ -9,12 +9,13 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
+use super::began::Began;
 use super::object::text_of;
 use super::scope::{Placeholders, Values, of_call, of_update, scope};
 use super::transport::{Answer, Content as Sent, Request, Response, SendError};
 use super::{Portal, request};
 use crate::model::kind::Placement;
-use crate::model::{FieldId, IntentAction, Next, TenantName, Value};
+use crate::model::{IntentAction, Next, TenantName};
 use crate::portal::profile::cel::{EvalError, Expression};
 use crate::portal::profile::http::compiled::{CallStep, Content, Each, Step, StepAct, WaitStep};
 use crate::portal::profile::http::connection::Method;
@@ -26,6 +27,8 @@ pub(super) struct Run<'a> {
     portal: &'a Portal,
     pub(super) call: &'a Call,
     tenant_id: Option<&'a str>,
+    /// What it set out to change, before the first of its steps.
+    pub(super) began: Began,
     pub(super) values: Values,
     placeholders: Placeholders,
     /// True once this part of the call has brought something about.
@@ -56,7 +59,8 @@ impl<'a> Run<'a> {
         let (values, placeholders) = of_call(call, tenant_id, &portal.account);
         let carried = vec![None; call.carries.len()];
         let (wrote, covered, next, done) = (false, false, Next::Clear, Vec::new());
-        Ok(Self { portal, call, tenant_id, values, placeholders, wrote, covered, next, done, carried })
+        let began = Began::now(call);
+        Ok(Self { portal, call, tenant_id, began, values, placeholders, wrote, covered, next, done, carried })
     }
 
     pub(super) fn call(&self) -> &'a Call {
@@ -99,38 +103,23 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When its condition cannot be evaluated.
     pub(super) fn applies(&mut self, step: &Step) -> Result<bool, CallError> {
-        let style = match &step.act {
-            StepAct::Call(made) => made.update,
-            StepAct::Person(_) | StepAct::Wait(_) => UpdateStyle::Replace,
-        };
-        self.values.insert("self", of_update(self.call, style));
+        self.values.insert("self", self.seen_by(step));
         let Some(when) = &step.when else { return Ok(true) };
         when.holds(&scope(&self.values)).map_err(|e| self.broken("a step's `when`", &e))
     }
 
-    /// The items of `each`; one that is null where there is none.
-    pub(super) fn items(&self, each: Option<Each>) -> Vec<Json> {
-        let Some(each) = each else { return vec![Json::Null] };
-        let (field, from, to) = match each {
-            Each::Added(field) => (field, &self.call.before, &self.call.desired),
-            Each::Removed(field) => (field, &self.call.desired, &self.call.before),
+    /// `self` as a step sees it.
+    pub(super) fn seen_by(&self, step: &Step) -> Json {
+        let style = match &step.act {
+            StepAct::Call(made) => made.update,
+            StepAct::Person(_) | StepAct::Wait(_) => UpdateStyle::Replace,
         };
-        if self.call.action == IntentAction::Update && !self.call.changed.contains(&field) {
-            return Vec::new();
-        }
-        let parts = |value: Option<&Value>| value.map(parts).unwrap_or_default();
-        let there = parts(from.get(field));
-        let mut items = parts(to.get(field));
-        // Of a map the key is what is lost; a value that changed is gained.
-        match each {
-            Each::Added(_) => items.retain(|item| !there.contains(item) || self.is_secret(field)),
-            Each::Removed(_) => items.retain(|item| !there.iter().any(|other| key_of(other) == key_of(item))),
-        }
-        items
+        of_update(self.call, &self.began.changed, style)
     }
 
-    fn is_secret(&self, field: FieldId) -> bool {
-        self.call.address.kind.def().field(field).ty.is_secret()
+    /// The items of `each`; one that is null where there is none.
+    pub(super) fn items(&self, each: Option<Each>) -> Vec<Json> {
+        each.map_or_else(|| vec![Json::Null], |each| self.began.items(self.call, each))
     }
 
     pub(super) fn with_item(&mut self, item: Json) {
@@ -378,24 +367,4 @@ fn told(error: &SendError) -> Option<Json> {
         }
     };
     Some(json!({"status": status, "headers": {}, "body": body}))
-}
-
-/// The items of a set; the entries of a map, without secrets.
-fn parts(value: &Value) -> Vec<Json> {
-    match value {
-        Value::List(items) => items.iter().map(Value::to_json).collect(),
-        Value::Map(entries) => entries
-            .iter()
-            .map(|(key, value)| match value {
-                Value::Secret(_) => json!({ "key": key }),
-                value => json!({"key": key, "value": value.to_json()}),
-            })
-            .collect(),
-        Value::Bool(_) | Value::Integer(_) | Value::Text(_) | Value::Secret(_) => Vec::new(),
-    }
-}
-
-/// What tells an item from another: of a map's entry, its key.
-fn key_of(item: &Json) -> &Json {
-    item.get("key").unwrap_or(item)
 }

@@ -29,7 +29,8 @@ pub(super) fn back(mut view: TenantView) -> TenantView {
     if view.changes.is_empty() && view.folded.is_empty() && view.shared == 0 {
         return view;
     }
-    view.counts.push_str(", all held back");
+    // What needs no change may be refused, too: a secret that nobody can read, say.
+    view.counts.push_str(if view.counts.is_empty() { "held back" } else { ", all held back" });
     view.consequences.iter_mut().for_each(would);
     for ChangeView { actions, .. } in view.changes.iter_mut().filter(|c| !c.refused && !c.actions.is_empty()) {
         actions.insert_str(0, "would ");

@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::escape::{cut, visible};
 use super::sentence::{Line, Part, lines};
-use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
+use super::{ENDS, Order, SOURCES, beside, commands, facts, items_word, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 const CSS: &str = "\
@@ -76,7 +76,7 @@ fn section(item: &WorkItem, number: usize, order: &Order<'_>) -> Markup {
             h2 { (number) ". " code { (item.reference) } " " (visible(&item.instructions.title)) }
             p.dim { (whose) @if let Some(name) = name { code { (name) } } ", " code { (item.address) } }
             @if let Some(last) = item.replaces.last() { p { "This replaces " code { (last) } ", which nobody is to follow any more." } }
-            @if !order.before(item).is_empty() { p { "After item " @for first in order.before(item) { code { (first) } " " } } }
+            @if !order.before(item).is_empty() { p { "After " (items_word(order.before(item))) " " @for first in order.before(item) { code { (first) } " " } } }
             (state(&item.state))
             ol { @for (at, line) in lines(&item.instructions).iter().enumerate() { (step(line, &format!("{}/{}", item.reference, at + 1))) } }
             @if !item.instructions.evidence.is_empty() {

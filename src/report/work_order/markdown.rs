@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::super::escape::{longest_run, markdown_words, visible};
 use super::sentence::{Line, Part, lines};
-use super::{ENDS, Order, SOURCES, beside, commands, facts, moment, of_portal, of_tenant};
+use super::{ENDS, Order, SOURCES, beside, commands, facts, items_word, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 /// The order as a page.
@@ -38,7 +38,7 @@ fn item_text(item: &WorkItem, number: usize, places: &str, before: &[Box<str>]) 
         let _ = writeln!(out, "This replaces {}, which nobody is to follow any more.\n", code(last));
     }
     if !before.is_empty() {
-        let _ = writeln!(out, "After item {}.\n", before.iter().map(|first| code(first)).collect::<Vec<_>>().join(", "));
+        let _ = writeln!(out, "After {} {}.\n", items_word(before), before.iter().map(|first| code(first)).collect::<Vec<_>>().join(", "));
     }
     if let Some(state) = state(&item.state) {
         let _ = writeln!(out, "{state}\n");

@@ -13,7 +13,7 @@ pub use document::{ItemDocument, WorkOrderDocument, document, json_schema};
 pub use html::html;
 pub use markdown::{item as markdown_item, markdown};
 pub use sort::order_items;
-pub use text::text;
+pub use text::{item_text, text};
 
 use std::collections::BTreeMap;
 
@@ -56,6 +56,11 @@ impl Order<'_> {
     fn before(&self, item: &WorkItem) -> &[Box<str>] {
         self.after.and_then(|after| after.get(&item.intent)).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// What comes before an item, one or several.
+const fn items_word(before: &[Box<str>]) -> &'static str {
+    if before.len() == 1 { "item" } else { "items" }
 }
 
 /// The command lines with which a technician says what became of an item: done, impossible, not done. None for one that is closed.

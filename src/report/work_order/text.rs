@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::escape::visible;
 use super::sentence::{Line, Part, lines};
-use super::{Order, beside, commands, facts, moment, of_portal, of_tenant};
+use super::{Order, beside, commands, facts, items_word, moment, of_portal, of_tenant};
 use crate::model::work_order::{EvidenceWanted, WorkItem, WorkState};
 
 /// The order as text.
@@ -15,12 +15,26 @@ pub fn text(order: &Order<'_>) -> String {
         let _ = writeln!(out, "  {name}: {}", visible(&value));
     }
     for (at, item) in order.items.iter().enumerate() {
-        item_text(&mut out, item, at + 1, order);
+        item_lines(&mut out, item, at + 1, order);
     }
     out
 }
 
-fn item_text(out: &mut String, item: &WorkItem, number: usize, order: &Order<'_>) {
+/// One item of the order for somebody who is asked about it right away: no head, and no command lines.
+pub fn item_text(order: &Order<'_>, item: &WorkItem, number: usize) -> String {
+    let mut out = String::new();
+    steps_text(&mut out, item, number, order);
+    out
+}
+
+fn item_lines(out: &mut String, item: &WorkItem, number: usize, order: &Order<'_>) {
+    steps_text(out, item, number, order);
+    for command in commands(item, order.places) {
+        let _ = writeln!(out, "   $ {command}");
+    }
+}
+
+fn steps_text(out: &mut String, item: &WorkItem, number: usize, order: &Order<'_>) {
     let (whose, name) = of_tenant(item);
     let title = visible(&item.instructions.title);
     let _ = writeln!(out, "\n{number}. {}  {title}  ({whose}{})", item.reference, name.unwrap_or_default());
@@ -28,7 +42,7 @@ fn item_text(out: &mut String, item: &WorkItem, number: usize, order: &Order<'_>
         let _ = writeln!(out, "   It replaces {last}, which nobody is to follow any more.");
     }
     if let [_, ..] = order.before(item) {
-        let _ = writeln!(out, "   After item {}.", order.before(item).join(", "));
+        let _ = writeln!(out, "   After {} {}.", items_word(order.before(item)), order.before(item).join(", "));
     }
     if let Some(said) = said(&item.state) {
         let _ = writeln!(out, "   {said}");
@@ -43,9 +57,6 @@ fn item_text(out: &mut String, item: &WorkItem, number: usize, order: &Order<'_>
     }
     if item.calls_follow {
         out.push_str("   Once this is confirmed, tenantry does the rest.\n");
-    }
-    for command in commands(item, order.places) {
-        let _ = writeln!(out, "   $ {command}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the command line, on real processes in folders of their own: what is said, how it ends, and what survives a kill.
 
 mod allowed;
+mod at_night;
 mod environment;
 mod faulty;
 mod forgotten;
@@ -10,6 +11,7 @@ mod kill;
 mod leaving;
 mod ledger_rebuild;
 mod own_names;
+mod own_profile;
 mod run;
 mod run_approve;
 mod run_kit;

@@ -343,7 +343,7 @@ fn an_order_and_an_item_are_shown_in_every_format() {
     desk.run(&["show", "board-1", "-o", "html", "--out", "order.html"]).exits(0);
     assert!(desk.shell.read("order.html").contains("The Board"));
     let nothing = desk.run(&["show", "nowhere"]).exits(1);
-    assert!(nothing.err.contains("no work order and no item is called nowhere"), "{}", nothing.err);
+    assert!(nothing.err.contains("no work order and no item is called `nowhere`"), "{}", nothing.err);
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn after_everything_is_confirmed_the_plan_is_empty() {
 fn what_an_apply_gives_out_is_confirmed_and_an_earlier_text_of_it_is_refused() {
     let desk = Desk::new();
     let applied = desk.tenantry(&["apply", "--auto-approve"]).exits(6).out;
-    assert!(applied.contains("tenantry runbook show ID") && applied.contains("wo-"), "{applied}");
+    assert!(applied.contains("`tenantry runbook show ID`") && applied.contains("wo-"), "{applied}");
     let listed = || -> Vec<(String, String)> {
         let json: serde_json::Value = serde_json::from_str(&desk.run(&["list", "-o", "json"]).exits(0).out).unwrap();
         let items = json["orders"].as_array().unwrap().iter().flat_map(|o| o["items"].as_array().unwrap());
@@ -408,6 +408,7 @@ fn another_customer_is_refused_and_nothing_is_recorded() {
     error: 0a0a0a0a was not recorded
       customer must be `ACME Tools`, and you brought back `Beta AG`
       another customer may have been picked for 0a0a0a0a (acme/organization/acme): if so, undo there what you did, do it where it belongs, and confirm with what that shows; after a slip of the pen confirm again
+      if it is the right one and the portal only displays it so, confirm with --anyway: what you brought back is recorded
     exit 5
     "##);
     assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);

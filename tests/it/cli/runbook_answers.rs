@@ -111,7 +111,7 @@ fn a_lock_that_is_held_is_named_and_waited_for_no_longer_than_allowed() {
     let desk = Desk::ordered();
     desk.hold_lock(|| {
         let ran = desk.run(&["skip", "0a0a0a0a", "--why", "later"]).exits(12);
-        assert!(ran.err.contains("is locked by"), "{}", ran.err);
+        assert!(ran.err.contains("is locked by") && ran.err.contains("wait for them with --lock-timeout SECONDS"), "{}", ran.err);
     });
     desk.run(&["skip", "0a0a0a0a", "--why", "later"]).exits(0);
 }
@@ -138,6 +138,8 @@ fn on_a_terminal_a_person_is_walked_through_the_order_and_asked_once_more() {
     assert_eq!(ran.code, Some(0), "{}", ran.said());
     assert!(ran.out.contains("another customer may have been picked"), "{}", ran.out);
     assert!(ran.out.contains("This is recorded:"), "{}", ran.out);
+    // Whoever is asked right here needs no command line to answer with.
+    assert!(ran.out.contains("1 of 2, of work order board-1 in portal board") && !ran.out.contains("$ tenantry"), "{}", ran.out);
     assert!(matches!(desk.item("0a0a0a0a").state, WorkState::Confirmed { .. }));
     assert!(matches!(desk.item("0b0b0b0b").state, WorkState::Failed { .. }));
 }
@@ -162,4 +164,23 @@ fn who_does_not_say_yes_has_recorded_nothing() {
     let ran = typed(&desk, "confirm --assignee ann", "s\nlater\nl\nno\n");
     assert!(ran.out.contains("Nothing was recorded"), "{}", ran.out);
     assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);
+}
+
+#[test]
+fn a_name_that_the_portal_displays_otherwise_is_taken_on_the_word_of_whoever_read_it() {
+    let desk = Desk::ordered();
+    let confirm = ["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence"];
+    let refused = desk.run(&[&confirm[..], &["customer=ACME Tools (A-1042)"]].concat()).exits(5);
+    assert!(refused.err.contains("confirm with --anyway"), "{}", refused.err);
+    assert_eq!(desk.item("0a0a0a0a").state, WorkState::Open);
+    let said = desk.run(&[&confirm[..], &["customer=ACME Tools (A-1042)", "--anyway"]].concat()).exits(0).said();
+    assert!(said.contains("confirmed all the same: customer must be `ACME Tools`, and you brought back `ACME Tools (A-1042)`"), "{said}");
+    let WorkState::Confirmed { evidence, .. } = desk.item("0a0a0a0a").state else { panic!("it is confirmed") };
+    assert_eq!(evidence["customer"], "ACME Tools (A-1042)", "as it was brought back");
+}
+
+#[test]
+fn case_and_spaces_of_a_name_make_no_difference() {
+    let desk = Desk::ordered();
+    desk.run(&["confirm", "0a0a0a0a", "--evidence", "number=17", "--evidence", "customer=  acme   TOOLS "]).exits(0);
 }

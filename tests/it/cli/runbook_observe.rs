@@ -163,7 +163,12 @@ fn what_cannot_be_told_apart_is_refused_and_nothing_is_recorded() {
         (PEOPLE, "Customer,E-mail\nacme,alice@acme.example\nacme,ALICE@acme.example\n", "rows 2 and 3 are both acme/user/alice"),
         (CUSTOMERS, "Name\nACME Tools\n", "row 2 could be acme/organization/acme or beta/organization/beta"),
         (CUSTOMERS, "Name,Number\nACME Tools,99\nbeta,17\n", "row 2 could be"),
-        (PEOPLE, "Customer,First name\nacme,Alice\n", "no column tells which user a row is: one of `E-mail` is wanted"),
+        (
+            PEOPLE,
+            "Customer,First name\nacme,Alice\n",
+            "no column tells which user a row is: one of `E-mail` is wanted, in the first row, which has: Customer, First name",
+        ),
+        (CUSTOMERS, "{\"Name\": \"ACME Tools\"}", "it is no JSON array of objects"),
         (PEOPLE, "E-mail\nalice@acme.example\n", "`Customer` is wanted, or name the tenant with --tenant"),
         (PEOPLE, "Customer,E-mail\nACME Tools,alice@acme.example\n", "are both shown as ACME Tools"),
         (PEOPLE, "Customer,E-mail,E-mail\nacme,a,b\n", "two columns are called E-mail"),

@@ -160,8 +160,11 @@ fn a_portal_that_is_down_is_named_and_the_others_are_done() {
             "portal spare cannot be read",
             "Nothing is planned for it; what other portals need goes on.",
             "Apply: 13 done, 32 pending",
+            "Work orders, to read with `tenantry runbook show ID -f customers --portals portals`:",
         ],
     );
+    // The last thing that is read is what did not happen.
+    assert!(ran.err.ends_with("run again when it is mended\n") && ran.err.contains("nothing was done in portal spare"), "{}", ran.err);
     assert_eq!(desk.items().len(), BY_HAND.len());
     says(&desk.run(APPLY).exits(1), &["portal spare cannot be read"]);
 }
@@ -209,6 +212,24 @@ fn a_customer_that_breaks_a_rule_of_one_portal_is_held_there_and_done_elsewhere(
         desk.items()["desk"].iter().map(|i| i["address"].as_str().unwrap().split('/').next().unwrap().to_owned()).collect();
     assert_eq!(at_the_desk, ["kessler-werke", "kessler-werke", "kessler-werke", "msp"]);
     says(&desk.run("validate -f customers --portals portals").exits(65), &["portal desk: ITA-1"]);
+}
+
+#[test]
+fn customers_with_one_name_are_told_apart_before_anybody_takes_one_for_the_other() {
+    let desk = Desk::new();
+    desk.shell.edit("customers/brightwater.yaml", "displayName: Brightwater & Partners", "displayName: kessler  WERKE");
+    let warned = [
+        "portals access, costs, desk: customers brightwater and kessler-werke have one name there, `Kessler Werke`",
+        "they find a customer by that name, and one may be taken for the other: brightwater/organization/brightwater is `kessler  WERKE`",
+    ];
+    let validated = desk.run("validate -f customers --portals portals").exits(0);
+    says(&validated, &warned);
+    says(&validated, &["warning[R009]", "give one of them a `displayName` of its own"]);
+    let planned = desk.run(PLAN).exits(0);
+    says(&planned, &warned);
+    assert!(!planned.said().contains("directory: customers"), "what is found there is found by its own name");
+    says(&desk.run(&format!("{PLAN} --portal directory")).exits(0), &["12 to create"]);
+    assert!(!desk.run(&format!("{PLAN} --portal directory")).said().contains("R009"));
 }
 
 #[test]

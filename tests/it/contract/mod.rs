@@ -3,10 +3,12 @@
 //!
 //! [`world`] says what is declared and what must be there in the end, [`desk`] is whoever runs the program. [`between`] spoils the calls of a
 //! driver, [`network`] the requests of one: [`rest`] against the sandbox, [`keystone`] and [`better_auth`] against the real servers, [`lists`]
-//! where their lists do not hold still. [`embedded`] is a directory in a file, [`runbook`] asks technicians.
+//! where their lists do not hold still. [`embedded`] is a directory in a file, [`runbook`] asks technicians. [`steps`] creates in several calls,
+//! [`changes`] changes and deletes so, in the [`town`].
 
 mod better_auth;
 mod between;
+mod changes;
 mod desk;
 mod embedded;
 mod keystone;

@@ -40,6 +40,9 @@ struct State {
     /// Each with how many lists have not shown it.
     people: Vec<(Json, u32)>,
     badges: Vec<String>,
+    roles: Vec<Json>,
+    /// Every write that must not be made twice, in words.
+    deeds: Vec<String>,
     outbox: Vec<String>,
     /// By key: the body, and the answer.
     keys: Vec<(String, String, Json)>,
@@ -115,6 +118,25 @@ impl Town {
         people
     }
 
+    /// Every role in it with what its holders may do.
+    pub(crate) fn roles(&self) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        state.roles.iter().map(|r| format!("{} {} {}", r["slug"].as_str().unwrap(), r["title"].as_str().unwrap(), r["may"])).collect()
+    }
+
+    /// How everybody in it is called.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        state.people.iter().map(|(p, _)| format!("{} {} {}", p["id"], p["first"], p["last"]).replace('"', "")).collect()
+    }
+
+    /// Every write that must not be made twice, sorted.
+    pub(crate) fn deeds(&self) -> Vec<String> {
+        let mut deeds = self.state.lock().unwrap().deeds.clone();
+        deeds.sort();
+        deeds
+    }
+
     pub(crate) fn orgs(&self) -> usize {
         self.state.lock().unwrap().orgs.len()
     }
@@ -145,6 +167,9 @@ impl State {
             Some((_, first, _)) if first != body => return said(422, json!({"message": "this key came with another body"})),
             Some((_, _, answer)) => answer,
             None => {
+                if self.is_gone(line) {
+                    return said(404, json!({}));
+                }
                 let Some(answer) = self.done(line, body, manners) else { return said(409, json!({})) };
                 if let Some(key) = key.filter(|_| !line.starts_with("GET ")) {
                     self.keys.push((key.to_owned(), body.to_owned(), answer.clone()));
@@ -153,6 +178,17 @@ impl State {
             }
         };
         if fault == Some(Fault::FailsAfter) { said(503, json!({})) } else { said(200, answer) }
+    }
+
+    /// It is about somebody or something that is not there any more.
+    fn is_gone(&self, line: &str) -> bool {
+        let path: Vec<&str> = line.split('/').skip(1).collect();
+        match path.as_slice() {
+            ["users", id, ..] => !self.people.iter().any(|(p, _)| p["id"] == *id),
+            ["roles", id, "may", name] => !self.roles.iter().any(|r| r["id"] == *id && r["may"].as_array().unwrap().contains(&json!(name))),
+            ["roles", id, ..] => !self.roles.iter().any(|r| r["id"] == *id),
+            _ => false,
+        }
     }
 
     /// `None`: something else has its name.
@@ -201,6 +237,9 @@ impl State {
                 self.people.push((made.clone(), manners.shows_late));
                 made
             }
+            (_, ["orgs", _, "roles"] | ["roles", ..] | ["letters"] | ["users", _, "weddings"]) | ("DELETE", ["users", ..]) => {
+                self.changed(line, &body)
+            }
             ("PATCH", ["users", id]) => {
                 let (person, _) = self.people.iter_mut().find(|(p, _)| p["id"] == *id)?;
                 person["first"] = body["first"].clone();
@@ -220,5 +259,61 @@ impl State {
             }
             _ => panic!("nobody asks for {line}"),
         })
+    }
+
+    /// What is changed, or goes, of what is there.
+    fn changed(&mut self, line: &str, body: &Json) -> Json {
+        let (method, path) = line.split_once(' ').unwrap();
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let role = |roles: &mut Vec<Json>, id: &str| roles.iter().position(|r| r["id"] == id).unwrap();
+        match (method, parts.as_slice()) {
+            ("GET", ["orgs", org, "roles"]) => json!({"items": self.roles.iter().filter(|r| r["org"] == *org).collect::<Vec<_>>()}),
+            ("POST", ["orgs", org, "roles"]) => {
+                let mut made = body.clone();
+                (made["org"], made["id"]) = ((*org).into(), format!("r{}", self.roles.len() + 1).into());
+                self.roles.push(made.clone());
+                made
+            }
+            ("PATCH", ["roles", id]) => {
+                let at = role(&mut self.roles, id);
+                self.roles[at]["title"] = body["title"].clone();
+                json!({})
+            }
+            ("POST", ["roles", id, "may"]) => {
+                let at = role(&mut self.roles, id);
+                self.roles[at]["may"].as_array_mut().unwrap().push(body["name"].clone());
+                self.deeds.push(format!("grant {id} {}", body["name"].as_str().unwrap()));
+                json!({})
+            }
+            ("DELETE", ["roles", id, "may", name]) => {
+                let at = role(&mut self.roles, id);
+                self.roles[at]["may"].as_array_mut().unwrap().retain(|may| may != name);
+                json!({})
+            }
+            ("DELETE", ["roles", id]) => {
+                self.roles.retain(|r| r["id"] != *id);
+                json!({})
+            }
+            ("POST", ["users", id, "weddings"]) => {
+                let (person, _) = self.people.iter_mut().find(|(p, _)| p["id"] == *id).unwrap();
+                person["last"] = body["last"].clone();
+                self.deeds.push(format!("wedding {id} {}", body["last"].as_str().unwrap()));
+                json!({})
+            }
+            ("DELETE", ["users", id, "badge"]) => {
+                self.badges.retain(|b| b != id);
+                json!({})
+            }
+            ("DELETE", ["users", id]) => {
+                self.people.retain(|(p, _)| p["id"] != *id);
+                json!({})
+            }
+            ("POST", ["letters"]) => {
+                self.outbox.push(body["about"].as_str().unwrap_or("nothing").to_owned());
+                json!({})
+            }
+            ("GET", ["letters"]) => json!({"items": self.outbox}),
+            _ => panic!("nobody asks for {line}"),
+        }
     }
 }

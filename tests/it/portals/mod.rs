@@ -9,6 +9,7 @@ mod ita;
 mod itc;
 mod itc_rules;
 mod lived;
+mod mails;
 mod observed;
 mod observed_access;
 mod observed_effects;

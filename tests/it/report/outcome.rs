@@ -42,7 +42,7 @@ fn what_failed_comes_first_and_what_is_done_is_counted() {
     ]);
     report.final_plan_empty = false;
     report.remaining = vec![address("acme/user/zoe")];
-    assert_snapshot!(outcome::text(&report, &WIDE), @r#"
+    assert_snapshot!(outcome::text(&report, &WIDE, ""), @r#"
     Failed:
       create acme/user/u6 in portal embedded: e-mail taken\u{001b}[2J
       create acme/user/u7 in portal embedded: access denied: 403
@@ -74,7 +74,7 @@ fn what_failed_comes_first_and_what_is_done_is_counted() {
 
 #[test]
 fn a_clean_run_is_one_line() {
-    assert_snapshot!(outcome::text(&run(vec![OutcomeResult::Done; 3]), &WIDE), @r#"Apply: 3 done"#);
+    assert_snapshot!(outcome::text(&run(vec![OutcomeResult::Done; 3]), &WIDE, ""), @r#"Apply: 3 done"#);
 }
 
 #[test]
@@ -88,11 +88,11 @@ fn work_orders_are_named_with_whom_they_are_for() {
         items,
     };
     report.orders = vec![order("wo-0a1b2c3d", Some("Tess\u{1b}[2J"), 3), order("wo-99999999", None, 1)];
-    assert_snapshot!(outcome::text(&report, &WIDE), @r#"
+    assert_snapshot!(outcome::text(&report, &WIDE, "-f customers"), @r#"
     Pending:
       create acme/user/u0 in portal embedded: waits for a technician
 
-    Work orders, to read with `tenantry runbook show ID`:
+    Work orders, to read with `tenantry runbook show ID -f customers`:
       wo-0a1b2c3d  3 items in portal embedded, for Tess\u{001b}[2J, due 2026-03-09
       wo-99999999  1 item in portal embedded
       Once they are confirmed, plan again: what follows from them, such as sharing, is done by another apply.
@@ -107,7 +107,7 @@ fn work_orders_are_named_with_whom_they_are_for() {
 fn a_long_list_of_what_waits_is_folded_but_failures_are_not() {
     let waits = || OutcomeResult::Pending { waits_for: "a technician".into(), called: false };
     let fails = || OutcomeResult::Failed { message: "no".into(), denied: false };
-    let text = outcome::text(&run((0..60).map(|n| if n < 30 { waits() } else { fails() }).collect()), &WIDE);
+    let text = outcome::text(&run((0..60).map(|n| if n < 30 { waits() } else { fails() }).collect()), &WIDE, "");
     assert_eq!(text.matches("waits for a technician").count(), 20, "{text}");
     assert!(text.contains("and 10 more"), "{text}");
     assert_eq!(text.matches(": no\n").count(), 30, "{text}");

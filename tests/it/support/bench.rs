@@ -141,6 +141,17 @@ impl Bench {
         done.is_some()
     }
 
+    /// Applies, and is killed as soon as this happens; true if it came to its end before that.
+    pub(crate) async fn apply_killed_when(&self, killed: impl Future<Output = ()>, desired: &Desired) -> bool {
+        let done = tokio::select! {
+            biased;
+            () = killed => false,
+            _ = self.apply(desired) => true,
+        };
+        self.ledger.bury(self.process.fetch_add(1, Ordering::SeqCst));
+        done
+    }
+
     /// Takes the locks of everything selected.
     pub(crate) async fn lock(&self, desired: &Desired) -> LockId {
         let holder = Holder {

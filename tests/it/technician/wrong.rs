@@ -21,6 +21,7 @@ async fn whoever_picks_the_customer_of_a_similar_name_is_stopped() {
     error: REF was not recorded
       organization must be `Contoso`, and you brought back `Contoso North`
       another customer may have been picked for REF (contoso/user/bob): if so, undo there what you did, do it where it belongs, and confirm with what that shows; after a slip of the pen confirm again
+      if it is the right one and the portal only displays it so, confirm with --anyway: what you brought back is recorded
     ");
     assert!(office.run(&["runbook", "list"]).exits(0).out.contains(&bob.reference), "it still waits");
 }
@@ -42,6 +43,7 @@ async fn whoever_shares_with_the_customer_of_a_similar_name_is_stopped() {
     error: REF was not recorded
       sharedWith must be `Contoso`, and you brought back `Contoso North`
       what you brought back for REF (msp/integration/alerts) differs from what was asked: put it right in the portal if it is so there, and confirm again
+      if it is the right one and the portal only displays it so, confirm with --anyway: what you brought back is recorded
     ");
     assert!(office.run(&["runbook", "list"]).exits(0).out.contains(&share.reference), "it still waits");
 }

@@ -34,22 +34,27 @@ enum Outcome {
 pub(super) fn read(file: &Path) -> Result<Vec<Given>, Failure> {
     let bytes = bytes(file)?;
     let entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&bytes).map_err(|e| {
-        Failure::usage(format!("{} has no answers: {e}", file.display()))
+        Failure::usage(format!("{} has no answers: {e}", in_words(file)))
             .help(r#"write {"REFERENCE": {"result": "done", "evidence": {"NAME": "VALUE"}}}, or "failed" or "skipped" with "why""#)
     })?;
     Ok(entries.into_iter().map(|(reference, entry)| (reference, answer(entry))).collect())
 }
 
+/// A file as a person calls it.
+pub(super) fn in_words(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
+}
+
 /// What a file has, or standard input, up to a size that no person's table passes.
 pub(super) fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
-    let unread = |e: std::io::Error| Failure::new(Exit::Error, format!("{} cannot be read: {e}", file.display()));
+    let unread = |e: std::io::Error| Failure::new(Exit::Error, format!("{} cannot be read: {e}", in_words(file)));
     let source: Box<dyn Read> =
         if file == Path::new("-") { Box::new(std::io::stdin().lock()) } else { Box::new(std::fs::File::open(file).map_err(unread)?) };
     let mut bytes = Vec::new();
     // One byte more than is taken, so that what is too large is told from what just fits.
     source.take(table::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() > table::MAX_BYTES {
-        return Err(Failure::usage(format!("{} has more than {} MB", file.display(), table::MAX_BYTES >> 20)));
+        return Err(Failure::usage(format!("{} has more than {} MB", in_words(file), table::MAX_BYTES >> 20)));
     }
     Ok(bytes)
 }

@@ -117,8 +117,13 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
         ));
     }
     let Some(order) = orders(&chosen).into_iter().next() else {
-        return Err(Failure::new(Exit::Error, format!("no work order and no item is called {}", args.what))
-            .help("`tenantry runbook list --state all` shows them"));
+        let help = match args.what.len() {
+            0..WorkItem::SHORTEST => {
+                format!("give {} characters of it at least; `tenantry runbook list --state all` shows them", WorkItem::SHORTEST)
+            }
+            _ => "`tenantry runbook list --state all` shows them".to_owned(),
+        };
+        return Err(Failure::new(Exit::Error, format!("no work order and no item is called `{}`", args.what)).help(help));
     };
     let title = chosen.first().and_then(|(portal, _)| title(places, portal));
     if title.is_none() {
@@ -170,7 +175,7 @@ fn title(places: &Places, portal: &PortalName) -> Option<String> {
 
 /// Where things are, as this command line says it, for the command lines that an order prints. What a variable says is not repeated: it holds
 /// for them, too.
-fn flags(places: &Places) -> String {
+pub(in crate::cli::commands) fn flags(places: &Places) -> String {
     let Places { file, portals, state_dir, ledger } = places;
     let path = |path: &Path| path.to_string_lossy().into_owned();
     // Standard input is read by now.

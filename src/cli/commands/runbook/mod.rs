@@ -6,6 +6,10 @@ mod observe;
 mod tell;
 mod walk;
 
+pub(super) use list::flags;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -16,7 +20,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{ask, session};
 use crate::engine::Scope;
-use crate::engine::runbook::{self, Answer, Evidence, Refusal, Why};
+use crate::engine::runbook::{self, Answer, Evidence, Refusal, Why, comes_after};
 use crate::ledger::{Holder, Ledger, LedgerError, LedgerLocation, LedgerRead, LockId, WorkWanted};
 use crate::model::{IntentAction, PortalName, TenantName, WorkItem, WorkState};
 use crate::report::work_order::order_items;
@@ -30,15 +34,16 @@ pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exi
     let location = session::location(face, &command.places)?;
     match &command.action {
         RunbookAction::List(args) => {
-            if let Err(nothing) = there(&location) {
-                face.output.note(&format!("{}.", nothing.message));
+            if let Some(file) = missing(&location) {
+                face.output
+                    .note(&format!("There is no ledger at {}: -f, --state-dir and --ledger say where an apply keeps it.", file.display()));
             }
             list::list(face, location.open_read_only().await?.as_ref(), &command.places, args).await
         }
-        RunbookAction::Show(args) => list::show(face, location.open_read_only().await?.as_ref(), &command.places, args).await,
+        RunbookAction::Show(args) => list::show(face, there(&location)?.open_read_only().await?.as_ref(), &command.places, args).await,
         RunbookAction::Confirm(args) => {
-            let missing = !face.interactive && args.items.is_empty() && args.answers.is_none();
-            if missing {
+            let nothing_said = !face.interactive && args.items.is_empty() && args.answers.is_none();
+            if nothing_said {
                 return Err(nobody_there("name the items, or give --answers FILE"));
             }
             let ledger = there(&location)?.open().await?;
@@ -57,15 +62,19 @@ pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exi
 
 /// A ledger that is there: nothing waits in one that would be made for the answer.
 fn there(location: &LedgerLocation) -> Result<&LedgerLocation, Failure> {
+    let help =
+        "say where the apply that gave the work order out keeps it: -f, --state-dir or --ledger, as the order's own command lines do";
+    match missing(location) {
+        Some(file) => Err(Failure::new(Exit::Error, format!("there is no ledger at {}", file.display())).help(help)),
+        None => Ok(location),
+    }
+}
+
+/// The file of a ledger that is not there. One that nobody lets us see may well be: opening it says so.
+fn missing(location: &LedgerLocation) -> Option<&Path> {
     match location {
-        LedgerLocation::Sqlite(file) if !file.exists() => Err(Failure::new(
-            Exit::Error,
-            format!("there is no ledger at {}", file.display()),
-        )
-        .help(
-            "say where the apply that gave the work order out keeps it: -f, --state-dir or --ledger, as the order's own command lines do",
-        )),
-        _ => Ok(location),
+        LedgerLocation::Sqlite(file) => file.try_exists().is_ok_and(|there| !there).then_some(file.as_path()),
+        _ => None,
     }
 }
 
@@ -90,6 +99,9 @@ fn knowingly(answer: &mut Result<Answer, Refusal>) {
     }
 }
 
+/// For items that others come before, by their intents: the references of those.
+type Before = BTreeMap<Box<str>, Vec<Box<str>>>;
+
 /// An item and its portal.
 type Item = (PortalName, WorkItem);
 
@@ -109,17 +121,17 @@ async fn asked_for(face: &Face<'_>, ledger: &dyn LedgerRead, args: &ConfirmArgs)
     };
     match order {
         Some(items) if args.all => everything(&items),
-        Some(items) if face.interactive => walk::through(face, &items),
+        Some(items) if face.interactive => walk::through(face, &items, &comes_after(&ledger.work(WorkWanted::Waiting).await?)),
         Some(_) => {
             Err(nobody_there("name the items with what was brought back, give --answers FILE, or --all for an order that asks for nothing"))
         }
         None if args.all => Err(Failure::usage("--all goes with the name of one work order").help("`tenantry runbook list` shows them")),
-        None => named(face, &all, args),
+        None => named(face, &all, args, &comes_after(&ledger.work(WorkWanted::Waiting).await?)),
     }
 }
 
 /// Items by their references.
-fn named(face: &Face<'_>, all: &[Item], args: &ConfirmArgs) -> Result<Vec<Given>, Failure> {
+fn named(face: &Face<'_>, all: &[Item], args: &ConfirmArgs, after: &Before) -> Result<Vec<Given>, Failure> {
     if args.items.len() > 1 && !args.evidence.is_empty() {
         return Err(Failure::usage("--evidence goes with one item: two customers never have the same")
             .help("confirm them one by one, or give --answers FILE"));
@@ -138,7 +150,7 @@ fn named(face: &Face<'_>, all: &[Item], args: &ConfirmArgs) -> Result<Vec<Given>
         return Ok(args.items.iter().map(|r| (r.clone(), Ok(Answer::Done(evidence.clone())))).collect());
     }
     if face.interactive && args.evidence.is_empty() {
-        return walk::through(face, &items().filter(|(_, i)| open(i)).collect::<Vec<_>>());
+        return walk::through(face, &items().filter(|(_, i)| open(i)).collect::<Vec<_>>(), after);
     }
     let failure = Failure::usage("nothing was recorded: what was brought back is not what is asked for")
         .help("give --evidence NAME=VALUE for each piece of it");

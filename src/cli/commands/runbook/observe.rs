@@ -79,7 +79,7 @@ pub(super) async fn run(face: &Face<'_>, places: &Places, location: &LedgerLocat
 
 fn refused(args: &ObserveArgs, refusal: &Refusal) -> Failure {
     let exit = if refusal.why == Why::Mismatch { Exit::Refused } else { Exit::Error };
-    let failure = Failure::new(exit, format!("nothing was recorded of {}:", args.table_file.display()));
+    let failure = Failure::new(exit, format!("nothing was recorded of {}:", answers::in_words(&args.table_file)));
     Failure { items: refusal.lines.clone(), ..failure }
 }
 

@@ -193,7 +193,10 @@ impl<'a> Teller<'a> {
                 let exit = if matches!(refusal.why, Why::Unknown | Why::Ambiguous) { Exit::Error } else { Exit::Refused };
                 (refusal.lines.clone(), serde_json::json!(refusal.why), exit)
             }
-            Problem::Locked(text) => (vec![text.clone()], "locked".into(), Exit::Locked),
+            Problem::Locked(text) => {
+                let next = "somebody else answers just now: say it again, or wait for them with --lock-timeout SECONDS";
+                (vec![text.clone(), next.to_owned()], "locked".into(), Exit::Locked)
+            }
         };
         if self.json {
             let text = format!("{reference} was not recorded: {}", lines.join("; "));

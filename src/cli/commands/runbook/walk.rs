@@ -1,21 +1,22 @@
 //! Walking through items with the person who did them. Comes in: items in order, and a terminal. Goes out: their answers; nothing is recorded
 //! before all of them are shown once more and the person says yes.
 
-use super::{Given, list};
+use super::{Before, Given, Item, list};
 use crate::cli::failure::Failure;
 use crate::cli::{Face, ask};
 use crate::engine::runbook::{self, Answer, Evidence};
-use crate::model::{PortalName, WorkItem};
+use crate::model::WorkItem;
 use crate::report::escape::visible;
-use crate::report::work_order;
+use crate::report::work_order::{self, Order};
 
 /// Asks about each item.
-pub(super) fn through(face: &Face<'_>, items: &[&(PortalName, WorkItem)]) -> Result<Vec<Given>, Failure> {
+pub(super) fn through(face: &Face<'_>, items: &[&Item], after: &Before) -> Result<Vec<Given>, Failure> {
     let mut given = Vec::new();
     for (at, one) in items.iter().enumerate() {
-        let (_, item) = one;
-        let text: String = list::orders(std::slice::from_ref(*one)).iter().map(work_order::text).collect();
-        face.output.error(&format!("\n{} of {}\n{text}", at + 1, items.len()));
+        let (portal, item) = one;
+        let of = list::orders(std::slice::from_ref(*one)).into_iter().map(|order| Order { after: Some(after), ..order });
+        let text: String = of.map(|order| work_order::item_text(&order, item, at + 1)).collect();
+        face.output.error(&format!("\n{} of {}, of work order {} in portal {portal}\n{text}", at + 1, items.len(), visible(&item.order)));
         match ask_about(face, item) {
             Next::Answer(answer) => given.push((item, answer)),
             Next::Later => {}

@@ -49,7 +49,9 @@ impl<'a> Columns<'a> {
         let one_tenant = against.table.within_tenant && placement == Placement::Tenant;
         if !one_tenant && !columns.found.iter().any(|(.., s)| columns.identifies(s)) {
             let wanted = titles(&|s| columns.identifies(s));
-            wrong.push(format!("no column tells which {} a row is: one of {wanted} is wanted, in the first row", kind.def().noun));
+            let noun = kind.def().noun;
+            let first = table.titles.join(", ");
+            wrong.push(format!("no column tells which {noun} a row is: one of {wanted} is wanted, in the first row, which has: {first}"));
         }
         if member && !has_tenant && against.tenant.is_none() {
             let wanted = titles(&|s| *s == Shows::Tenant);

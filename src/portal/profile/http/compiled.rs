@@ -10,7 +10,7 @@ use super::document::{UpdateStyle, Within};
 use super::tree::Tree;
 use crate::model::work_order::Provenance;
 use crate::model::{FieldId, IntentAction, Kind};
-use crate::portal::profile::cel::Expression;
+use crate::portal::profile::cel::{Expression, Path};
 use crate::portal::profile::template::Template;
 
 /// An API, as a profile describes it.
@@ -64,13 +64,18 @@ pub struct Ask {
 impl Ask {
     /// Whether it says which tenant it is about: without an id of that it must not be asked, for an API may then think of another one.
     pub fn names_tenant(&self) -> bool {
-        let named = |template: &Template| template.paths().any(|p| p.root == "tenant" && p.fields.first().is_some_and(|f| f == "id"));
-        let sent = match &self.content {
-            Content::None => false,
-            Content::Json(tree) => tree.templates().into_iter().any(named),
-            Content::Form(fields) => fields.iter().any(|(_, value)| named(value)),
+        self.paths().any(|p| p.root == "tenant" && p.fields.first().is_some_and(|f| f == "id"))
+    }
+
+    /// The field paths it names.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let sent: Vec<&Template> = match &self.content {
+            Content::None => Vec::new(),
+            Content::Json(tree) => tree.templates(),
+            Content::Form(fields) => fields.iter().map(|(_, value)| value).collect(),
         };
-        sent || named(&self.path) || self.query.iter().chain(&self.headers).any(|(_, value)| named(value))
+        let beside = self.query.iter().chain(&self.headers).map(|(_, value)| value);
+        sent.into_iter().chain(std::iter::once(&self.path)).chain(beside).flat_map(Template::paths)
     }
 }
 

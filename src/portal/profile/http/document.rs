@@ -104,6 +104,16 @@ impl KindHttp {
         !asked.is_empty()
     }
 
+    /// True if a step asks a person, or looks for something by the name that people see of the organization.
+    pub(in crate::portal::profile) fn by_name(&self) -> bool {
+        let names = |text: &Spanned<String>| text.value.contains("organization.displayName");
+        let steps = [&self.create, &self.update, &self.delete, &self.resend].into_iter().flatten().map(|step| &step.value);
+        let looks_up = |step: &CallSection| step.method == Some(Method::Get) && step.path.iter().chain(step.query.values()).any(names);
+        let lists = self.lists.values().map(|list| &list.value);
+        steps.into_iter().any(|step| step.ask.is_some() || looks_up(step))
+            || lists.into_iter().any(|list| list.path.iter().chain(list.query.values()).any(names))
+    }
+
     /// True if a creation goes on once its object is there: what is found in a list is not done.
     pub(in crate::portal::profile) fn goes_on(&self) -> bool {
         let steps = || self.create.iter().map(|step| &step.value).enumerate();

@@ -52,7 +52,7 @@ async fn a_person_is_asked_in_the_middle_and_the_call_goes_on_with_the_answer() 
     let server = server().await;
     let portal = writer(&server.url, API);
     let Ok(Done::Pending { work: Some(work), waits_for }) = perform(&portal, integration(None)).await else { panic!("a person is asked") };
-    assert_eq!(waits_for, "Run the stack for acme");
+    assert_eq!(waits_for, "a technician: Run the stack for acme");
     assert!(work.calls_follow);
     let screen = &work.instructions.screens[0];
     let acts: Vec<_> = screen.steps.iter().map(|s| s.act.clone()).collect();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_saphyr::Location;
 
-use super::super::compiled::{Ask, CallStep, Content, Each, KindCalls, PersonAct, PersonStep, Step, StepAct};
+use super::super::compiled::{CallStep, Each, KindCalls, PersonAct, PersonStep, Step, StepAct};
 use crate::diagnostic::codes::portal as codes;
 use crate::model::kind::Sense;
 use crate::model::{FieldId, FieldSupport, IntentAction, Kind, KindCapability, Performer, Readability};
@@ -204,24 +204,14 @@ fn named(step: &Step) -> Vec<&Path> {
     let act = match &step.act {
         StepAct::Call(call) => of_call(call),
         StepAct::Person(person) => of_person(person),
-        StepAct::Wait(wait) => of_ask(&wait.ask),
+        StepAct::Wait(wait) => wait.ask.paths().collect(),
     };
     condition.chain(act).collect()
 }
 
 fn of_call(call: &CallStep) -> Vec<&Path> {
     let taken = call.take.iter().map(|(_, expression)| expression).chain(&call.id).flat_map(Expression::paths);
-    of_ask(&call.ask).into_iter().chain(taken).collect()
-}
-
-fn of_ask(ask: &Ask) -> Vec<&Path> {
-    let content: Vec<&Template> = match &ask.content {
-        Content::None => Vec::new(),
-        Content::Json(tree) => tree.templates(),
-        Content::Form(fields) => fields.iter().map(|(_, value)| value).collect(),
-    };
-    let beside = ask.query.iter().chain(&ask.headers).map(|(_, value)| value);
-    content.into_iter().chain(beside).chain([&ask.path]).flat_map(Template::paths).collect()
+    call.ask.paths().chain(taken).collect()
 }
 
 fn of_person(person: &PersonStep) -> Vec<&Path> {
