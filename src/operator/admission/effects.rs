@@ -87,7 +87,10 @@ fn left_alone(customer: &str, desired: &Desired, was: Option<&Unit>, will: &Unit
     let known: BTreeSet<&Address> = was.into_iter().flat_map(|u| &u.retained).map(|r| &r.address).collect();
     let left = will.retained.iter().map(|r| &r.address).filter(|a| !known.contains(a));
     let (in_part, whole): (BTreeSet<&Address>, BTreeSet<&Address>) = left.partition(|a| desired.get(a).is_some());
-    let whole = kinds(whole.iter().map(|a| a.kind)).map(|left| format!("this leaves {left} of {customer} as they are, managed by nobody"));
+    // Of a customer who is not declared any more one stands for all.
+    let all_of_it = !will.facts.tenant_declared && !whole.is_empty();
+    let whole = if all_of_it { in_words(&will.facts.owned) } else { kinds(whole.iter().map(|a| a.kind)) };
+    let whole = whole.map(|left| format!("this leaves {left} of {customer} as they are, managed by nobody"));
     // Whoever deletes a line such as `administrator: true` means to take something away, and does not.
     let in_part = kinds(in_part.iter().map(|a| a.kind))
         .map(|left| format!("this takes nothing from {left} of {customer} though a line of theirs is gone (`false` or `[]` would)"));
@@ -217,7 +220,11 @@ fn counted<'a, 'c: 'a>(changes: impl Iterator<Item = &'a &'c Change>) -> Option<
 fn kinds(all: impl Iterator<Item = Kind>) -> Option<String> {
     let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
     all.for_each(|kind| *counts.entry(kind).or_default() += 1);
-    let words = counts.iter().map(|(kind, count)| match count {
+    in_words(&counts)
+}
+
+fn in_words(counts: &BTreeMap<Kind, u64>) -> Option<String> {
+    let words = counts.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| match count {
         1 => format!("1 {}", kind.def().noun),
         count => format!("{count} {}", kind.def().nouns),
     });

@@ -86,9 +86,9 @@ impl Asked {
 impl Change {
     fn of(kind: Kind, object: Option<&DynamicObject>, old: Option<&DynamicObject>) -> Option<Self> {
         let (mut after, before) = (object.and_then(|o| Object::of(kind, o)), old.and_then(|o| Object::of(kind, o)));
-        // What is made now is the newest, also where nobody says when: it takes no name from what is there.
+        // What is made now is the newest, whatever it says of itself: it takes no name from what is there.
         if let (None, Some((_, made))) = (&before, &mut after) {
-            made.created.get_or_insert(Timestamp::MAX);
+            made.created = Some(Timestamp::MAX);
         }
         let key = after.as_ref().or(before.as_ref()).map(|(key, _)| key.clone())?;
         Some(Self { key, before: before.map(|(_, o)| o), after: after.map(|(_, o)| o) })

@@ -62,8 +62,22 @@ const FLAGS: &[(&str, &str, &str)] = &[
 ];
 
 /// Flags of servers, which run until they are stopped: they say what the MSP's own account is, and `sandbox::command` plays one of them; or what
-/// `run` counts by, and `cli::run` reads that.
-const OF_A_SERVER: [&str; 6] = ["account-add-on", "account-domain", "account-email", "account-kind", "account-name", "no-tenant-label"];
+/// `run` counts by, and `cli::run` reads that; or which cluster the operator is in and what it listens on.
+const OF_A_SERVER: [&str; 13] = [
+    "account-add-on",
+    "account-domain",
+    "account-email",
+    "account-kind",
+    "account-name",
+    "context",
+    "kubeconfig",
+    "namespace",
+    "no-tenant-label",
+    "profiles",
+    "watch-namespace",
+    "webhook-cert-dir",
+    "webhook-listen",
+];
 
 /// Holds a table against a portal without an API, which is beside the manifests.
 const OBSERVE: &str = "runbook observe .board/t.csv -f .board/customers --portals .board/portals -o json";

@@ -159,6 +159,15 @@ impl Desk {
         self.apply_in(&self.home, kind, name, spec, "&dryRun=All").await.passed()
     }
 
+    /// Waits until a portal that was just declared is open, so that it is told what a new object would bring about there.
+    pub(super) async fn until_told(&self, kind: Kind, name: &str, spec: Json) {
+        let begun = Instant::now();
+        while !self.would_apply(kind, name, spec.clone()).await.iter().any(|w| w.contains("creates")) {
+            assert!(begun.elapsed() < PATIENCE, "it is never told what {kind} {name} brings about");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     pub(super) async fn apply_in(&self, namespace: &str, kind: Kind, name: &str, spec: Json, more: &str) -> Answer {
         let object = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": kind.def().name, "metadata": { "name": name }, "spec": spec });
         let path = format!("{}?fieldManager=a-person&force=true{more}", path(namespace, kind, name));
@@ -187,16 +196,21 @@ impl Desk {
     }
 
     /// Waits until an object is as declared.
-    pub(super) async fn until_ready(&self, kind: Kind, name: &str) -> Json {
+    pub(super) async fn until_ready(&self, kind: Kind, name: &str) {
+        self.until(kind, name, "True").await;
+    }
+
+    /// Waits until an object was visited as it is, and says so of being ready.
+    pub(super) async fn until(&self, kind: Kind, name: &str, ready: &str) {
         let begun = Instant::now();
         loop {
             let object = self.get(kind, name).await;
             let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-            if ready && object["status"]["observedGeneration"] == object["metadata"]["generation"] {
-                return object;
+            let says_so = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == ready);
+            if says_so && object["status"]["observedGeneration"] == object["metadata"]["generation"] {
+                return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{kind} {name} is never ready: {object:#}");
+            assert!(begun.elapsed() < PATIENCE, "{kind} {name} is never so: {object:#}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

@@ -25,7 +25,9 @@ async fn what_is_no_review_is_refused_and_what_is_none_of_ours_passes() {
     let mut old = review(&json!({}));
     old["apiVersion"] = json!("admission.k8s.io/v1beta1");
     assert_eq!(post(json_is, old.to_string()).await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(post(json_is, "x".repeat(7 << 20)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    // Who sends too much may hear so, or find the connection closed before all is sent.
+    let large = client.post(&at).header("content-type", json_is).body("x".repeat(7 << 20)).send().await;
+    assert!(large.is_err() || large.is_ok_and(|answer| answer.status() == StatusCode::PAYLOAD_TOO_LARGE));
     assert_eq!(client.get(&at).send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(client.post(at.replace("validate", "other")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     assert!(crate::servers::client().post(at.replace("https", "http")).send().await.is_err(), "without TLS nobody is heard");

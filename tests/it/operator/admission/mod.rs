@@ -19,8 +19,7 @@ async fn what_a_change_would_do_is_told_and_nothing_is_done_for_a_dry_run() {
     let desk = Desk::new().await;
     desk.apply(Kind::Portal, "main", json!({ "profile": "embedded" })).await;
     let acme = |count: usize| json!({ "displayName": "Acme", "users": users(count) });
-    // The portal may not be open yet: the next time it is.
-    while desk.would_apply(Kind::Organization, "acme", acme(20)).await.iter().any(|w| w.contains("not known")) {}
+    desk.until_told(Kind::Organization, "acme", acme(20)).await;
     assert_eq!(
         desk.would_apply(Kind::Organization, "acme", acme(20)).await,
         ["this sends 20 invitations to acme in portal main", "this creates 1 organization and 20 users of acme in portal main"]
@@ -73,11 +72,12 @@ async fn a_change_that_waits_says_so() {
     let desk = Desk::new().await;
     let manual = json!({ "profile": "embedded", "approval": { "mode": "Manual" } });
     desk.apply(Kind::Portal, "main", manual).await;
-    while desk.would_apply(Kind::Organization, "acme", json!({ "displayName": "Acme" })).await.iter().any(|w| w.contains("not known")) {}
+    desk.until_told(Kind::Organization, "acme", json!({ "displayName": "Acme" })).await;
     assert_eq!(
         desk.apply(Kind::Organization, "acme", json!({ "displayName": "Acme" })).await,
         ["this waits for approval in portal main", "this creates 1 organization of acme in portal main"]
     );
+    desk.until(Kind::Organization, "acme", "False").await;
     assert_eq!(
         desk.would_apply(Kind::Portal, "main", json!({ "profile": "embedded", "suspend": true })).await,
         ["changes in portal main wait for nobody's approval any more", "nothing is done in portal main until it is resumed"]
