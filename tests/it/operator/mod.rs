@@ -2,10 +2,14 @@
 
 mod clock;
 mod conflict;
+mod core_consent;
+mod core_finalizer;
+mod core_statuses;
 mod counted;
 mod drift;
 mod expiry;
 mod keeps_in_step;
+mod leader;
 mod life;
 mod life_asks;
 mod life_finalizer;
