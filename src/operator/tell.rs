@@ -150,10 +150,18 @@ impl Teller {
     }
 
     /// What portals call the resources of a visit's tenant; `None`: as before.
-    async fn ids(&self, visit: &Visit) -> Option<Ids> {
+    async fn ids(&self, visit: &Visit, objects: &[(ObjectKey, Arc<Object>)]) -> Option<Ids> {
         let in_step = matches!(visit.end, End::InStep | End::Applied);
-        let before = self.state().ids.get(&visit.key).copied();
-        let may_differ = visit.report.is_some() || before.is_none_or(|was| in_step && !was);
+        let (before, is_new) = {
+            let state = self.state();
+            let spoken_of = |(key, _): &(ObjectKey, Arc<Object>)| {
+                let told = state.told.get(key).and_then(|told| told.portals.get(visit.key.portal.as_str()));
+                state.left_out.contains_key(key) || told.is_some_and(|said| said.generation.is_some())
+            };
+            // A document of its own for what was inline, say, or a portal that was away.
+            (state.ids.get(&visit.key).copied(), !objects.iter().all(spoken_of))
+        };
+        let may_differ = is_new || visit.report.is_some() || before.is_none_or(|was| in_step && !was);
         if visit.end == End::Applying || !may_differ {
             return None;
         }
@@ -285,8 +293,8 @@ impl Told {
 impl Reporter for Teller {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
         self.shown.metrics.visited(visit);
-        let ids = self.ids(visit).await;
         let objects = self.store.of_tenant(visit.key.tenant.as_str());
+        let ids = self.ids(visit, &objects).await;
         let spoken = self.record(fleet, visit, ids.as_ref(), &objects);
         self.speak(spoken).await;
         self.events(fleet, visit, &objects).await;
