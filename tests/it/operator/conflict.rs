@@ -243,7 +243,7 @@ async fn a_person_whose_declaration_moves_into_a_document_of_its_own_is_the_same
     // Declared twice, nothing is done; declared once, nothing is to be done.
     stand.until(Kind::User, "acme-ann", |o| says(o, "Stalled") == "True InvalidSpec").await;
     stand.apply(Kind::Organization, "acme", json!({ "displayName": "ACME" })).await;
-    stand.ready(Kind::User, "acme-ann").await;
+    stand.until(Kind::User, "acme-ann", |o| is_ready(o) && o["status"]["externalId"].is_string()).await;
     let acme = stand.ready(Kind::Organization, "acme").await;
     assert!(acme["status"]["children"].as_array().is_none_or(Vec::is_empty), "{acme:#}");
     assert_eq!(stand.portal().took(), [""; 0]);
