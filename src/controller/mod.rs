@@ -76,7 +76,7 @@ pub enum Why {
 
 /// What is declared at one moment, with the portals open.
 pub struct Fleet {
-    /// The how manieth declaration this is, for a face that counts them: what a visit of an earlier one finds says nothing of a later one.
+    /// The number of this declaration, for a face that counts them: what a visit of an earlier one finds says nothing of a later one.
     pub edition: u64,
     /// What is declared, and can be planned from.
     pub desired: Desired,

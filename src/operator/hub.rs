@@ -142,7 +142,7 @@ impl Hub {
         }
         let asked = requested.is_some() && before.as_ref().is_some_and(|b| b.asks.reconcile_requested != requested);
         if asked {
-            match (&tenant, Name::new(&*called)) {
+            match (&tenant, Name::new(&called)) {
                 (Some(tenant), _) => self.controller.wake_tenant(tenant, Why::Asked),
                 (None, Ok(portal)) if is_portal(kind) => self.controller.wake_portal(&portal, Why::Asked),
                 (None, _) => {}

@@ -151,7 +151,7 @@ impl Object {
 
     /// The address of what it declares.
     pub(crate) fn address(&self, kind: Kind) -> Option<Address> {
-        Some(Address::new(self.tenant_name()?, kind, Name::new(&*self.called).ok()?))
+        Some(Address::new(self.tenant_name()?, kind, Name::new(&self.called).ok()?))
     }
 
     /// True if it says the same: a status or a finalizer that we wrote says nothing.

@@ -83,7 +83,7 @@ impl Store {
         keys.filter_map(|key| Some((key.clone(), Arc::clone(kept.objects.get(key)?)))).collect()
     }
 
-    /// Everything as it is now, which is about to be declared, and the how manieth declaration that is.
+    /// Everything as it is now, which is about to be declared, and the number of that declaration, counted from 1.
     pub(crate) fn declare(&self) -> (Objects, u64) {
         let mut kept = self.kept();
         kept.edition += 1;

@@ -100,7 +100,7 @@ impl Teller {
             // Who is visited is told by visits; who is deleted and paused is waited for by nobody.
             (None, Some(_)) => return (object.deleting && object.asks.paused).then(|| (key.clone(), true)),
             (None, None) if is_portal(key.kind) => {
-                let name = Name::new(&*object.called).ok()?;
+                let name = Name::new(&object.called).ok()?;
                 let suspended = fleet.portals.get(&name).is_some_and(|open| open.served.spec.control.suspend == Some(true));
                 if !suspended && fleet.desired.tenants.keys().any(|t| self.shown.portals_of(t).contains(&name)) {
                     return None;

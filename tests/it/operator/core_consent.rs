@@ -3,7 +3,7 @@
 use serde_json::json;
 use tenantry::model::Kind;
 
-use super::stand::{Stand, says};
+use super::stand::{Stand, id, says};
 
 const READY: &str = "True ReconciliationSucceeded";
 
@@ -31,6 +31,34 @@ async fn an_approval_that_was_used_stands_in_the_status_for_as_long_as_the_annot
     stand.annotate(Kind::Organization, "acme", "tenantry.dev/approved-plan", "").await;
     stand.annotate(Kind::Organization, "acme", "tenantry.dev/reconcile-requested-at", "2030-01-01T00:00:00Z").await;
     stand.until(Kind::Organization, "acme", |o| o["status"]["appliedPlans"].is_null()).await;
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn an_approval_that_was_used_approves_the_same_change_no_more_though_the_operator_starts_anew() {
+    let mut stand = Stand::new().await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded" })).await;
+    stand.customer("acme").await;
+    stand.user("bob", "acme").await;
+    let bob = id(&stand.ready(Kind::User, "bob").await);
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "approval": { "mode": "Manual" } })).await;
+    stand.until(Kind::Portal, "main", |o| o["status"]["observedGeneration"] == 2).await;
+    stand.door().delete_object(&bob).unwrap();
+    stand.look("acme").await;
+    let waits = stand.until(Kind::Organization, "acme", |o| !o["status"]["plans"][0].is_null()).await;
+    let digest = waits["status"]["plans"][0]["digest"].clone();
+    stand.annotate(Kind::Organization, "acme", "tenantry.dev/approved-plan", digest.as_str().unwrap()).await;
+    let made = stand.until(Kind::User, "bob", |o| says(o, "Ready") == READY && o["status"]["externalId"] != bob).await;
+    stand.until(Kind::Organization, "acme", |o| o["status"]["appliedPlans"] == json!([digest])).await;
+    stand.stop().await;
+    stand.door().delete_object(&id(&made)).unwrap();
+    stand.start().await;
+    let waits = stand.until(Kind::Organization, "acme", |o| !o["status"]["plans"][0].is_null()).await;
+    assert_eq!(waits["status"]["plans"][0]["digest"], digest, "it is the same change");
+    stand.at_rest().await;
+    stand.until(Kind::User, "bob", |o| says(o, "Ready") == "False AwaitingApproval").await;
+    assert_eq!(stand.portal().took(), [""; 0]);
     stand.end().await;
 }
 
