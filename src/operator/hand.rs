@@ -3,7 +3,6 @@
 //! Comes in: what should stand there. Goes out: patches, and what of them is known to have happened, to the store. Writes nothing while we do not
 //! lead, and nothing that stands there already. What cannot be written is told by the next visit.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,6 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value as Json, json};
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::known::{FINALIZER, Object, ObjectKey};
 use super::status::{self, Told};
@@ -23,8 +21,6 @@ use crate::controller::fence::Fence;
 
 /// Longest wait for an answer: no lease outlives it, and no loop that writes hangs for longer.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Objects that are written to at the same time, at most: far more than requests.
-const TURNS: u64 = 256;
 
 /// See the module.
 pub(super) struct Hand {
@@ -33,27 +29,12 @@ pub(super) struct Hand {
     fence: Fence,
     recorder: Recorder,
     store: Arc<Store>,
-    /// Whose turn it is to write to an object, or to one that shares its place with it.
-    turns: Vec<Mutex<()>>,
 }
 
 impl Hand {
     pub(super) fn new(client: Client, fence: Fence, instance: &str, store: Arc<Store>) -> Self {
         let reporter = Reporter { controller: "tenantry.dev/operator".to_owned(), instance: Some(instance.to_owned()) };
-        let turns = (0..TURNS).map(|_| Mutex::default()).collect();
-        Self { recorder: Recorder::new(client.clone(), reporter), client, fence, store, turns }
-    }
-
-    /// Waits until nobody else writes to an object: portals are visited side by side, and of two words about an object the later one has to be written
-    /// last, whole.
-    pub(super) async fn turn(&self, key: &ObjectKey) -> Option<MutexGuard<'_, ()>> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let place = usize::try_from(hasher.finish() % TURNS).unwrap_or_default();
-        match self.turns.get(place) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        }
+        Self { recorder: Recorder::new(client.clone(), reporter), client, fence, store }
     }
 
     /// Writes the status of an object, if it should say something else; what it said before, if it was written.

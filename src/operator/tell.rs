@@ -4,6 +4,7 @@
 //! declaration is never told as if it were of the one that stands there now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ use crate::model::{Address, Kind, Name};
 
 /// Custom resources that are written to at the same time, of one visit.
 const AT_ONCE: usize = 8;
+/// Who writes to one object waits for whoever writes to it already, and now and then for who writes to another.
+const QUEUES: usize = 64;
 
 /// The teller.
 pub(crate) struct Teller {
@@ -34,6 +37,7 @@ pub(crate) struct Teller {
     ledger: Arc<dyn LedgerRead>,
     shown: Arc<Shown>,
     store: Arc<Store>,
+    queues: Vec<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
 }
 
@@ -60,7 +64,9 @@ impl Teller {
         shown: Arc<Shown>,
         store: Arc<Store>,
     ) -> Self {
-        Self { hand: Hand::new(client, fence, instance, Arc::clone(&store)), ledger, shown, store, state: Mutex::default() }
+        let hand = Hand::new(client, fence, instance, Arc::clone(&store));
+        let queues = std::iter::repeat_with(tokio::sync::Mutex::default).take(QUEUES).collect();
+        Self { hand, ledger, shown, store, queues, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,7 +119,8 @@ impl Teller {
     /// Writes what is told of objects, and holds them or lets them go.
     async fn speak(&self, spoken: Vec<Spoken>) {
         let one = async |(key, seen_to): Spoken| {
-            let _turn = self.hand.turn(&key).await;
+            // Visits of several portals speak of one object: what was told last is what is written last.
+            let _alone = self.alone(&key).await;
             let told = self.state().told.get(&key).cloned();
             if let Some(told) = told
                 && let Some((before, now)) = self.hand.write(&key, &told).await
@@ -126,6 +133,14 @@ impl Teller {
             }
         };
         stream::iter(spoken).for_each_concurrent(AT_ONCE, one).await;
+    }
+
+    /// Waits until nobody else writes to an object.
+    async fn alone(&self, key: &ObjectKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let at = usize::try_from(hasher.finish() % QUEUES as u64).ok()?;
+        Some(self.queues.get(at)?.lock().await)
     }
 
     /// Tells of what a status says anew that no change tells: that somebody changed live, and that a plan waits.
@@ -151,10 +166,18 @@ impl Teller {
     }
 
     /// What portals call the resources of a visit's tenant; `None`: as before.
-    async fn ids(&self, visit: &Visit) -> Option<Ids> {
+    async fn ids(&self, visit: &Visit, objects: &[(ObjectKey, Arc<Object>)]) -> Option<Ids> {
         let in_step = matches!(visit.end, End::InStep | End::Applied);
-        let before = self.state().ids.get(&visit.key).copied();
-        let may_differ = visit.report.is_some() || before.is_none_or(|was| in_step && !was);
+        let (before, is_new) = {
+            let state = self.state();
+            let spoken_of = |(key, _): &(ObjectKey, Arc<Object>)| {
+                let told = state.told.get(key).and_then(|told| told.portals.get(visit.key.portal.as_str()));
+                state.left_out.contains_key(key) || told.is_some_and(|said| said.generation.is_some())
+            };
+            // A document of its own for what was inline, say, or a portal that was away.
+            (state.ids.get(&visit.key).copied(), !objects.iter().all(spoken_of))
+        };
+        let may_differ = is_new || visit.report.is_some() || before.is_none_or(|was| in_step && !was);
         if visit.end == End::Applying || !may_differ {
             return None;
         }
@@ -296,8 +319,8 @@ impl Told {
 impl Reporter for Teller {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
         self.shown.metrics.visited(visit);
-        let ids = self.ids(visit).await;
         let objects = self.store.of_tenant(visit.key.tenant.as_str());
+        let ids = self.ids(visit, &objects).await;
         let spoken = self.record(fleet, visit, ids.as_ref(), &objects);
         self.speak(spoken).await;
         self.events(fleet, visit, &objects).await;

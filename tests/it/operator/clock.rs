@@ -1,4 +1,7 @@
 //! Clocks that jump. The end of a lease is kept on two of them, and whichever comes first counts; what is live is nobody's clock's business.
+//!
+//! A fence takes the end on both clocks as values, so that a jump is said exactly, without a library that lies to the whole process: an end that
+//! lies so far back is what a clock that was set forward makes of it.
 
 use std::time::Duration;
 

@@ -218,3 +218,34 @@ async fn while_somebody_else_works_on_a_customer_it_says_so_and_goes_on_afterwar
     assert_eq!(stand.portal().took(), ["create acme/user/bob"]);
     stand.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_finalizer_that_somebody_took_away_is_back_after_a_look() {
+    let stand = in_step().await;
+    stand.patch(Kind::User, "bob", json!({ "metadata": { "finalizers": null } })).await;
+    let back = async || {
+        stand.look("acme").await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        (stand.get(Kind::User, "bob").await["metadata"]["finalizers"] == json!([FINALIZER])).then_some(())
+    };
+    until(back, || "it is not held any more".to_owned()).await;
+    assert_eq!(stand.portal().took(), [""; 0]);
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_person_whose_declaration_moves_into_a_document_of_its_own_is_the_same_person() {
+    let stand = in_step().await;
+    let ann = json!({ "organization": "acme", "name": "ann", "email": "ann@acme.example", "administrator": true });
+    stand.apply(Kind::User, "acme-ann", ann).await;
+    // Declared twice, nothing is done; declared once, nothing is to be done.
+    stand.until(Kind::User, "acme-ann", |o| says(o, "Stalled") == "True InvalidSpec").await;
+    stand.apply(Kind::Organization, "acme", json!({ "displayName": "ACME" })).await;
+    stand.until(Kind::User, "acme-ann", |o| is_ready(o) && o["status"]["externalId"].is_string()).await;
+    let acme = stand.ready(Kind::Organization, "acme").await;
+    assert!(acme["status"]["children"].as_array().is_none_or(Vec::is_empty), "{acme:#}");
+    assert_eq!(stand.portal().took(), [""; 0]);
+    stand.end().await;
+}

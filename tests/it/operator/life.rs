@@ -162,3 +162,21 @@ async fn at_rest_nothing_is_asked_and_a_change_is_one_call_with_one_event() {
     );
     stand.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_portal_that_is_declared_again_finds_its_customers_as_they_were() {
+    let stand = Stand::new().await;
+    let portal = json!({ "profile": "embedded" });
+    stand.apply(Kind::Portal, "main", portal.clone()).await;
+    stand.customer("acme").await;
+    let acme = id(&stand.ready(Kind::Organization, "acme").await);
+    stand.portal().took();
+    stand.delete(Kind::Portal, "main").await;
+    stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == "False DependencyNotReady").await;
+    stand.apply(Kind::Portal, "main", portal).await;
+    assert_eq!(id(&stand.ready(Kind::Organization, "acme").await), acme);
+    stand.at_rest().await;
+    assert_eq!(stand.portal().took(), [""; 0]);
+    stand.end().await;
+}

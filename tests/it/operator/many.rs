@@ -14,7 +14,7 @@ const CUSTOMERS: usize = 100;
 const USERS: usize = 19;
 
 /// Two thousand on a machine that is busy.
-const LONG: Duration = Duration::from_secs(480);
+const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]

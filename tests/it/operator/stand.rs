@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::config::Kubeconfig;
-use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value as Json, json};
 use tenantry::apply::Stop;
@@ -27,10 +25,9 @@ use tenantry::portal::meter::Meter;
 use tenantry::secrets::MacKeySource;
 
 use super::counted::{Counted, Portal, Requests};
-use crate::servers::kubernetes::{Cluster, Mark, client};
-
-/// How long anything may take to come about on a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+use super::ground::{PATIENCE, Place, account, place};
+pub(super) use super::ground::{resource, until};
+use crate::servers::kubernetes::{Mark, client};
 
 /// What a stand is set up with.
 #[derive(Default)]
@@ -61,23 +58,6 @@ pub(super) struct Stand {
     account: Kubeconfig,
     folder: Arc<tempfile::TempDir>,
     operator: Option<Operator>,
-}
-
-/// The cluster of all tests, or one of a test's own.
-pub(super) enum Place {
-    Shared(&'static Cluster),
-    Own(Box<Cluster>),
-}
-
-impl std::ops::Deref for Place {
-    type Target = Cluster;
-
-    fn deref(&self) -> &Cluster {
-        match self {
-            Self::Shared(cluster) => cluster,
-            Self::Own(cluster) => cluster,
-        }
-    }
 }
 
 /// An operator that runs.
@@ -360,46 +340,6 @@ impl Stand {
     }
 }
 
-/// Waits until something comes about.
-pub(super) async fn until<T, F: Future<Output = Option<T>>>(mut asks: impl FnMut() -> F, otherwise: impl Fn() -> String) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = asks().await {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{}", otherwise());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-async fn place(own: bool) -> Place {
-    static DEFINED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
-    let define = async |cluster: &Cluster| cluster.apply_crds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")).await;
-    if own {
-        let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
-        define(&cluster).await;
-        return Place::Own(Box::new(cluster));
-    }
-    let cluster = tokio::task::spawn_blocking(Cluster::shared).await.unwrap();
-    DEFINED.get_or_init(|| define(cluster)).await;
-    Place::Shared(cluster)
-}
-
-/// The account that operators of a namespace ask under. It may do everything: what an operator needs is another test's.
-async fn account(cluster: &Cluster, namespace: &str) -> Kubeconfig {
-    let kubeconfig = cluster.kubeconfig_of_service_account(namespace, "operator").await;
-    let binding = json!({
-        "metadata": { "name": namespace },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
-        "subjects": [{ "kind": "ServiceAccount", "name": "operator", "namespace": namespace }],
-    });
-    let binding: ClusterRoleBinding = serde_json::from_value(binding).unwrap();
-    Api::all(cluster.client()).create(&PostParams::default(), &binding).await.unwrap();
-    let portals: Api<DynamicObject> = Api::namespaced_with(client(kubeconfig.clone()), namespace, &resource(Kind::Portal));
-    until(async || portals.list(&ListParams::default()).await.ok(), || "the binding never holds".to_owned()).await;
-    kubeconfig
-}
-
 /// A condition's status and reason, as `True ReconciliationSucceeded`.
 pub(super) fn says(object: &Json, condition: &str) -> String {
     let all = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -421,9 +361,4 @@ pub(super) fn is_ready(object: &Json) -> bool {
 /// What the portal calls an object.
 pub(super) fn id(object: &Json) -> String {
     object["status"]["externalId"].as_str().unwrap_or_else(|| panic!("an id in {object:#}")).to_owned()
-}
-
-pub(super) fn resource(kind: Kind) -> ApiResource {
-    let name = kind.def().name;
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("tenantry.dev", "v1alpha1", name), &format!("{}s", name.to_lowercase()))
 }

@@ -1,5 +1,6 @@
 //! Servers as processes: started in a folder of their own, and stopped when the test program ends, however it ends.
 
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,10 @@ pub(crate) fn place(name: &str) -> (PathBuf, u16) {
 
 /// A port that nobody listens on.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    // Not one that the kernel would give: it might give it to whoever connects somewhere before the server is there.
+    let dice = || std::hash::RandomState::new().build_hasher().finish() % 22_000;
+    let mut ports = std::iter::repeat_with(|| 10_000 + u16::try_from(dice()).unwrap());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Starts a server under a shell that stops it with a signal, and takes its folder away, as soon as our end of the shell's input closes. In a
