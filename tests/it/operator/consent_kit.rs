@@ -82,6 +82,7 @@ impl Kit {
             fence,
             stop: Arc::clone(&self.stop),
             shown,
+            webhook: None,
         };
         self.running = Some(tokio::spawn(async move { operator::run(settings, &|_| {}).await }));
         self
