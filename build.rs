@@ -29,7 +29,7 @@ fn installed_servers() {
     println!("cargo::rerun-if-env-changed=TEST_SERVERS");
     let target = || PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).ancestors().nth(4).map(|t| t.join("servers"));
     let folder = std::env::var_os("TEST_SERVERS").map(PathBuf::from).or_else(target).unwrap_or_default();
-    for (server, condition) in [("keystone", "have_keystone"), ("better-auth", "have_better_auth")] {
+    for (server, condition) in [("keystone", "have_keystone"), ("better-auth", "have_better_auth"), ("glua", "have_glua")] {
         println!("cargo::rustc-check-cfg=cfg({condition})");
         let stamp = folder.join(server).join("stamp");
         if stamp.is_file() {

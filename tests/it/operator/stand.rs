@@ -59,7 +59,7 @@ impl Stand {
         Self { client, namespace, stop, running, _folder: folder }
     }
 
-    fn api(&self, kind: Kind) -> Api<DynamicObject> {
+    pub(super) fn api(&self, kind: Kind) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource(kind))
     }
 
