@@ -39,10 +39,12 @@ async fn the_guide_shows_what_kubectl_prints() {
 #[test]
 fn the_guide_says_what_to_do_for_every_reason() {
     use ConditionType::{Drifted, PlanPending, Ready, Reconciling, Stalled, Synced};
-    let rows: Vec<(String, String)> = GUIDE.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| `")?.split("` | `");
-        Some((cells.next()?.to_owned(), cells.next()?.split('`').next()?.to_owned()))
-    }).collect();
+    let (_, reasons) = GUIDE.split_once("| condition | reason | means | what to do |").unwrap();
+    let row = |line: &str| {
+        let (condition, rest) = line.strip_prefix("| `")?.split_once("` | `")?;
+        Some((condition.to_owned(), rest.split_once("` | ")?.0.to_owned()))
+    };
+    let rows: Vec<(String, String)> = reasons.lines().filter_map(row).collect();
     let all = [Ready, Reconciling, Stalled, Synced, Drifted, PlanPending].into_iter();
     let all: Vec<_> = all.flat_map(|ty| ty.reasons().iter().map(move |reason| (ty.word().to_owned(), (*reason).to_owned()))).collect();
     assert_eq!(rows, all);
