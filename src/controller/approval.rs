@@ -1,8 +1,11 @@
 //! May a unit's plan be applied? Comes in: the judged plan of one portal and tenant, what its manifests tell a controller, and the digests that
 //! people approved. Goes out: a [`Decision`]. Pure, and never widens anything: only a digest passes a guard, and only in its own unit.
 
+use std::collections::BTreeSet;
+
+use crate::model::kind::Placement;
 use crate::model::rule::Effect;
-use crate::model::{ApprovalMode, Control, DriftMode};
+use crate::model::{Address, ApprovalMode, Control, DriftMode};
 use crate::plan::{Action, Cause, Change, Refusal, Unit};
 
 /// What is to be done with a unit's plan.
@@ -63,6 +66,19 @@ pub fn decide(unit: &Unit, run: &[Refusal], control: Control, given: &[String]) 
         return Decision::AwaitApproval { stale: !given.is_empty() };
     }
     Decision::Apply
+}
+
+/// True if there is anything in a unit's plan that needs somebody's consent, and all of that is deletions that somebody approved one by one: of the
+/// resource itself, or of the organization that has it.
+pub fn only_approved_deletions(unit: &Unit, control: Control, approved: &BTreeSet<&Address>) -> bool {
+    let covers = |change: &&Change| {
+        let whole = approved.iter().any(|a| a.kind.def().placement == Placement::Tenant);
+        change.actions.iter().all(|a| matches!(a, Action::Delete | Action::Forget)) && (whole || approved.contains(&change.address))
+    };
+    let manual = control.approval == Some(ApprovalMode::Manual);
+    let needs = |change: &&Change| manual || is_destructive(change) || change.blocked_by.iter().any(Refusal::stands);
+    let mut asked = unit.changes.iter().filter(|c| !c.is_left_out()).filter(needs).peekable();
+    !approved.is_empty() && asked.peek().is_some() && asked.all(|change| covers(&change))
 }
 
 /// True for what takes something away, or cannot be undone.

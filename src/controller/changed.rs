@@ -5,28 +5,55 @@ use std::collections::BTreeSet;
 
 use super::visit::key;
 use super::{Fleet, UnitKey};
-use crate::model::{PortalName, PortalSpec, Tenant, TenantName};
+use crate::engine;
+use crate::model::{PortalName, PortalSpec, Tenant};
 
-/// Every unit: the tenants that a portal serves, and those that the ledger knows there.
-pub(super) fn units(fleet: &Fleet, known: &[(PortalName, TenantName)]) -> BTreeSet<UnitKey> {
+/// The units that are declared: the tenants that a portal serves.
+pub(super) fn units(fleet: &Fleet) -> BTreeSet<UnitKey> {
     let portals = fleet.portals.values().map(|open| &open.served.spec);
     let declared = portals.flat_map(|spec| {
         let tenants = fleet.desired.tenants.keys().chain(fleet.invalid.keys());
         tenants.filter(|t| spec.serves(t)).map(|t| key(&spec.name, t))
     });
-    let closed = fleet.closed.keys().flat_map(|portal| fleet.desired.tenants.keys().map(move |t| key(portal, t)));
-    let recorded = known.iter().filter(|(portal, _)| fleet.portals.contains_key(portal)).map(|(portal, tenant)| key(portal, tenant));
-    declared.chain(closed).chain(recorded).collect()
+    let closed = fleet.closed.keys().flat_map(|portal| {
+        let spec = fleet.desired.portals.iter().find(|spec| spec.name == *portal);
+        let tenants = fleet.desired.tenants.keys().chain(fleet.invalid.keys());
+        tenants.filter(move |t| spec.is_none_or(|spec| spec.serves(t))).map(|t| key(portal, t))
+    });
+    declared.chain(closed).collect()
 }
 
-/// Whether a unit is as it was: `None`, it is declared otherwise or new; `Some(false)`, only what people approved is another.
-pub(super) fn same(before: &Fleet, now: &Fleet, unit: &UnitKey) -> Option<bool> {
-    let portal = |fleet: &Fleet| fleet.portals.get(&unit.portal).map(|o| PortalSpec { source: None, ..o.served.spec.clone() });
-    let as_it_was = portal(before) == portal(now)
-        && before.closed.get(&unit.portal) == now.closed.get(&unit.portal)
+/// What is said of each portal of two fleets, compared once for all of its tenants. Whom it serves is looked at tenant by tenant: a customer more is
+/// nothing new to the others.
+pub(super) fn portals(before: &Fleet, now: &Fleet) -> BTreeSet<PortalName> {
+    let bare = |fleet: &Fleet, name: &PortalName| {
+        fleet.portals.get(name).map(|o| PortalSpec { source: None, organizations: None, ..o.served.spec.clone() })
+    };
+    let all: BTreeSet<_> = before.portals.keys().chain(now.portals.keys()).chain(before.closed.keys()).chain(now.closed.keys()).collect();
+    let same = |name: &&PortalName| bare(before, name) == bare(now, name) && before.closed.get(*name) == now.closed.get(*name);
+    all.into_iter().filter(same).cloned().collect()
+}
+
+/// Whether a unit is as it was: `None`, it is declared otherwise or new; `Some(false)`, only what people approved is another. `portals` are those of
+/// which the same is said.
+pub(super) fn same(before: &Fleet, now: &Fleet, portals: &BTreeSet<PortalName>, unit: &UnitKey) -> Option<bool> {
+    let declared = now.desired.tenants.get(&unit.tenant);
+    let as_it_was = portals.contains(&unit.portal)
         && before.invalid.get(&unit.tenant) == now.invalid.get(&unit.tenant)
-        && alike(before.desired.tenants.get(&unit.tenant), now.desired.tenants.get(&unit.tenant));
-    as_it_was.then(|| before.approved.about(unit) == now.approved.about(unit))
+        && alike(before.desired.tenants.get(&unit.tenant), declared)
+        && serve_alike(before, now, unit, declared);
+    let (then, now) = (&before.approved, &now.approved);
+    as_it_was.then(|| then.about(unit) == now.about(unit) && then.deletions_of(&unit.tenant) == now.deletions_of(&unit.tenant))
+}
+
+/// Whether a portal serves a tenant, and those whom it names, as it did.
+fn serve_alike(before: &Fleet, now: &Fleet, unit: &UnitKey, declared: Option<&Tenant>) -> bool {
+    let (Some(then), Some(now)) = (before.portals.get(&unit.portal), now.portals.get(&unit.portal)) else { return true };
+    let (then, now) = (&then.served.spec, &now.served.spec);
+    then.organizations == now.organizations
+        || (then.serves(&unit.tenant) == now.serves(&unit.tenant)
+            && declared
+                .is_none_or(|d| !engine::names_tenants(d) || engine::tenants_named(d).iter().all(|t| then.serves(t) == now.serves(t))))
 }
 
 /// Whether two declarations of a tenant say the same, wherever they stand.

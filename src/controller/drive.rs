@@ -8,38 +8,36 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::changed::{same, units};
+use super::changed::{portals, same, units};
+use super::known::Known;
+use super::pace::Pace;
 use super::tasks::{About, Ended, Tasks};
 use super::visit::{self, Group, Seen, key};
-use super::{End, Fleet, Reporter, Spent, Tools, UnitKey, Visit, Why, backoff};
+use super::{End, Fleet, Reporter, Spent, Tools, UnitKey, Visit, Why};
 use crate::apply::RunReport;
 use crate::ledger::LedgerError;
-use crate::model::{Control, DriftMode, PortalName, TenantName};
+use crate::model::{PortalName, TenantName};
 use crate::plan::document::TenantPlan;
 
-/// How often live is looked at where nobody says: often enough that drift is seen within a coffee break, seldom enough for portals' budgets.
-const INTERVAL: Duration = Duration::from_secs(600);
-/// The first pause after a failure where nobody says.
-const RETRY: Duration = Duration::from_secs(5);
 /// Looks at one portal at the same time: a slow one does not keep what was declared meanwhile waiting.
 const LOOKS: usize = 4;
+/// Groups of a portal's tenants that are acted on at the same time: each locks, reads and writes for itself.
+const ACTS: usize = 32;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
 /// The loop turns at least so often, so that one that hangs is seen.
 const TURN: Duration = Duration::from_secs(10);
-/// Where nothing is due: longer than any process lives, and short enough for every clock.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
 /// A controller.
 pub struct Controller {
     tools: Tools,
     reporter: Arc<dyn Reporter>,
     state: Mutex<State>,
     told: Notify,
+    known: Known,
 }
 
 #[derive(Default)]
@@ -47,10 +45,11 @@ struct State {
     fleet: Option<Arc<Fleet>>,
     queue: super::queue::Queue,
     failures: BTreeMap<UnitKey, u32>,
-    /// When a portal's tenants are polled next, all of them in one reading.
-    polls: BTreeMap<PortalName, Instant>,
+    pace: Pace,
     /// Visits under way, by portal.
     looks: BTreeMap<PortalName, usize>,
+    /// Places for acting, by portal.
+    acts: BTreeMap<PortalName, Arc<Semaphore>>,
     /// The newest visit of each unit.
     visits: BTreeMap<UnitKey, Visit>,
     /// The units that the fleet has.
@@ -64,7 +63,7 @@ struct State {
 impl Controller {
     /// A controller that has not been told of any fleet yet.
     pub fn new(tools: Tools, reporter: Arc<dyn Reporter>) -> Arc<Self> {
-        Arc::new(Self { tools, reporter, state: Mutex::default(), told: Notify::new() })
+        Arc::new(Self { tools, reporter, state: Mutex::default(), told: Notify::new(), known: Known::default() })
     }
 
     /// Takes in what is declared now, and wakes what became another: of a fleet that is the same nothing is looked at.
@@ -72,13 +71,15 @@ impl Controller {
     /// # Errors
     /// When the ledger cannot say whom it knows.
     pub async fn declare(&self, fleet: Fleet) -> Result<(), LedgerError> {
-        let known = self.tools.ledger.tenants().await?;
+        let mut units = units(&fleet);
+        let recorded = self.known.beside(units.clone(), self.tools.ledger.as_ref()).await?;
+        units.extend(recorded.into_iter().filter(|unit| fleet.portals.contains_key(&unit.portal)));
         let fleet = Arc::new(fleet);
         let now = Instant::now();
         {
             let mut state = self.state();
             let before = state.fleet.replace(Arc::clone(&fleet));
-            let units = units(&fleet, &known);
+            let alike = before.as_deref().map(|before| portals(before, &fleet)).unwrap_or_default();
             state.spent.retain(|unit, digests| {
                 let said = fleet.approved.about(unit);
                 digests.retain(|digest| said.contains(digest));
@@ -91,7 +92,7 @@ impl Controller {
                 state.visits.remove(&unit);
             }
             for unit in units {
-                match before.as_deref().and_then(|before| same(before, &fleet, &unit)) {
+                match before.as_deref().and_then(|before| same(before, &fleet, &alike, &unit)) {
                     Some(true) => {}
                     Some(false) => state.wake(&unit, Why::Answered, now),
                     None => state.wake(&unit, Why::Changed, now + GATHER),
@@ -139,6 +140,13 @@ impl Controller {
     /// What is declared now.
     pub fn fleet(&self) -> Option<Arc<Fleet>> {
         self.state().fleet.clone()
+    }
+
+    /// The portals in which a tenant is visited.
+    pub fn portals_of(&self, tenant: &TenantName) -> BTreeSet<PortalName> {
+        let state = self.state();
+        let portals = state.fleet.iter().flat_map(|fleet| fleet.portals.keys().chain(fleet.closed.keys()));
+        portals.filter(|portal| state.units.contains(&key(portal, tenant))).cloned().collect()
     }
 
     /// The newest visit of each unit, sorted.
@@ -212,13 +220,18 @@ impl Controller {
         match ended {
             Ok(Ended::Look { portal, groups }) => {
                 let mut state = self.state();
+                let places = Arc::clone(state.acts.entry(portal.clone()).or_insert_with(|| Arc::new(Semaphore::new(ACTS))));
                 state.looks.entry(portal).and_modify(|n| *n = n.saturating_sub(1));
                 let Some(fleet) = state.fleet.clone() else { return };
                 drop(state);
                 for group in groups {
-                    let (this, fleet) = (Arc::clone(self), Arc::clone(&fleet));
+                    let (this, fleet, places) = (Arc::clone(self), Arc::clone(&fleet), Arc::clone(&places));
                     let about = About { portal: group.portal.clone(), tenants: group.tenants.keys().cloned().collect(), is_look: false };
-                    tasks.spawn(about, async move { this.act(&fleet, &group).await });
+                    tasks.spawn(about, async move {
+                        // Nobody takes the places away.
+                        let _place = places.acquire().await;
+                        this.act(&fleet, &group).await
+                    });
                 }
             }
             Ok(Ended::Act) => {}
@@ -254,7 +267,7 @@ impl Controller {
             biased;
             // Reading changes nothing, and nobody waits for it.
             () = self.tools.stop.asked() => return Ended::Look { portal, groups: Vec::new() },
-            looked = visit::look(&self.tools, fleet, &spent, &portal, tenants) => looked,
+            looked = visit::look(&self.tools, &self.known, fleet, &spent, &portal, tenants) => looked,
         };
         for (tenant, seen) in seen {
             match seen {
@@ -293,7 +306,7 @@ impl Controller {
     async fn act(&self, fleet: &Fleet, group: &Group) -> Ended {
         let began = Instant::now();
         let spent = self.state().spent.clone();
-        let acted = visit::act(&self.tools, fleet, &spent, group).await;
+        let acted = visit::act(&self.tools, &self.known, fleet, &spent, group).await;
         let applied = acted.ends.values().any(|end| matches!(end, End::Applied));
         for (tenant, end) in acted.ends {
             let unit = key(&group.portal, &tenant);
@@ -333,7 +346,7 @@ impl Controller {
                 state.failures.insert(unit.clone(), failures)
             };
             let now = Instant::now();
-            let (at, why) = state.next(fleet, &unit, &end, control, failures, now);
+            let (at, why) = state.pace.next(fleet, &unit, &end, control, failures, now);
             state.queue.done(&unit, at, why);
             if !state.units.contains(&unit) {
                 // It went while it was visited.
@@ -379,42 +392,6 @@ impl State {
     fn wake(&mut self, unit: &UnitKey, why: Why, at: Instant) {
         self.queue.wake(unit, why, at);
     }
-
-    /// When a unit is visited next if nothing wakes it, and why.
-    fn next(&mut self, fleet: &Fleet, unit: &UnitKey, end: &End, control: Control, failures: u32, now: Instant) -> (Instant, Why) {
-        let retry = control.retry_interval.unwrap_or(RETRY);
-        match end {
-            End::Portal(_) | End::Failed { .. } | End::DependencyNotReady { .. } | End::Stopped { .. } => {
-                (now + backoff::after_failures(failures, retry, chance()), Why::Retry)
-            }
-            End::Contended { .. } => (now + backoff::jittered(retry, chance()), Why::Retry),
-            // Nothing is open, and drift is nobody's concern.
-            End::InStep | End::Applied if control.drift == Some(DriftMode::Disabled) => (now + NEVER, Why::Poll),
-            End::InStep | End::Applied | End::Applying | End::Suspended | End::AwaitingApproval { .. } => {
-                (self.poll(fleet, unit, now), Why::Poll)
-            }
-            End::AwaitingTechnician | End::DriftReported | End::Refused { .. } | End::Invalid { .. } => {
-                (self.poll(fleet, unit, now), Why::Poll)
-            }
-        }
-    }
-
-    /// The portal's next poll: its tenants keep together, so that one reading by collection serves them all. A tenant with an interval of its own
-    /// goes by that one.
-    fn poll(&mut self, fleet: &Fleet, unit: &UnitKey, now: Instant) -> Instant {
-        let own = fleet.desired.tenants.get(&unit.tenant).and_then(|t| t.control().interval);
-        let of_portal = fleet.portals.get(&unit.portal).and_then(|open| open.served.spec.control.interval);
-        if let Some(own) = own.filter(|own| Some(*own) != of_portal) {
-            return now + backoff::jittered(own, chance());
-        }
-        let interval = of_portal.unwrap_or(INTERVAL);
-        let at = self.polls.entry(unit.portal.clone()).or_insert(now);
-        // A poll that is set further off than the interval now allows is of an interval that was.
-        if *at <= now || *at > now + interval.mul_f64(1.05) {
-            *at = now + backoff::jittered(interval, chance());
-        }
-        *at
-    }
 }
 
 impl End {
@@ -422,9 +399,4 @@ impl End {
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. })
     }
-}
-
-/// A number from 0 to 1.
-pub(super) fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX))
 }

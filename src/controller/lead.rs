@@ -16,8 +16,12 @@ use crate::ledger::{Holder, Ledger, LedgerError, LockId, leadership};
 
 /// How long we lead without word from us: what a crash costs, and three lost renewals.
 const LEASE: Duration = Duration::from_secs(15);
-/// How often it is renewed, and asked for by those who do not lead.
+/// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(5);
+/// How long a former leader tries to say that it does not lead any more.
+const RELEASE: Duration = Duration::from_secs(2);
+/// How often those who do not lead ask for it: one that is given back is taken up within as long.
+const ASKING: Duration = Duration::from_millis(1500);
 
 /// Leads whenever it can, until it is told to stop and `quiet` says that nothing is under way any more; then it lets go at once, so that the
 /// next one need not wait. `told` hears when leadership is won (true) and lost.
@@ -32,6 +36,11 @@ pub async fn lead(
     tokio::pin!(quiet);
     let mut leader = String::new();
     loop {
+        if stop.requested() {
+            // Nothing new is begun; what is under way from when we led still ends.
+            quiet.as_mut().await;
+            return;
+        }
         let asked = (Instant::now(), Timestamp::now());
         let locked = ledger.lock(&[leadership()], &holder, asked.1, LEASE).await;
         match locked {
@@ -51,6 +60,9 @@ pub async fn lead(
                     }
                     return;
                 }
+                // Where the ledger says that it is ours still, nobody need wait for its end: our clock was set, say.
+                let released = tokio::time::timeout(RELEASE, ledger.unlock(&lock)).await;
+                tracing::debug!(?released, "leadership ended before its lease was given back");
             }
             Err(LedgerError::Locked(lock)) => {
                 let other = format!("{} (process {} on {})", lock.holder.who, lock.holder.process, lock.holder.host);
@@ -62,8 +74,9 @@ pub async fn lead(
             Err(error) => tracing::warn!(%error, "leadership could not be asked for"),
         }
         tokio::select! {
-            () = tokio::time::sleep(jittered(RENEWAL, super::drive::chance())) => {}
-            () = stop.asked() => return,
+            () = tokio::time::sleep(jittered(ASKING, super::pace::chance())) => {}
+            () = stop.asked() => {}
+            () = &mut quiet => return,
         }
     }
 }

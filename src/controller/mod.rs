@@ -9,7 +9,7 @@
 //! ends after the first plan, so that a controller with nothing to do writes nothing.
 //!
 //! Reading order: here (what goes in and out), `drive` (the loop, with `tasks`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
-//! `backoff`, `visit` (one of them, with `ended`), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
+//! `backoff` and `pace`, `visit` (one of them, with `ended`), `known` (what is asked of the ledger once), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
 //! lease's end), `status` (what a person is told of each resource), `metrics`, `health` (the server that both faces listen with),
 //! `cluster` (how the command line starts the face that it never meets).
 
@@ -21,8 +21,10 @@ mod drive;
 mod ended;
 pub mod fence;
 pub mod health;
+mod known;
 pub mod lead;
 pub mod metrics;
+mod pace;
 pub mod queue;
 pub mod status;
 mod tasks;
@@ -40,7 +42,7 @@ use crate::apply::{RunReport, Stop};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Served;
 use crate::ledger::Ledger;
-use crate::model::{Desired, Digest, PortalName, TenantName};
+use crate::model::{Address, Desired, Digest, PortalName, TenantName};
 use crate::plan::document::TenantPlan;
 use crate::portal::gated::{Gate, Gated};
 use crate::portal::{CallError, Execute, PortalError};
@@ -74,6 +76,8 @@ pub enum Why {
 
 /// What is declared at one moment, with the portals open.
 pub struct Fleet {
+    /// The how manieth declaration this is, for a face that counts them: what a visit of an earlier one finds says nothing of a later one.
+    pub edition: u64,
     /// What is declared, and can be planned from.
     pub desired: Desired,
     /// The portals, open for reading and writing, by name.
@@ -95,6 +99,8 @@ pub struct Approved {
     pub tenants: BTreeMap<TenantName, BTreeSet<String>>,
     /// For one tenant in one portal.
     pub units: BTreeMap<UnitKey, BTreeSet<String>>,
+    /// Resources whose deletion somebody approved, and with an organization's the deletion of all that it has.
+    pub deletions: BTreeSet<Address>,
     /// Who approved a digest, where that is known: for the audit record.
     pub consents: BTreeMap<String, Consent>,
 }
@@ -124,6 +130,11 @@ impl Approved {
     fn about(&self, unit: &UnitKey) -> BTreeSet<&String> {
         let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
         self.everywhere.iter().chain(own).collect()
+    }
+
+    /// The deletions of a tenant's that were approved.
+    fn deletions_of(&self, tenant: &TenantName) -> BTreeSet<&Address> {
+        self.deletions.iter().filter(|address| address.tenant == *tenant).collect()
     }
 }
 

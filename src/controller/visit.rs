@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::approval::{Decision, decide};
+use super::approval::{Decision, decide, only_approved_deletions};
 use super::ended::{ends, used_up};
+use super::known::Known;
 use super::{End, Fleet, Open, Spent, Tools, UnitKey};
 use crate::apply::{Run, RunReport, Stop, World};
 use crate::engine::{self, Purpose, Scope, Served, View};
@@ -21,8 +22,8 @@ use crate::model::{Control, Kind, PortalName, TenantName};
 use crate::plan::document::{PlanDocument, TenantPlan};
 use crate::plan::{Inputs, Judged, Plan, Unit};
 
-/// How long a lock is held without word from us. A minute bridges a slow disk and a lost packet, and is short enough to wait for.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a lock is held without word from us: long enough that every call of ours has ended by then, and short enough for whoever takes over.
+const LEASE: Duration = Duration::from_secs(30);
 /// The first pause before a call is repeated.
 const BACKOFF: Duration = Duration::from_millis(500);
 /// How long a visit may take where nobody says: as long as a portal at its slowest needs for one customer.
@@ -45,6 +46,7 @@ pub(super) struct Group {
 /// Looks at tenants of a portal.
 pub(super) async fn look(
     tools: &Tools,
+    known: &Known,
     fleet: &Fleet,
     spent: &Spent,
     portal: &PortalName,
@@ -60,7 +62,7 @@ pub(super) async fn look(
     }
     let Some(open) = fleet.portals.get(portal).filter(|_| !left.is_empty()) else { return (seen, Vec::new()) };
     let planned = match not_made_yet(tools, fleet, open, &left).await {
-        Ok(needed) => plan(tools, fleet, open, left.union(&needed).cloned().collect()).await,
+        Ok(needed) => plan(tools, known, fleet, open, left.union(&needed).cloned().collect()).await,
         Err(end) => Err(end),
     };
     let plan = match planned {
@@ -74,8 +76,8 @@ pub(super) async fn look(
     let documents: BTreeMap<_, _> = document.tenants.into_iter().map(|t| (t.tenant.clone(), Box::new(t))).collect();
     let mut to_apply: BTreeMap<TenantName, &Unit> = BTreeMap::new();
     for unit in plan.body.units.iter().filter(|u| left.contains(&u.tenant)) {
-        let given = given(fleet, spent, unit);
         let control = control(fleet, open, &unit.tenant);
+        let given = given(fleet, spent, unit, control);
         let end = match decide(unit, &plan.body.refusals, control, &given) {
             Decision::InStep => End::InStep,
             Decision::AwaitTechnician => End::AwaitingTechnician,
@@ -156,12 +158,12 @@ fn scope(portal: &PortalName, tenants: BTreeSet<TenantName>) -> Scope {
 }
 
 /// Plans and judges some tenants of one portal.
-async fn plan(tools: &Tools, fleet: &Fleet, open: &Open, tenants: BTreeSet<TenantName>) -> Result<Plan<Judged>, End> {
+async fn plan(tools: &Tools, known: &Known, fleet: &Fleet, open: &Open, tenants: BTreeSet<TenantName>) -> Result<Plan<Judged>, End> {
     let served = [open.served.clone()];
     let scope = scope(&open.served.spec.name, tenants);
-    let identity = tools.ledger.identity().await.map_err(|e| ledger_failed(&e))?;
+    let installation = known.installation(tools.ledger.as_ref()).await.map_err(|e| ledger_failed(&e))?;
     let mac = tools.mac();
-    let view = view(tools, fleet, &served, &scope, &identity.installation, &mac);
+    let view = view(tools, fleet, &served, &scope, &installation, &mac);
     let planned = engine::plan(&view).await.map_err(|engine::EngineError::Ledger(e)| ledger_failed(&e))?;
     if let Some((_, error)) = planned.unreachable.into_iter().next() {
         return Err(End::Portal(error));
@@ -248,7 +250,7 @@ pub(super) struct Acted {
 }
 
 /// Applies what was decided about a group.
-pub(super) async fn act(tools: &Tools, fleet: &Fleet, spent: &Spent, group: &Group) -> Acted {
+pub(super) async fn act(tools: &Tools, known: &Known, fleet: &Fleet, spent: &Spent, group: &Group) -> Acted {
     let all =
         |end: End| Acted { ends: group.tenants.keys().map(|t| (t.clone(), end.clone())).collect(), report: None, spent: BTreeMap::new() };
     if tools.stop.requested() || !tools.fence.is_open() {
@@ -269,7 +271,7 @@ pub(super) async fn act(tools: &Tools, fleet: &Fleet, spent: &Spent, group: &Gro
         Ok(lock) => lock,
         Err(engine::EngineError::Ledger(error)) => return all(ledger_failed(&error)),
     };
-    let ended = locked_act(tools, fleet, spent, open, group, &lock).await;
+    let ended = locked_act(tools, known, fleet, spent, open, group, &lock).await;
     // A lock that cannot be given back runs out by itself.
     if let Err(error) = tools.ledger.unlock(&lock).await {
         tracing::warn!(portal = %group.portal, %error, "a lock could not be given back");
@@ -281,10 +283,14 @@ pub(super) async fn act(tools: &Tools, fleet: &Fleet, spent: &Spent, group: &Gro
 }
 
 /// The digests that may pass a unit's plan, those apart whose plans were applied.
-fn given(fleet: &Fleet, spent: &Spent, unit: &Unit) -> Vec<String> {
+fn given(fleet: &Fleet, spent: &Spent, unit: &Unit, control: Control) -> Vec<String> {
     let key = key(&unit.portal, &unit.tenant);
     let mut given = fleet.approved.of(&key, &unit.digest);
     given.retain(|digest| !spent.get(&key).is_some_and(|spent| spent.contains(digest)));
+    // Whoever approved every deletion in it approved the plan: all else in it needs nobody.
+    if only_approved_deletions(unit, control, &fleet.approved.deletions_of(&unit.tenant)) {
+        given.push(unit.digest.clone());
+    }
     given
 }
 
@@ -292,9 +298,11 @@ fn given(fleet: &Fleet, spent: &Spent, unit: &Unit) -> Vec<String> {
 fn decided_again(fleet: &Fleet, spent: &Spent, open: &Open, group: &Group, judged: &Plan<Judged>) -> Result<Vec<String>, End> {
     let mut digests = Vec::new();
     for unit in &judged.body.units {
-        let (given, tenant) = (given(fleet, spent, unit), &unit.tenant);
+        let tenant = &unit.tenant;
+        let control = control(fleet, open, tenant);
+        let given = given(fleet, spent, unit, control);
         let other = group.tenants.get(tenant).is_some_and(|decided| *decided != unit.digest);
-        let decision = decide(unit, &judged.body.refusals, control(fleet, open, tenant), &given);
+        let decision = decide(unit, &judged.body.refusals, control, &given);
         let goes_on = matches!(decision, Decision::Apply | Decision::InStep | Decision::AwaitTechnician);
         if other || !goes_on {
             return Err(End::DependencyNotReady { message: format!("what would be done in {tenant} has changed since it was looked at") });
@@ -306,6 +314,7 @@ fn decided_again(fleet: &Fleet, spent: &Spent, open: &Open, group: &Group, judge
 
 async fn locked_act(
     tools: &Tools,
+    known: &Known,
     fleet: &Fleet,
     spent: &Spent,
     open: &Open,
@@ -313,12 +322,12 @@ async fn locked_act(
     lock: &LockId,
 ) -> Result<(RunReport, Vec<String>), End> {
     let names: BTreeSet<_> = group.tenants.keys().cloned().collect();
-    let judged = plan(tools, fleet, open, names.clone()).await?;
+    let judged = plan(tools, known, fleet, open, names.clone()).await?;
     let digests = decided_again(fleet, spent, open, group, &judged)?;
     let (approval, ticket) = consent(fleet, &digests);
     let used = digests.clone();
     let approved = guard::approve(judged, &Approvals { digests, allow: Vec::new() }).plan;
-    let identity = tools.ledger.identity().await.map_err(|e| ledger_failed(&e))?;
+    let installation = known.installation(tools.ledger.as_ref()).await.map_err(|e| ledger_failed(&e))?;
     let mac = tools.mac();
     let (stop, served, scope) = (Stop::default(), [open.served.clone()], scope(&group.portal, names));
     let run = Run { who: tools.who.clone(), ticket, approval };
@@ -328,7 +337,7 @@ async fn locked_act(
         portals: &portals,
         ledger: tools.ledger.as_ref(),
         lock,
-        installation: &identity.installation,
+        installation: &installation,
         secrets: tools.secrets.as_ref(),
         mac: &mac,
         clock: &Timestamp::now,
@@ -338,7 +347,7 @@ async fn locked_act(
         watch: &|_| {},
         backoff: BACKOFF,
     };
-    let again = view(tools, fleet, &served, &scope, &identity.installation, &mac);
+    let again = view(tools, fleet, &served, &scope, &installation, &mac);
     let limit = group.tenants.keys().filter_map(|t| control(fleet, open, t).timeout).max().unwrap_or(TIMEOUT);
     let apply = engine::apply(&approved, &world, &again);
     let ended_early = async {

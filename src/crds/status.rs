@@ -16,6 +16,8 @@ const PORTALS_MAX: usize = 64;
 const ID_MAX: usize = 500;
 /// Most resources that an organization's status tells about.
 const CHILDREN_MAX: usize = 50_000;
+/// Most approvals that are remembered: as many as an annotation may give.
+const APPROVALS_MAX: usize = 64;
 
 /// The columns, in their order.
 pub(super) fn columns() -> Json {
@@ -50,10 +52,15 @@ pub(super) fn schema(def: &KindDef) -> Json {
             "plans": plans(),
         },
     });
-    if def.placement == Placement::Tenant
-        && let Some(Json::Object(properties)) = schema.get_mut("properties")
-    {
+    let Some(Json::Object(properties)) = schema.get_mut("properties") else { return schema };
+    if def.placement == Placement::Tenant {
         properties.insert("children".to_owned(), children());
+        let more =
+            json!({ "type": "integer", "format": "int64", "minimum": 0, "description": "How many more stand inline than are listed" });
+        properties.insert("childrenNotListed".to_owned(), more);
+    }
+    if matches!(def.placement, Placement::Tenant | Placement::Configuration) {
+        properties.insert("appliedPlans".to_owned(), applied_plans());
     }
     schema
 }
@@ -93,6 +100,16 @@ fn portals() -> Json {
             "properties": { "name": text(Name::MAX, "The portal"), "externalId": id() },
             "required": ["name"],
         },
+    })
+}
+
+/// Without it an approval that stays in a repository would pass the same plan again and again.
+fn applied_plans() -> Json {
+    json!({
+        "type": "array",
+        "description": "The digests of tenantry.dev/approved-plan whose plans were applied, newest first: they approve nothing any more",
+        "maxItems": APPROVALS_MAX,
+        "items": text(80, "A digest"),
     })
 }
 

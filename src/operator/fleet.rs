@@ -4,6 +4,8 @@
 //! else anything: a document in a foreign namespace counts for nothing, a tenant with errors is left as it is, and what selects it keeps it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{self, Builtins, Loaded, Settings, SourceText};
@@ -11,6 +13,7 @@ use crate::model::kind::Placement;
 use crate::model::{Desired, Fields, Kind, MSP, Management, Name, PortalSpec, Resource, SecretRef, SecretSource, TenantName, Value};
 
 use super::known::{Object, ObjectKey};
+use super::store::{Objects, is_portal, is_tenant};
 
 /// Says what portals have of a kind by themselves for a tenant.
 pub(crate) type Names<'a> = &'a (dyn Fn(&[PortalSpec], &TenantName, Kind) -> BTreeSet<String> + Sync);
@@ -26,13 +29,14 @@ pub(crate) struct Gathered {
 }
 
 /// Sorts out what the cluster has. `home` is the namespace of the MSP's own documents; `names` says what portals have by themselves.
-pub(crate) fn gather(known: &BTreeMap<ObjectKey, Object>, home: &str, names: Names<'_>) -> Gathered {
+pub(crate) fn gather(known: &Objects, home: &str, names: Names<'_>) -> Gathered {
     let mut left_out = foreign(known, home);
     let mut invalid: BTreeMap<TenantName, Vec<Diagnostic>> = BTreeMap::new();
     loop {
         let texts = texts(known, &left_out, &invalid);
         let documents: Vec<ObjectKey> = texts.iter().map(|(key, _)| (*key).clone()).collect();
-        let loaded = lower(texts, names);
+        let portals = portals(known, &documents);
+        let loaded = lower(texts, portals.as_deref(), names);
         let wrong = by_document(&loaded, &documents);
         if wrong.is_empty() && !loaded.has_errors() {
             return finish(known, loaded.desired, invalid, left_out, documents);
@@ -62,10 +66,10 @@ fn first_words(diagnostics: &[Diagnostic]) -> String {
 }
 
 /// Documents in namespaces where they may not stand. What stands there earlier keeps its name.
-fn foreign(known: &BTreeMap<ObjectKey, Object>, home: &str) -> BTreeMap<ObjectKey, String> {
+fn foreign(known: &Objects, home: &str) -> BTreeMap<ObjectKey, String> {
     let mut left_out = BTreeMap::new();
     let mut organizations: BTreeMap<&str, (&ObjectKey, &Object)> = BTreeMap::new();
-    for (key, object) in known.iter().filter(|(key, o)| is_tenant(key.kind) && !o.deleting) {
+    for (key, object) in known.iter().map(|(key, o)| (key, o.as_ref())).filter(|(key, o)| is_tenant(key.kind) && !o.deleting) {
         let Some(tenant) = object.tenant.as_deref() else { continue };
         let age = |(key, object): &(&ObjectKey, &Object)| (object.created, object.uid.clone(), (*key).clone());
         match organizations.get(tenant) {
@@ -116,23 +120,19 @@ fn names_own_secrets(object: &Object) -> bool {
     serde_json::from_str(&object.text).is_ok_and(|document: serde_json::Value| walk(&document))
 }
 
-fn is_tenant(kind: Kind) -> bool {
-    kind.def().placement == Placement::Tenant
-}
-
 /// The texts that are lowered, in the order in which lowering takes them.
 fn texts<'k>(
-    known: &'k BTreeMap<ObjectKey, Object>,
+    known: &'k Objects,
     left_out: &BTreeMap<ObjectKey, String>,
     invalid: &BTreeMap<TenantName, Vec<Diagnostic>>,
 ) -> Vec<(&'k ObjectKey, String)> {
     let is_invalid = |object: &Object| object.tenant.as_deref().is_some_and(|t| invalid.keys().any(|i| i.as_str() == t));
-    let text = |(key, object): (&'k ObjectKey, &Object)| {
+    let text = |(key, object): (&'k ObjectKey, &Arc<Object>)| {
         if left_out.contains_key(key) || object.deleting {
             return None;
         }
         match (is_invalid(object), is_tenant(key.kind)) {
-            (false, _) => Some((key, object.text.clone())),
+            (false, _) => Some((key, object.text.to_string())),
             (true, true) => Some((key, object.stub(key))),
             (true, false) => None,
         }
@@ -142,15 +142,24 @@ fn texts<'k>(
     texts
 }
 
-fn lower(texts: Vec<(&ObjectKey, String)>, names: Names<'_>) -> Loaded {
+/// The portals, and whom they serve, before anybody else's document is lowered: what they have by themselves may be named. `None`: they have errors.
+fn portals(known: &Objects, documents: &[ObjectKey]) -> Option<Vec<PortalSpec>> {
+    let text = |key: &ObjectKey| {
+        let object = known.get(key)?;
+        let text = if is_tenant(key.kind) { object.stub(key) } else { object.text.to_string() };
+        Some(SourceText::new(key.path(), text))
+    };
+    let sources = documents.iter().filter(|key| is_portal(key.kind) || is_tenant(key.kind)).filter_map(text).collect();
+    let loaded = manifest::lower_sources(sources, Settings { only: None, builtins: Builtins::Unknown });
+    (!loaded.has_errors()).then_some(loaded.desired.portals)
+}
+
+fn lower(texts: Vec<(&ObjectKey, String)>, portals: Option<&[PortalSpec]>, names: Names<'_>) -> Loaded {
     let sources: Vec<_> = texts.into_iter().map(|(key, text)| SourceText::new(key.path(), text)).collect();
-    let first = manifest::lower_sources(sources.clone(), Settings { only: None, builtins: Builtins::Unknown });
-    if first.has_errors() {
-        return first;
-    }
-    let portals = first.desired.portals;
-    let of_tenant = |tenant: &TenantName, kind: Kind| names(&portals, tenant, kind);
-    manifest::lower_sources(sources, Settings { only: None, builtins: Builtins::Known(&of_tenant) })
+    let of_tenant = |tenant: &TenantName, kind: Kind| portals.map(|portals| names(portals, tenant, kind)).unwrap_or_default();
+    // Portals with errors are told of by the same lowering, and nobody else's names by mistake.
+    let builtins = if portals.is_some() { Builtins::Known(&of_tenant) } else { Builtins::Unknown };
+    manifest::lower_sources(sources, Settings { only: None, builtins })
 }
 
 /// Errors by the document at fault.
@@ -167,7 +176,7 @@ fn by_document(loaded: &Loaded, documents: &[ObjectKey]) -> BTreeMap<ObjectKey, 
 }
 
 fn finish(
-    known: &BTreeMap<ObjectKey, Object>,
+    known: &Objects,
     mut desired: Desired,
     invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
     left_out: BTreeMap<ObjectKey, String>,
@@ -184,8 +193,8 @@ fn finish(
                 if object.asks.paused {
                     paused.insert(resource.address.tenant.clone());
                 }
-                if let Some(interval) = object.asks.poll_interval.as_deref().and_then(crate::model::value::duration) {
-                    resource.meta.get_or_insert_default().control.interval.get_or_insert(interval);
+                if let Some(interval) = poll_interval(object) {
+                    resource.meta.get_or_insert_default().control.interval = Some(interval);
                 }
             } else if object.asks.paused && !is_tenant(key.kind) {
                 // A single resource that is paused is looked at and not touched.
@@ -202,8 +211,13 @@ fn finish(
     Gathered { desired, invalid, left_out }
 }
 
+/// What an annotation says for now instead of the manifest.
+fn poll_interval(object: &Object) -> Option<Duration> {
+    object.asks.poll_interval.as_deref().and_then(crate::model::value::duration)
+}
+
 /// A portal's credentials are in its own namespace, and it serves the organizations of the namespaces that it allows.
-fn place_portal(spec: &mut PortalSpec, known: &BTreeMap<ObjectKey, Object>, documents: &[ObjectKey]) {
+fn place_portal(spec: &mut PortalSpec, known: &Objects, documents: &[ObjectKey]) {
     let Some(key) = spec.source.and_then(|s| documents.get(s.0 as usize)) else { return };
     for (_, reference) in &mut spec.credentials {
         place_secret(reference, &key.namespace);
@@ -212,6 +226,7 @@ fn place_portal(spec: &mut PortalSpec, known: &BTreeMap<ObjectKey, Object>, docu
     if portal.asks.paused {
         spec.control.suspend = Some(true);
     }
+    spec.control.interval = poll_interval(portal).or(spec.control.interval);
     let allowed: BTreeSet<Name> = known
         .iter()
         .filter(|(of, _)| is_tenant(of.kind) && (of.namespace == key.namespace || portal.asks.allows(&of.namespace)))

@@ -12,16 +12,17 @@ use kube::Client;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
+use super::consent::approved;
 use super::fleet::{self, Gathered};
 use super::known::{Object, ObjectKey};
 use super::secrets::{self, ClusterSecrets, SecretKey};
 use super::shown::Shown;
+use super::store::{Store, is_portal};
 use super::tell::Teller;
 use super::watch::{Heard, Namespace};
-use crate::controller::{Approved, Controller, Fleet, Open, Why};
+use crate::controller::{Controller, Fleet, Open, Why};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Served, own_names};
-use crate::model::kind::Placement;
 use crate::model::{Desired, Kind, Name, PortalName, PortalSpec, TenantName};
 use crate::portal::gated::Gated;
 use crate::portal::{Drivers, Execute, Observe, OpenContext, PortalError, Profile, load_profile};
@@ -48,8 +49,10 @@ pub(crate) struct Hub {
     pub(crate) state_dir: PathBuf,
     /// What is to be listed once before anything is declared.
     pub(crate) unheard: BTreeSet<(Kind, Namespace)>,
-    pub(crate) known: BTreeMap<ObjectKey, Object>,
+    pub(crate) store: Arc<Store>,
     pub(crate) opened: BTreeMap<PortalName, Opened>,
+    /// Tenants of whose documents one was deleted since the last declaration: whoever deleted it waits for a visit, whatever else is the same.
+    pub(crate) touched: BTreeSet<TenantName>,
     /// Secrets that changed since the last declaration.
     pub(crate) rotated: BTreeSet<SecretKey>,
     pub(crate) shown: Arc<Shown>,
@@ -102,10 +105,9 @@ impl Hub {
             Heard::All(kind, place, objects) => {
                 let news = self.unheard.remove(&(kind, place.clone()));
                 let listed: BTreeMap<_, _> = objects.into_iter().collect();
-                let here = |key: &ObjectKey| key.kind == kind && place.as_ref().is_none_or(|p| *p == key.namespace);
-                let gone: Vec<_> = self.known.keys().filter(|key| here(key) && !listed.contains_key(*key)).cloned().collect();
+                let known = self.store.keys(kind, place.as_deref()).into_iter();
                 // Each is taken in, whatever the others say.
-                let gone = gone.into_iter().filter(|key| self.forget(key)).count();
+                let gone = known.filter(|key| !listed.contains_key(key)).filter(|key| self.forget(key)).count();
                 let other = listed.into_iter().map(|(key, object)| self.keep(key, object)).filter(|is_news| *is_news).count();
                 news || gone + other > 0
             }
@@ -124,24 +126,32 @@ impl Hub {
 
     fn forget(&mut self, key: &ObjectKey) -> bool {
         self.teller.forget(key);
-        self.known.remove(key).is_some()
+        self.store.forget(key)
     }
 
     /// Keeps an object; true if it says something else than before. A status that we wrote says nothing.
     fn keep(&mut self, key: ObjectKey, object: Object) -> bool {
         let requested = object.asks.reconcile_requested.clone();
-        let handled = object.status.get("lastHandledReconcileAt").and_then(serde_json::Value::as_str).map(str::to_owned);
-        let before = self.known.get(&key);
-        let asked = requested.is_some() && requested != handled && before.is_some_and(|b| b.asks.reconcile_requested != requested);
-        if let Some(tenant) = object.tenant.as_deref().and_then(|t| Name::new(t).ok()).filter(|_| asked) {
-            self.controller.wake_tenant(&tenant, Why::Asked);
+        let (tenant, called, deleting) = (object.tenant_name(), object.called.clone(), object.deleting);
+        let kind = key.kind;
+        let before = self.store.keep(key.clone(), object);
+        let now = self.store.get(&key);
+        if before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before.uid != now.uid) {
+            // It went and came back under its name before anybody told us: nothing that was said of it is true of this one.
+            self.teller.forget(&key);
         }
-        let same = before.is_some_and(|b| {
-            b.text == object.text && b.asks == object.asks && b.deleting == object.deleting && b.finalized == object.finalized
-        });
-        self.teller.seen(&key, &object);
-        self.known.insert(key, object);
-        !same
+        let asked = requested.is_some() && before.as_ref().is_some_and(|b| b.asks.reconcile_requested != requested);
+        if asked {
+            match (&tenant, Name::new(&*called)) {
+                (Some(tenant), _) => self.controller.wake_tenant(tenant, Why::Asked),
+                (None, Ok(portal)) if is_portal(kind) => self.controller.wake_portal(&portal, Why::Asked),
+                (None, _) => {}
+            }
+        }
+        if deleting && before.as_ref().is_none_or(|b| !b.deleting) {
+            self.touched.extend(tenant);
+        }
+        !before.zip(now).is_some_and(|(before, now)| before.says_the_same(&now))
     }
 
     /// Declares what is known; false if it is to be tried again.
@@ -156,25 +166,29 @@ impl Hub {
             }
             own_names::of_tenant(specs, &loaded, tenant, kind)
         };
-        let Gathered { mut desired, invalid, left_out } = fleet::gather(&self.known, &self.home, &names);
+        let (all, edition) = self.store.declare();
+        let Gathered { mut desired, invalid, left_out } = fleet::gather(&all, &self.home, &names);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.secrets.hold(&self.client, &secrets::named(&desired)).await;
         let rotated = std::mem::take(&mut self.rotated);
         let (portals, closed) = self.open(&desired, &rotated);
-        let touched = tenants_naming(&desired, &rotated);
-        let approved = approved(&self.known, &desired);
-        let tenants = desired.tenants.keys().chain(invalid.keys());
-        let served: BTreeSet<String> = tenants.filter(|t| desired.portals.iter().any(|p| p.serves(t))).map(ToString::to_string).collect();
+        let mut touched = std::mem::take(&mut self.touched);
+        let naming = tenants_naming(&desired, &rotated);
+        let approved = approved(&all, &left_out, &desired);
         let refused = left_out.len() + invalid.len();
-        let fleet = Fleet { desired, portals, closed, approved, invalid };
+        let fleet = Fleet { edition, desired, portals, closed, approved, invalid };
         if let Err(error) = self.controller.declare(fleet).await {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
             self.rotated.extend(rotated);
+            self.touched.extend(touched);
             return false;
         }
+        touched.extend(naming);
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
         self.shown.declared(refused);
-        self.teller.declared(&left_out, &served).await;
+        if let Some(fleet) = self.controller.fleet() {
+            self.teller.declared(&fleet, &all, &left_out).await;
+        }
         true
     }
 
@@ -210,33 +224,6 @@ impl Hub {
         let execute = self.drivers.open_writer(&context).unwrap_or_else(|error| Gated::unopened(Arc::clone(&observe), error));
         Ok(Opened { spec: bare, observe, execute })
     }
-}
-
-/// The digests that annotations approve: an organization's for its own tenant, a portal's for all of its tenants.
-fn approved(known: &BTreeMap<ObjectKey, Object>, desired: &Desired) -> Approved {
-    let mut approved = Approved::default();
-    for (key, object) in known.iter().filter(|(_, o)| !o.asks.approved.is_empty()) {
-        let used: BTreeSet<_> = object
-            .status
-            .get("appliedPlans")
-            .and_then(serde_json::Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|d| d.as_str())
-            .collect();
-        let fresh = object.asks.approved.iter().filter(|digest| !used.contains(digest.as_str())).cloned();
-        match key.kind.def().placement {
-            Placement::Configuration => approved.everywhere.extend(fresh),
-            Placement::Tenant => {
-                let tenant = object.tenant.as_deref().and_then(|t| Name::new(t).ok()).filter(|t| desired.tenants.contains_key(t));
-                if let Some(tenant) = tenant {
-                    approved.tenants.entry(tenant).or_default().extend(fresh);
-                }
-            }
-            Placement::Member { .. } | Placement::MspOnly => {}
-        }
-    }
-    approved
 }
 
 fn names_any(spec: &PortalSpec, rotated: &BTreeSet<SecretKey>) -> bool {

@@ -1,19 +1,22 @@
 //! The custom resources that the cluster has, as far as they matter here.
 //!
 //! Comes in: objects as watches bring them. Goes out: for each the text that the manifest stage lowers, who it belongs to, what its annotations
-//! ask for, and what its status said last. Pure. Nothing else of an object is kept: ten thousand of them are small.
+//! ask for, and what its status said last. Pure. Nothing else of an object is kept, and nothing of it twice: ten thousand of them are small.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::core::DynamicObject;
 use serde_json::{Value as Json, json};
 
 use crate::model::kind::Placement;
-use crate::model::{Kind, MSP};
+use crate::model::{Address, Kind, MSP, Name, TenantName};
 
 /// How annotations of ours begin.
 const OURS: &str = "tenantry.dev/";
+/// No annotation approves more plans than this: what it names is remembered in the status.
+const APPROVALS: usize = 64;
 /// The finalizer by which a custom resource stays until the portals were seen to.
 pub(crate) const FINALIZER: &str = "tenantry.dev/finalizer";
 
@@ -36,7 +39,9 @@ impl ObjectKey {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Object {
     /// The document, as JSON, which is YAML.
-    pub(crate) text: String,
+    pub(crate) text: Arc<str>,
+    /// The name of what it declares, which its own need not be.
+    pub(crate) called: Box<str>,
     /// The tenant that it says it belongs to; `None` for a portal, and where it says nothing.
     pub(crate) tenant: Option<String>,
     pub(crate) uid: String,
@@ -46,8 +51,22 @@ pub(crate) struct Object {
     pub(crate) deleting: bool,
     pub(crate) finalized: bool,
     pub(crate) asks: Asks,
-    /// Its status as it was last seen.
-    pub(crate) status: Json,
+    /// Its status as it was last seen, as JSON.
+    pub(crate) status: Arc<str>,
+    /// What of it was declared to the controller last.
+    pub(crate) declared: Declared,
+    /// When we first heard of the newest request to look.
+    pub(crate) asked: Option<Timestamp>,
+}
+
+/// What of a custom resource was declared to the controller. What a visit of an earlier declaration finds says nothing of a later generation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// The first declaration in which it stood as it does now.
+    pub(crate) edition: u64,
+    pub(crate) generation: i64,
+    /// It counted for nothing any more, for somebody asked for its deletion.
+    pub(crate) deleting: bool,
 }
 
 /// What annotations ask for.
@@ -58,21 +77,27 @@ pub(crate) struct Asks {
     /// The newest request to look now, in the words of whoever asked.
     pub(crate) reconcile_requested: Option<String>,
     pub(crate) approved: Vec<String>,
+    /// The uid of the object whose deletion is approved.
+    pub(crate) deletion_approved: Option<String>,
     pub(crate) allow_from: Vec<String>,
 }
 
 impl Asks {
     fn of(annotations: &BTreeMap<String, String>) -> Self {
         let ours = |name: &str| annotations.get(&format!("{OURS}{name}")).map(String::as_str);
-        let list = |text: Option<&str>| {
+        let list = |text: Option<&str>| -> Vec<String> {
             text.into_iter().flat_map(|t| t.split(',')).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
         };
         let flux = annotations.get("reconcile.fluxcd.io/requestedAt").map(String::as_str);
+        let mut approved = list(ours("approved-plan"));
+        approved.truncate(APPROVALS);
         Self {
             paused: ours("paused").is_some_and(|text| text != "false"),
             poll_interval: ours("poll-interval").map(str::to_owned),
-            reconcile_requested: ours("reconcile-requested-at").or(flux).map(str::to_owned),
-            approved: list(ours("approved-plan")),
+            // Both are instants as texts, whose order is that of time. What is longer than a status may have is no instant.
+            reconcile_requested: ours("reconcile-requested-at").max(flux).filter(|text| text.len() <= 253).map(str::to_owned),
+            approved,
+            deletion_approved: ours("deletion-approved").map(str::to_owned),
             allow_from: list(ours("allow-from")),
         }
     }
@@ -96,18 +121,43 @@ impl Object {
         if let (Some(document), false) = (document.as_object_mut(), spec.is_null()) {
             document.insert("spec".to_owned(), spec);
         }
+        let called = document.get("spec").and_then(|s| s.get("name")).and_then(Json::as_str).unwrap_or(&name).into();
         let object = Self {
             tenant: tenant(kind, &name, document.get("spec")),
-            text: document.to_string(),
+            text: document.to_string().into(),
+            called,
             uid: object.metadata.uid.clone().unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
             created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalized: object.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER),
             asks: Asks::of(annotations),
-            status: object.data.get("status").cloned().unwrap_or(Json::Null),
+            status: object.data.get("status").unwrap_or(&Json::Null).to_string().into(),
+            declared: Declared::default(),
+            asked: None,
         };
         Some((ObjectKey { namespace, kind, name }, object))
+    }
+
+    /// Its status as it was last seen.
+    pub(crate) fn status(&self) -> Json {
+        serde_json::from_str(&self.status).unwrap_or_default()
+    }
+
+    /// The tenant that it says it belongs to, where that can be one.
+    pub(crate) fn tenant_name(&self) -> Option<TenantName> {
+        Name::new(self.tenant.as_deref()?).ok()
+    }
+
+    /// The address of what it declares.
+    pub(crate) fn address(&self, kind: Kind) -> Option<Address> {
+        Some(Address::new(self.tenant_name()?, kind, Name::new(&*self.called).ok()?))
+    }
+
+    /// True if it says the same: a status or a finalizer that we wrote says nothing.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let Self { text, uid, asks, deleting, .. } = self;
+        *text == other.text && *uid == other.uid && *asks == other.asks && *deleting == other.deleting
     }
 
     /// A document that only says that the organization is there, with its labels, so that what selects it does not lose it.

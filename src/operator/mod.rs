@@ -8,16 +8,21 @@
 //!            secrets, portals opened                 └──► ledger, by compare-and-swap
 //! ```
 //!
-//! Reading order: `known` (what is kept of an object), `watch`, `fleet` (which documents count), `secrets`, `hub` (the wiring), `status`, `tell`,
-//! `shown` (what the server answers), `start` (how it begins).
+//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `consent` (what annotations
+//! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `shown` (what the server
+//! answers), `start` (how it begins).
 
+mod consent;
 mod fleet;
+mod hand;
 mod hub;
 mod known;
+mod say;
 mod secrets;
 mod shown;
 mod start;
 mod status;
+mod store;
 mod tell;
 mod watch;
 
@@ -70,7 +75,10 @@ pub struct Settings {
 pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let Settings { client, ledger, key, drivers, namespaces, home, profiles, state_dir, holder, fence, stop, shown } = settings;
     let secrets = Arc::new(secrets::ClusterSecrets::default());
-    let teller = Arc::new(tell::Teller::new(client.clone(), Arc::clone(&ledger) as _, fence.clone(), &holder.host, Arc::clone(&shown)));
+    let store = Arc::new(store::Store::default());
+    let read = Arc::clone(&ledger) as _;
+    let teller = tell::Teller::new(client.clone(), read, fence.clone(), &holder.host, Arc::clone(&shown), Arc::clone(&store));
+    let teller = Arc::new(teller);
     let tools = Tools {
         ledger: Arc::clone(&ledger),
         secrets: Arc::clone(&secrets) as _,
@@ -80,7 +88,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         stop: Arc::clone(&stop),
     };
     let controller = Controller::new(tools, Arc::clone(&teller) as _);
-    shown.works(Arc::clone(&controller));
+    shown.works(Arc::clone(&controller), Arc::clone(&stop));
     let places: Vec<watch::Namespace> = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
     let unheard: BTreeSet<_> = places.iter().flat_map(|place| Kind::ALL.map(|kind| (kind, place.clone()))).collect();
     let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
@@ -96,7 +104,8 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         profiles,
         state_dir,
         unheard,
-        known: BTreeMap::new(),
+        store,
+        touched: BTreeSet::new(),
         opened: BTreeMap::new(),
         rotated: BTreeSet::new(),
         shown,

@@ -1,15 +1,18 @@
 //! What the server beside the operator answers. Comes in: the controller, the fence, the metrics, how the hub fares. Goes out: health, readiness
 //! and metrics. How each customer is stands in the statuses of custom resources, and nowhere else.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::apply::Stop;
 use crate::controller::Controller;
 use crate::controller::fence::Fence;
 use crate::controller::health::Answers;
 use crate::controller::metrics::{Metrics, Now};
+use crate::model::{PortalName, TenantName};
 
 /// A loop that has not turned for so long hangs.
 const HANGS: Duration = Duration::from_secs(60);
@@ -24,6 +27,7 @@ pub struct Shown {
 #[derive(Default)]
 struct State {
     controller: Option<Arc<Controller>>,
+    stop: Option<Arc<Stop>>,
     /// When the hub's loop turned last.
     turned: Option<Instant>,
     /// Everything was listed once and taken in.
@@ -38,8 +42,16 @@ impl Shown {
         Self { metrics, fence, state: Mutex::default() }
     }
 
-    pub(crate) fn works(&self, controller: Arc<Controller>) {
-        self.state().controller = Some(controller);
+    pub(crate) fn works(&self, controller: Arc<Controller>, stop: Arc<Stop>) {
+        let mut state = self.state();
+        state.controller = Some(controller);
+        state.stop = Some(stop);
+    }
+
+    /// The portals in which a tenant is visited.
+    pub(crate) fn portals_of(&self, tenant: &TenantName) -> BTreeSet<PortalName> {
+        let controller = self.state().controller.clone();
+        controller.map(|c| c.portals_of(tenant)).unwrap_or_default()
     }
 
     /// The hub's loop turned.
@@ -70,9 +82,14 @@ impl Answers for Shown {
     }
 
     fn ready(&self) -> Result<&'static str, String> {
-        if !self.state().declared {
+        let state = self.state();
+        if state.stop.as_ref().is_some_and(|stop| stop.requested()) {
+            return Err("it was told to stop".to_owned());
+        }
+        if !state.declared {
             return Err("not everything is listed and taken in yet".to_owned());
         }
+        drop(state);
         Ok(if self.fence.is_open() { "leading" } else { "standing by" })
     }
 

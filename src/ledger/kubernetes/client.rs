@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use kube::api::{Api, DeleteParams, ListParams, ObjectList, PartialObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, GetParams, ListParams, ObjectList, PartialObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::client::Body;
-use kube::{Client, Resource as _};
+use kube::core::Status;
+use kube::{Client, Resource};
 
 use super::shard::{Shard, VERSION};
 use crate::ledger::LedgerError;
@@ -137,9 +138,33 @@ impl Shards {
         let request = kube::core::Request::new("/version").list(&ListParams::default()).map_err(kube::Error::BuildRequest);
         let request = request.map_err(|error| self.failure(error))?;
         let answer = self.wait(self.client.send(request.map(Body::from))).await.map_err(|error| self.failure(error))?;
-        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
-        date.ok_or_else(|| Failure::Unknown(LedgerError::Unavailable("the Kubernetes API server does not say what time it is".to_owned())))
+        said_at(answer.headers().get("date").and_then(|date| date.to_str().ok()))
+    }
+
+    /// An object as it is, and what time it is by [`Self::clock`]: in one request, for whoever asks all the time.
+    pub(super) async fn get_at<K>(&self, name: &str) -> Result<(Option<K>, Timestamp), Failure>
+    where
+        K: Resource<DynamicType = ()> + serde::de::DeserializeOwned,
+    {
+        let request = kube::core::Request::new(K::url_path(&(), Some(&self.namespace))).get(name, &GetParams::default());
+        let request = request.map_err(kube::Error::BuildRequest).map_err(|error| self.failure(error))?;
+        let call = async {
+            let answer = self.client.send(request.map(Body::from)).await?;
+            let (status, date) = (answer.status(), answer.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned));
+            let bytes = answer.into_body().collect_bytes().await?;
+            let object = match status.is_success() {
+                true => serde_json::from_slice::<K>(&bytes).map_err(kube::Error::SerdeError),
+                false => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    let told =
+                        serde_json::from_str::<Status>(&text).unwrap_or_else(|_| Status::failure(&text, "").with_code(status.as_u16()));
+                    Err(kube::Error::Api(told.boxed()))
+                }
+            };
+            Ok((object, date))
+        };
+        let (object, date) = self.wait(call).await.map_err(|error| self.failure(error))?;
+        Ok((self.found(object)?, said_at(date.as_deref())?))
     }
 
     /// Waits for an answer, and no longer than it can take.
@@ -186,6 +211,12 @@ impl Shards {
             code => Failure::Unknown(LedgerError::Unavailable(format!("the Kubernetes API server answers {code}: {message}"))),
         }
     }
+}
+
+/// What time an answer says it is.
+fn said_at(date: Option<&str>) -> Result<Timestamp, Failure> {
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
+    date.ok_or_else(|| Failure::Unknown(LedgerError::Unavailable("the Kubernetes API server does not say what time it is".to_owned())))
 }
 
 /// True of an answer that there is no such object. That there is no such kind, or no such namespace, is another one.

@@ -69,8 +69,7 @@ pub(super) async fn take(shards: &Shards, holder: &Holder, lease: Duration) -> R
     let id = LockId(format!("{PREFIX}{}", locking::new_id().0).into());
     let mut last = Failure::Conflict;
     for attempt in 0..5 {
-        let now = shards.clock().await?;
-        let known = get(shards).await?;
+        let (known, now) = shards.get_at::<Lease>(NAME).await?;
         let leads = known.as_ref().and_then(lock_of);
         let written = match (known, leads) {
             (_, Some(lock)) if lock.id == id => return Ok(id),
@@ -116,15 +115,19 @@ fn seconds(length: Duration) -> i32 {
 
 /// The lease, if that lock still holds it.
 async fn held(shards: &Shards, id: &LockId) -> Result<Option<(Lease, LeaseSpec)>, Failure> {
-    let lease = get(shards).await?.filter(|lease| lock_of(lease).is_some_and(|lock| lock.id == *id));
-    Ok(lease.and_then(|mut lease| lease.spec.take().map(|spec| (lease, spec))))
+    Ok(held_by(get(shards).await?, id))
+}
+
+fn held_by(lease: Option<Lease>, id: &LockId) -> Option<(Lease, LeaseSpec)> {
+    let lease = lease.filter(|lease| lock_of(lease).is_some_and(|lock| lock.id == *id));
+    lease.and_then(|mut lease| lease.spec.take().map(|spec| (lease, spec)))
 }
 
 pub(super) async fn renew(shards: &Shards, id: &LockId, length: Duration) -> Result<(), Failure> {
     let lost = || LedgerError::LockLost(id.clone());
     for attempt in 0..5 {
-        let now = shards.clock().await?;
-        let (mut lease, spec) = held(shards, id).await?.ok_or_else(lost)?;
+        let (lease, now) = shards.get_at(NAME).await?;
+        let (mut lease, spec) = held_by(lease, id).ok_or_else(lost)?;
         lease.spec = Some(LeaseSpec { renew_time: Some(MicroTime(now)), lease_duration_seconds: Some(seconds(length)), ..spec });
         match replace(shards, &lease).await {
             Err(Failure::Conflict) => tokio::time::sleep(super::pause(attempt)).await,

@@ -94,6 +94,30 @@ async fn what_takes_something_away_waits_where_only_that_needs_approval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn deletions_that_were_approved_one_by_one_need_no_digest_where_nothing_else_does() {
+    let mut floor = in_mode(ApprovalMode::AutoUnlessDestructive);
+    let fleet = |users: &[&str]| {
+        let mut all = vec![org("acme"), admin("acme", "ann"), admin("acme", "amy")];
+        all.extend(users.iter().map(|name| user("acme", name)));
+        desired(all)
+    };
+    let many: Vec<String> = (0..20).map(|n| format!("u{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(floor.declare(&fleet(&many)).await, ["acme Applied"]);
+    floor.portal.took();
+    let approved = |name: &str| user("acme", name).address;
+    floor.approved.deletions.insert(approved("u19"));
+    assert_eq!(floor.declare(&fleet(&many[..18])).await, ["acme AwaitingApproval"], "one of two is not all");
+    floor.approved.deletions.insert(approved("u18"));
+    assert_eq!(floor.declare(&fleet(&many[..18])).await, ["acme Applied"]);
+    let mut took = floor.portal.took();
+    took.sort();
+    assert_eq!(took, ["delete acme/user/u18", "delete acme/user/u19"]);
+    assert_eq!(floor.declare(&fleet(&many[..17])).await, ["acme AwaitingApproval"], "nobody approved this one");
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_customers_own_mode_goes_before_the_portals() {
     let floor = in_mode(ApprovalMode::Manual);
     let own = org("acme").meta(|m| m.control.approval = Some(ApprovalMode::Auto));

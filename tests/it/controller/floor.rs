@@ -81,6 +81,7 @@ impl Floor {
         let served = Served { spec: self.spec.clone(), observe: Arc::clone(&self.observe) };
         let open = Open { served, execute: Arc::clone(&self.execute) };
         let fleet = Fleet {
+            edition: 0,
             desired: desired.clone(),
             portals: BTreeMap::from([(self.spec.name.clone(), open)]),
             closed: BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::floor::Floor;
 use crate::support::declared::{Say, admin, desired, org, user};
+use crate::support::name;
 
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
@@ -16,6 +17,17 @@ async fn what_is_declared_comes_about_and_then_nothing_is_called_any_more() {
     let polls = floor.after(AN_HOUR).await;
     assert!((5..=7).contains(&polls.len()) && polls.iter().all(|end| end == "acme InStep"), "{polls:?}");
     assert_eq!(floor.portal.took(), [""; 0]);
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_more_that_a_portal_serves_is_nothing_new_to_the_others() {
+    let mut floor = Floor::new();
+    let all = || vec![org("acme"), admin("acme", "ann"), org("beta"), admin("beta", "bob")];
+    floor.spec.organizations = Some(vec![name("acme"), name("msp")]);
+    assert_eq!(floor.declare(&desired(all())).await, ["acme Applied"]);
+    floor.spec.organizations = Some(vec![name("acme"), name("beta"), name("msp")]);
+    assert_eq!(floor.declare(&desired(all())).await, ["beta Applied"]);
     floor.end().await;
 }
 

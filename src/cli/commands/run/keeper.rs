@@ -187,7 +187,7 @@ impl Keeper {
 
     async fn declare(&self, desired: Desired) -> Result<(), Failure> {
         let (portals, closed) = (self.portals.opened(), self.portals.closed().clone());
-        let fleet = Fleet { desired, portals, closed, approved: approved(&self.approvals), invalid: BTreeMap::new() };
+        let fleet = Fleet { edition: 0, desired, portals, closed, approved: approved(&self.approvals), invalid: BTreeMap::new() };
         Ok(self.controller.declare(fleet).await?)
     }
 

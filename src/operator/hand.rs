@@ -1,0 +1,149 @@
+//! The hand that writes to custom resources: statuses, the finalizer, events.
+//!
+//! Comes in: what should stand there. Goes out: patches, and what of them is known to have happened, to the store. Writes nothing while we do not
+//! lead, and nothing that stands there already. What cannot be written is told by the next visit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use serde_json::{Value as Json, json};
+
+use super::known::{FINALIZER, Object, ObjectKey};
+use super::status::{self, Told};
+use super::store::{Store, is_portal};
+use super::watch::api;
+use crate::controller::fence::Fence;
+
+/// Longest wait for an answer: no lease outlives it, and no loop that writes hangs for longer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// See the module.
+pub(super) struct Hand {
+    client: Client,
+    /// Who does not lead tells nobody anything.
+    fence: Fence,
+    recorder: Recorder,
+    store: Arc<Store>,
+}
+
+impl Hand {
+    pub(super) fn new(client: Client, fence: Fence, instance: &str, store: Arc<Store>) -> Self {
+        let reporter = Reporter { controller: "tenantry.dev/operator".to_owned(), instance: Some(instance.to_owned()) };
+        Self { recorder: Recorder::new(client.clone(), reporter), client, fence, store }
+    }
+
+    /// Writes the status of an object, if it should say something else; what it said before, if it was written.
+    pub(super) async fn write(&self, key: &ObjectKey, told: &Told) -> Option<(Json, Json)> {
+        let object = self.store.get(key).filter(|o| !o.uid.is_empty())?;
+        let wanted = status::of(&object, told, Timestamp::now()).filter(|_| self.fence.is_open())?;
+        let before = object.status();
+        // What is not wanted any more is taken out: a merge leaves what it does not name.
+        let patch = json!({ "metadata": { "uid": object.uid }, "status": replaced(&before, &wanted) });
+        let of_kind = api(&self.client, key.kind, Some(&key.namespace));
+        match within(of_kind.patch_status(&key.name, &by_us(), &Patch::Merge(&patch))).await {
+            Ok(_) => {
+                let text = wanted.to_string();
+                self.store.note(key, |object| object.status = text.into());
+                Some((before, wanted))
+            }
+            // It is gone, or another one of its name: the watch says so.
+            Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => None,
+            Err(error) => {
+                tracing::warn!(object = key.path(), %error, "a status could not be written; it is written with the next visit");
+                None
+            }
+        }
+    }
+
+    /// Holds an object by the finalizer while it is declared, and lets go of one that somebody deleted once the portals were seen to.
+    pub(super) async fn finalize(&self, key: &ObjectKey, seen_to: bool) {
+        let Some(object) = self.store.get(key).filter(|o| !o.uid.is_empty() && self.fence.is_open()) else { return };
+        let done = match (object.deleting, object.finalized) {
+            (false, false) if !object.asks.paused && !is_portal(key.kind) => within(self.hold(key, &object)).await,
+            (true, true) if seen_to || object.asks.paused => within(self.let_go(key, &object)).await,
+            _ => return,
+        };
+        match done {
+            Ok(()) => self.store.note(key, |known| known.finalized = !object.deleting),
+            Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => {}
+            Err(error) => tracing::warn!(object = key.path(), %error, "a finalizer could not be changed; it is tried with the next visit"),
+        }
+    }
+
+    async fn hold(&self, key: &ObjectKey, object: &Object) -> Result<(), kube::Error> {
+        let held = json!({
+            "apiVersion": "tenantry.dev/v1alpha1", "kind": key.kind.def().name,
+            "metadata": { "name": key.name, "uid": object.uid, "finalizers": [FINALIZER] },
+        });
+        let params = PatchParams::apply("tenantry-finalizer").force();
+        api(&self.client, key.kind, Some(&key.namespace)).patch(&key.name, &params, &Patch::Apply(&held)).await.map(drop)
+    }
+
+    /// Takes our finalizer away and leaves others'. Whoever changes them at the same time makes us look again.
+    async fn let_go(&self, key: &ObjectKey, object: &Object) -> Result<(), kube::Error> {
+        let of_kind = api(&self.client, key.kind, Some(&key.namespace));
+        let mut tries = 0;
+        loop {
+            let Some(newest) = of_kind.get_opt(&key.name).await? else { return Ok(()) };
+            let finalizers = newest.metadata.finalizers.unwrap_or_default();
+            if newest.metadata.uid.as_ref() != Some(&object.uid) || !finalizers.iter().any(|f| f == FINALIZER) {
+                return Ok(());
+            }
+            let others: Vec<_> = finalizers.into_iter().filter(|f| f != FINALIZER).collect();
+            let freed = json!({ "metadata": { "resourceVersion": newest.metadata.resource_version, "finalizers": others } });
+            match of_kind.patch(&key.name, &by_us(), &Patch::Merge(&freed)).await {
+                Err(kube::Error::Api(answer)) if answer.code == 409 && tries < 5 => tries += 1,
+                done => return done.map(drop),
+            }
+        }
+    }
+
+    /// Tells of something that happened to an object. `about` tells apart what happens to one object at one time.
+    pub(super) async fn event(&self, key: &ObjectKey, warns: bool, reason: String, about: &str, note: &str) {
+        let Some(object) = self.store.get(key).filter(|_| self.fence.is_open()) else { return };
+        let event = Event {
+            type_: if warns { EventType::Warning } else { EventType::Normal },
+            reason,
+            note: Some(note.chars().take(1000).collect()),
+            action: about.chars().take(128).collect(),
+            secondary: None,
+        };
+        let reference = ObjectReference {
+            api_version: Some("tenantry.dev/v1alpha1".to_owned()),
+            kind: Some(key.kind.def().name.to_owned()),
+            name: Some(key.name.clone()),
+            namespace: Some(key.namespace.clone()),
+            uid: Some(object.uid.clone()),
+            ..ObjectReference::default()
+        };
+        if let Err(error) = within(self.recorder.publish(&event, &reference)).await {
+            tracing::debug!(%error, "an event could not be written");
+        }
+    }
+}
+
+/// Who writes, as `managedFields` show it.
+fn by_us() -> PatchParams {
+    PatchParams { field_manager: Some("tenantry".to_owned()), ..PatchParams::default() }
+}
+
+async fn within<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    let late = |_| kube::Error::Service(format!("no answer within {} seconds", PATIENCE.as_secs()).into());
+    tokio::time::timeout(PATIENCE, call).await.map_err(late)?
+}
+
+/// A merge patch that leaves nothing of what was there and is not wanted.
+fn replaced(before: &Json, wanted: &Json) -> Json {
+    let mut patch = wanted.clone();
+    if let (Some(patch), Some(before)) = (patch.as_object_mut(), before.as_object()) {
+        for key in before.keys().filter(|key| wanted.get(*key).is_none()) {
+            patch.insert(key.clone(), Json::Null);
+        }
+    }
+    patch
+}

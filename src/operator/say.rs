@@ -1,0 +1,172 @@
+//! What is said of custom resources, beside what a visit says of each declared resource.
+//!
+//! Comes in: visits, and reasons. Goes out: conditions from the closed sets, plans that wait, the words of events. Pure.
+
+use crate::apply::{Outcome, OutcomeResult};
+use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, of_whole};
+use crate::controller::{End, Fleet, Visit};
+use crate::diagnostic::Diagnostic;
+use crate::model::PortalName;
+use crate::plan::Action;
+use crate::plan::document::PlanDocument;
+use crate::portal::PortalError;
+use crate::report::style::Style;
+use crate::report::text;
+use crate::report::view::counts;
+
+use super::known::{Object, ObjectKey};
+use super::status::{PendingPlan, merged};
+
+/// What a document that counts for nothing is told.
+pub(super) fn refused(why: &str) -> Vec<Condition> {
+    vec![
+        say(ConditionType::Ready, Holds::False, "ReconciliationFailed", why),
+        say(ConditionType::Stalled, Holds::True, "InvalidSpec", why),
+        say(ConditionType::Synced, Holds::False, "ReconcileError", why),
+    ]
+}
+
+/// What is said where nobody looks at a tenant's documents, which have errors.
+pub(super) fn invalid(diagnostics: &[Diagnostic]) -> Vec<Condition> {
+    let first = diagnostics.iter().find(|d| d.is_error()).or(diagnostics.first());
+    refused(&first.map(|d| d.summary.clone()).unwrap_or_default())
+}
+
+pub(super) fn unserved(tenant: &str) -> Vec<Condition> {
+    let message = format!("no Portal serves {tenant}: none is declared, or none selects it in this namespace");
+    vec![
+        say(ConditionType::Ready, Holds::False, "DependencyNotReady", &message),
+        say(ConditionType::Synced, Holds::False, "ReconcileError", &message),
+    ]
+}
+
+/// What is said until a portal is looked at for the first time.
+pub(super) fn not_looked_at() -> Vec<Condition> {
+    let message = "it was not looked at yet";
+    vec![
+        say(ConditionType::Ready, Holds::False, "Progressing", message),
+        say(ConditionType::Reconciling, Holds::True, "Progressing", message),
+    ]
+}
+
+/// What is said of what an annotation has left alone.
+pub(super) fn paused() -> Vec<Condition> {
+    let message = "the annotation `tenantry.dev/paused` says to leave it alone";
+    vec![
+        say(ConditionType::Ready, Holds::Unknown, "Suspended", message),
+        say(ConditionType::Synced, Holds::Unknown, "ReconcilePaused", message),
+    ]
+}
+
+/// What is said of a portal that no visit tells about, as a fleet has it; `None`: it does not have it.
+pub(super) fn portal(fleet: &Fleet, name: &PortalName) -> Option<Vec<Condition>> {
+    if let Some(error) = fleet.closed.get(name) {
+        return Some(refused(&format!("it cannot be used: {error}")));
+    }
+    let open = fleet.portals.get(name)?;
+    if open.served.spec.control.suspend == Some(true) {
+        let message = "its manifest or an annotation says to leave it alone";
+        return Some(vec![
+            say(ConditionType::Ready, Holds::Unknown, "Suspended", message),
+            say(ConditionType::Synced, Holds::Unknown, "ReconcilePaused", message),
+        ]);
+    }
+    Some(usable("it is open; nothing was looked for in it yet"))
+}
+
+fn usable(message: &str) -> Vec<Condition> {
+    vec![
+        say(ConditionType::Ready, Holds::True, "ReconciliationSucceeded", message),
+        say(ConditionType::Synced, Holds::True, "ReconcileSuccess", message),
+    ]
+}
+
+/// What a visit says of its portal itself; `None`: it did not look at it.
+pub(super) fn visited_portal(visit: &Visit) -> Option<Vec<Condition>> {
+    match &visit.end {
+        End::Portal(_) => Some(of_whole(visit)),
+        End::Suspended | End::Invalid { .. } | End::DependencyNotReady { .. } | End::Contended { .. } | End::Stopped { .. } => None,
+        End::InStep | End::Applying | End::Applied | End::AwaitingApproval { .. } | End::AwaitingTechnician => {
+            Some(usable("it can be read"))
+        }
+        End::DriftReported | End::Refused { .. } | End::Failed { .. } => Some(usable("it can be read")),
+    }
+}
+
+/// Of several resources in one document the one that is worst off speaks for all, by each type of condition.
+pub(super) fn worst(all: &[&ResourceStatus]) -> Vec<Condition> {
+    let named: Vec<_> = all.iter().map(|s| (s.address.to_string(), s.conditions.as_slice())).collect();
+    merged(named.iter().map(|(address, conditions)| (address.as_str(), *conditions)))
+}
+
+/// The plan that a visit leaves for somebody to approve.
+pub(super) fn pending(visit: &Visit) -> Option<PendingPlan> {
+    let waits = matches!(visit.end, End::AwaitingApproval { .. } | End::Refused { .. } | End::DriftReported);
+    let plan = visit.plan.as_ref().filter(|_| waits)?;
+    let document = PlanDocument::of_tenant(plan.clone(), visit.at, env!("CARGO_PKG_VERSION"));
+    Some(PendingPlan { digest: plan.digest.clone(), summary: counts(&plan.summary, true), text: text::plan(&document, &Style::PLAIN) })
+}
+
+/// Whether a visit leaves nothing to be done about an object that somebody deleted. What the ledger knows is seen to even without the object, so
+/// that letting go loses nothing: it is held only so that people see what still waits.
+pub(super) fn seen_to(fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Object) -> bool {
+    let Some(address) = object.address(key.kind) else { return true };
+    if !object.declared.deleting || object.declared.edition > fleet.edition {
+        // The visit was of a fleet in which it still counted.
+        return false;
+    }
+    let waits = || visit.plan.as_ref().is_some_and(|p| p.resource_changes.iter().any(|c| c.address == address));
+    match &visit.end {
+        End::InStep | End::Applied | End::Suspended | End::Invalid { .. } | End::Portal(PortalError::Misconfigured(_)) => true,
+        End::Applying => false,
+        End::Portal(PortalError::Denied(_) | PortalError::Unavailable(_)) | End::Contended { .. } | End::Stopped { .. } => false,
+        End::AwaitingApproval { .. } | End::AwaitingTechnician | End::DriftReported | End::Refused { .. } => !waits(),
+        End::DependencyNotReady { .. } | End::Failed { .. } => !waits(),
+    }
+}
+
+/// What an event says of a change: whether it is a warning, its reason in the past tense, and a sentence; `None`: nothing became of it.
+pub(super) fn event(outcome: &Outcome) -> Option<(bool, String, String)> {
+    let action = *outcome.actions.first()?;
+    let Outcome { address, portal, result, .. } = outcome;
+    let (warns, reason, what) = match result {
+        OutcomeResult::Done => (false, past(action).to_owned(), "done".to_owned()),
+        OutcomeResult::DoneDiffers { fields } => {
+            (true, format!("{}Differently", past(action)), format!("done, and the portal shows another {}", fields.join(", ")))
+        }
+        OutcomeResult::Pending { waits_for, called: _ } => (false, "GaveOut".to_owned(), format!("waits: {waits_for}")),
+        OutcomeResult::Failed { message, .. } => (true, format!("FailedTo{}", capital(action.word())), format!("failed: {message}")),
+        OutcomeResult::Uncertain { message } => (true, "LostAnswer".to_owned(), format!("nobody knows whether it was done: {message}")),
+        OutcomeResult::Skipped { .. } | OutcomeResult::Held { .. } | OutcomeResult::Cancelled => return None,
+    };
+    let words = outcome.actions.iter().map(|a| a.word()).collect::<Vec<_>>().join(", ");
+    Some((warns, reason, format!("{words} {address} in portal {portal}: {what}")))
+}
+
+const fn past(action: Action) -> &'static str {
+    match action {
+        Action::Create => "Created",
+        Action::Update => "Updated",
+        Action::Replace => "Replaced",
+        Action::Delete => "Deleted",
+        Action::Adopt => "Adopted",
+        Action::Recover => "Recovered",
+        Action::Forget => "Forgot",
+        Action::Move => "Moved",
+        Action::Resend => "Resent",
+        Action::Suspend => "Suspended",
+        Action::Share => "Shared",
+        Action::Unshare => "Unshared",
+        Action::Protect => "Protected",
+        Action::Unprotect => "Unprotected",
+    }
+}
+
+fn say(ty: ConditionType, holds: Holds, reason: &'static str, message: &str) -> Condition {
+    Condition { ty, holds, reason, message: message.to_owned() }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,141 @@
+//! The custom resources that are known, kept once for whoever asks: the hub, which gathers, and the teller, which tells.
+//!
+//! Comes in: objects as they are heard of, and what was written to them. Goes out: each of them, those of a tenant, those that declare a portal,
+//! and all as they are at one moment. Never asks the cluster. What is asked for again and again is found without walking through all.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::known::{Declared, Object, ObjectKey};
+use crate::model::Kind;
+use crate::model::kind::Placement;
+
+/// Objects by their keys. Whoever holds one shares it.
+pub(crate) type Objects = BTreeMap<ObjectKey, Arc<Object>>;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Store(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    objects: Objects,
+    of_tenant: HashMap<String, BTreeSet<ObjectKey>>,
+    portals: HashMap<Box<str>, BTreeSet<ObjectKey>>,
+    /// How often all was declared.
+    edition: u64,
+}
+
+impl Store {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // What is kept is whole after each of its few changes, whatever a panic elsewhere left.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps an object as it was heard of; what was there before.
+    pub(crate) fn keep(&self, key: ObjectKey, mut object: Object) -> Option<Arc<Object>> {
+        let mut kept = self.kept();
+        let before = kept.take(&key);
+        let same = before.as_ref().filter(|b| b.uid == object.uid);
+        object.declared = same.map(|b| b.declared).unwrap_or_default();
+        let asked_before = same.filter(|b| b.asks.reconcile_requested == object.asks.reconcile_requested);
+        object.asked = asked_before.map_or_else(|| Some(Timestamp::now()), |b| b.asked);
+        kept.put(key, object);
+        before
+    }
+
+    /// Forgets an object that is gone; true if it was known.
+    pub(crate) fn forget(&self, key: &ObjectKey) -> bool {
+        self.kept().take(key).is_some()
+    }
+
+    /// Notes what was written to an object, if it is known still.
+    pub(crate) fn note(&self, key: &ObjectKey, change: impl FnOnce(&mut Object)) {
+        if let Some(object) = self.kept().objects.get_mut(key) {
+            change(Arc::make_mut(object));
+        }
+    }
+
+    /// An object.
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.kept().objects.get(key).cloned()
+    }
+
+    /// The keys of a kind in a namespace, or everywhere.
+    pub(crate) fn keys(&self, kind: Kind, namespace: Option<&str>) -> Vec<ObjectKey> {
+        let here = |key: &&ObjectKey| key.kind == kind && namespace.is_none_or(|n| n == key.namespace);
+        self.kept().objects.keys().filter(here).cloned().collect()
+    }
+
+    /// The objects that say that they belong to a tenant, sorted.
+    pub(crate) fn of_tenant(&self, tenant: &str) -> Vec<(ObjectKey, Arc<Object>)> {
+        let kept = self.kept();
+        let keys = kept.of_tenant.get(tenant).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), Arc::clone(kept.objects.get(key)?)))).collect()
+    }
+
+    /// The objects that declare a portal of this name, sorted: more than one is a mistake.
+    pub(crate) fn of_portal(&self, name: &str) -> Vec<(ObjectKey, Arc<Object>)> {
+        let kept = self.kept();
+        let keys = kept.portals.get(name).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), Arc::clone(kept.objects.get(key)?)))).collect()
+    }
+
+    /// Everything as it is now, which is about to be declared, and the how manieth declaration that is.
+    pub(crate) fn declare(&self) -> (Objects, u64) {
+        let mut kept = self.kept();
+        kept.edition += 1;
+        let edition = kept.edition;
+        for object in kept.objects.values_mut() {
+            let Declared { generation, deleting, edition: before } = object.declared;
+            if before == 0 || generation != object.generation || deleting != object.deleting {
+                let object = Arc::make_mut(object);
+                object.declared = Declared { edition, generation: object.generation, deleting: object.deleting };
+            }
+        }
+        (kept.objects.clone(), edition)
+    }
+}
+
+impl Kept {
+    fn put(&mut self, key: ObjectKey, object: Object) {
+        if let Some(tenant) = &object.tenant {
+            self.of_tenant.entry(tenant.clone()).or_default().insert(key.clone());
+        }
+        if is_portal(key.kind) {
+            self.portals.entry(object.called.clone()).or_default().insert(key.clone());
+        }
+        self.objects.insert(key, Arc::new(object));
+    }
+
+    fn take(&mut self, key: &ObjectKey) -> Option<Arc<Object>> {
+        let object = self.objects.remove(key)?;
+        if let Some(tenant) = &object.tenant
+            && let Some(keys) = self.of_tenant.get_mut(tenant)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.of_tenant.remove(tenant);
+            }
+        }
+        if let Some(keys) = self.portals.get_mut(&object.called).filter(|_| is_portal(key.kind)) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.portals.remove(&object.called);
+            }
+        }
+        Some(object)
+    }
+}
+
+/// True for what declares a portal.
+pub(crate) fn is_portal(kind: Kind) -> bool {
+    kind.def().placement == Placement::Configuration
+}
+
+/// True for what declares a tenant.
+pub(crate) fn is_tenant(kind: Kind) -> bool {
+    kind.def().placement == Placement::Tenant
+}
