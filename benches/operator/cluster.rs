@@ -129,7 +129,12 @@ impl Ready {
     }
 }
 
-async fn of_kind(api: Api<DynamicObject>, kind: Kind, ready: Arc<Mutex<BTreeSet<(Kind, String)>>>, told: Arc<watch::Sender<(usize, Instant)>>) {
+async fn of_kind(
+    api: Api<DynamicObject>,
+    kind: Kind,
+    ready: Arc<Mutex<BTreeSet<(Kind, String)>>>,
+    told: Arc<watch::Sender<(usize, Instant)>>,
+) {
     let mut objects = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff().applied_objects());
     while let Some(object) = objects.next().await {
         let Ok(object) = object else { continue };

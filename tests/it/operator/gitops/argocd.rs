@@ -34,7 +34,8 @@ fn lua(value: &Json) -> String {
 fn health(object: &Json) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("health.lua");
-    let whole = format!("obj = {}\nlocal health = (function()\n{}\nend)()\nprint(health.status)\nprint(health.message)\n", lua(object), script());
+    let whole =
+        format!("obj = {}\nlocal health = (function()\n{}\nend)()\nprint(health.status)\nprint(health.message)\n", lua(object), script());
     std::fs::write(&path, whole).unwrap();
     let ran = Command::new(concat!(env!("TEST_SERVERS"), "/glua/glua")).arg(&path).output().unwrap();
     let said = String::from_utf8(ran.stdout).unwrap();

@@ -54,3 +54,28 @@ async fn every_reason_of_ready_is_among_the_states() {
     let named: Vec<_> = states().await.iter().map(|(what, _)| *what).collect();
     assert_eq!(named, EXPECTED.iter().map(|(what, ..)| *what).collect::<Vec<_>>());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn the_fleet_of_the_example_becomes_ready() {
+    use super::stand::{Stand, says};
+    let stand = Stand::new().await;
+    let files = ["fleet/portals/main.yaml", "fleet/customers/acme.yaml", "fleet/customers/globex.yaml"];
+    let objects: Vec<Json> = files.iter().flat_map(|file| documents(file)).collect();
+    let of = |object: &Json| {
+        let kind = tenantry::model::Kind::ALL.into_iter().find(|kind| object["kind"] == kind.def().name).unwrap();
+        (kind, object["metadata"]["name"].as_str().unwrap().to_owned())
+    };
+    for object in &objects {
+        let (kind, name) = of(object);
+        stand.apply(kind, &name, object["spec"].clone()).await;
+        if kind == tenantry::model::Kind::Portal {
+            // As Argo CD and Flux wait for it before they go on.
+            stand.until(kind, &name, |o| says(o, "Ready") == "True ReconciliationSucceeded").await;
+        }
+    }
+    for (kind, name) in objects.iter().map(of) {
+        stand.until(kind, &name, |o| says(o, "Ready") == "True ReconciliationSucceeded").await;
+    }
+    stand.end().await;
+}

@@ -75,7 +75,9 @@ async fn tabulated(stand: &Stand) -> Json {
 
 async fn portals(stand: &Stand) -> Vec<(&'static str, Json)> {
     let good = |o: &Json| says(o, "Ready") == "True ReconciliationSucceeded";
-    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "organizations": { "selector": { "matchLabels": { "at": "main" } } } })).await;
+    stand
+        .apply(Kind::Portal, "main", json!({ "profile": "embedded", "organizations": { "selector": { "matchLabels": { "at": "main" } } } }))
+        .await;
     let alone = stand.until(Kind::Portal, "main", good).await;
     let acme = json!({ "displayName": "Acme", "labels": { "at": "main" } });
     stand.apply(Kind::Organization, "acme", acme).await;
@@ -128,7 +130,8 @@ async fn failing(stand: &Stand) -> Vec<(&'static str, Json)> {
     stand.apply(Kind::Organization, "broken", json!({ "displayName": "Broken", "labels": { "at": "main" }, "users": user })).await;
     let broken = stand.until(Kind::Organization, "broken", |o| says(o, "Stalled") == "True InvalidSpec").await;
     // Most of a customer's users at once.
-    let users = |count: usize| (0..count).map(|n| json!({ "name": format!("u-{n}"), "email": format!("u-{n}@many.example") })).collect::<Vec<_>>();
+    let users =
+        |count: usize| (0..count).map(|n| json!({ "name": format!("u-{n}"), "email": format!("u-{n}@many.example") })).collect::<Vec<_>>();
     let many = |count: usize| json!({ "displayName": "Many", "labels": { "at": "main" }, "users": users(count) });
     stand.apply(Kind::Organization, "many", many(30)).await;
     stand.until(Kind::Organization, "many", |o| says(o, "Ready") == "True ReconciliationSucceeded").await;
