@@ -129,14 +129,13 @@ async fn failing(stand: &Stand) -> Vec<(&'static str, Json)> {
     let user = json!([{ "name": "ben", "email": "ben@broken.example", "groups": ["nowhere"] }]);
     stand.apply(Kind::Organization, "broken", json!({ "displayName": "Broken", "labels": { "at": "main" }, "users": user })).await;
     let broken = stand.until(Kind::Organization, "broken", |o| says(o, "Stalled") == "True InvalidSpec").await;
-    // Most of a customer's users at once.
-    let users =
-        |count: usize| (0..count).map(|n| json!({ "name": format!("u-{n}"), "email": format!("u-{n}@many.example") })).collect::<Vec<_>>();
-    let many = |count: usize| json!({ "displayName": "Many", "labels": { "at": "main" }, "users": users(count) });
-    stand.apply(Kind::Organization, "many", many(30)).await;
-    stand.until(Kind::Organization, "many", |o| says(o, "Ready") == "True ReconciliationSucceeded").await;
-    stand.apply(Kind::Organization, "many", many(1)).await;
-    let refused = stand.until(Kind::Organization, "many", |o| says(o, "Stalled") == "True GuardRefused").await;
+    // The only administrator is to be none any more.
+    let users = |administrator: bool| json!([{ "name": "eve", "email": "eve@strict.example", "administrator": administrator }]);
+    let strict = |administrator: bool| json!({ "displayName": "Strict", "labels": { "at": "main" }, "users": users(administrator) });
+    stand.apply(Kind::Organization, "strict", strict(true)).await;
+    stand.until(Kind::Organization, "strict", |o| says(o, "Ready") == "True ReconciliationSucceeded").await;
+    stand.apply(Kind::Organization, "strict", strict(false)).await;
+    let refused = stand.until(Kind::Organization, "strict", |o| says(o, "Stalled") == "True GuardRefused").await;
     let far = stand.until(Kind::Organization, "far", |o| says(o, "Ready") == "False ReconciliationFailed").await;
     vec![("a reference that leads nowhere", broken), ("guards refuse it", refused), ("its portal does not answer", far)]
 }
