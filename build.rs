@@ -29,9 +29,13 @@ fn installed_servers() {
     println!("cargo::rerun-if-env-changed=TEST_SERVERS");
     let target = || PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).ancestors().nth(4).map(|t| t.join("servers"));
     let folder = std::env::var_os("TEST_SERVERS").map(PathBuf::from).or_else(target).unwrap_or_default();
-    for (server, condition) in
-        [("keystone", "have_keystone"), ("better-auth", "have_better_auth"), ("helm", "have_helm"), ("promtool", "have_promtool")]
-    {
+    for (server, condition) in [
+        ("keystone", "have_keystone"),
+        ("better-auth", "have_better_auth"),
+        ("helm", "have_helm"),
+        ("promtool", "have_promtool"),
+        ("glua", "have_glua"),
+    ] {
         println!("cargo::rustc-check-cfg=cfg({condition})");
         let stamp = folder.join(server).join("stamp");
         if stamp.is_file() {

@@ -43,16 +43,16 @@ pub(crate) fn write(folder: &Path, resources: usize, seed: u64) -> usize {
     let mut bytes = 0;
     for at in 0..resources.div_ceil(PER_ORGANIZATION) {
         let members = (resources - at * PER_ORGANIZATION).min(PER_ORGANIZATION) - 1;
-        let mut random = Random(seed ^ (at as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
-        let text = document(at, members, &mut random);
+        let text = document(at, members, seed);
         bytes += text.len();
         std::fs::write(folder.join(format!("{}.yaml", organization(at))), text).expect("a writable file");
     }
     bytes
 }
 
-/// One organization with so many members: a domain, then roles and groups, and users for the rest.
-fn document(at: usize, members: usize, random: &mut Random) -> String {
+/// One organization with so many members: a domain, then roles and groups, and users for the rest. The same text for the same seed.
+pub(crate) fn document(at: usize, members: usize, seed: u64) -> String {
+    let random = &mut Random(seed ^ (at as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
     let name = organization(at);
     let mut text = String::new();
     let _ = write!(

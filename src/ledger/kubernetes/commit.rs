@@ -7,9 +7,10 @@
 //! each head becomes what was pending. Before the swap of the lock the commit never was; after it, whoever reads a head carries it out. Nobody ends a
 //! lock before that is done everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::changes::{self, Draft, Drafts};
 use super::client::{Failure, Shards};
@@ -29,6 +30,28 @@ const LOST: usize = 5;
 
 /// What is known of the heads that are ours alone, so that a commit need not read them. A head that is another one meanwhile is found out by the swap.
 pub(super) type Cache = Mutex<BTreeMap<Key, Unit>>;
+
+/// Whose turn it is to commit to a head: side by side, commits of one run would find each other's head, and each begin anew.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<BTreeMap<Key, Arc<Mutex<()>>>>);
+
+impl Turns {
+    /// Waits for the turn at the head of each of these writes. The heads are in order, so that no two wait for each other.
+    pub(super) async fn wait(&self, writes: &[Write]) -> Vec<OwnedMutexGuard<()>> {
+        let heads: BTreeSet<Key> = writes::units(writes).into_iter().map(|(p, t)| (p.clone(), t.clone())).collect();
+        let turns: Vec<_> = {
+            let mut all = self.0.lock().await;
+            // Those that nobody waits for are made again when they are asked for.
+            all.retain(|_, turn| Arc::strong_count(turn) > 1);
+            heads.into_iter().map(|head| Arc::clone(all.entry(head).or_default())).collect()
+        };
+        let mut mine = Vec::with_capacity(turns.len());
+        for turn in turns {
+            mine.push(turn.lock_owned().await);
+        }
+        mine
+    }
+}
 
 /// Commits writes, all or nothing.
 pub(super) async fn commit(shards: &Shards, cache: &Cache, lock: &LockId, id: &str, writes: &[Write]) -> Result<(), Failure> {

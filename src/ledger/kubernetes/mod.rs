@@ -57,6 +57,7 @@ pub struct KubernetesReader {
 pub struct KubernetesLedger {
     reader: KubernetesReader,
     cache: Arc<commit::Cache>,
+    turns: Arc<commit::Turns>,
 }
 
 /// How long to wait before it is tried again: longer each time, and never as long as somebody else who waits.
@@ -108,7 +109,7 @@ impl KubernetesLedger {
         let shards = Shards::new(client, namespace);
         installation::make(&shards).await?;
         locks::sweep(&shards).await?;
-        Ok(Self { reader: KubernetesReader { shards }, cache: Arc::default() })
+        Ok(Self { reader: KubernetesReader { shards }, cache: Arc::default(), turns: Arc::default() })
     }
 
     /// A ledger at a place.
@@ -167,6 +168,7 @@ impl Ledger for KubernetesLedger {
         if writes.is_empty() {
             return Ok(());
         }
+        let _turns = self.turns.wait(&writes).await;
         commit::commit(self.shards(), &self.cache, lock, &locking::new_id().0, &writes).await?;
         for record in writes.iter().filter_map(|write| if let Write::Audit(record) = write { Some(record) } else { None }) {
             tracing::info!(target: AUDIT_LOG, "{}", codec::json(record)?);

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::object::{self, Raw, Unread};
 use super::read::{Objects, Read, Reader, There};
+use super::sorted::Rows;
 use crate::model::{Kind, LiveObject};
 use crate::portal::profile::cel::JsonScope;
 use crate::portal::profile::http::compiled::{Item, Nested};
@@ -22,8 +23,8 @@ impl Reader {
         for list in &calls.nested {
             for whole in &sorted {
                 made.incomplete = made.incomplete.take().or_else(|| whole.incomplete.clone());
-                let rows = whole.rows.get(id).into_iter().flatten().flatten();
-                for organization in rows {
+                let rows: Vec<_> = whole.rows.get(id).into_iter().flatten().flat_map(Rows::items).collect();
+                for organization in &rows {
                     let found = elements(list, organization).and_then(|elements| {
                         elements.into_iter().map(|element| self.one(kind, list, item, tenant, element)).collect::<Result<Vec<_>, _>>()
                     });

@@ -15,7 +15,7 @@ use crate::portal::profile::cel::{Expression, JsonScope};
 use crate::portal::profile::http::compiled::Item;
 
 use super::scope::{account_json, tenant_alone};
-use super::sorted::Sorted;
+use super::sorted::{Rows, Sorted};
 
 /// Longest id and key that is taken in, in bytes: what a ledger's row holds.
 const MAX_ID: usize = 500;
@@ -231,7 +231,7 @@ fn whole(json: &Json) -> bool {
 pub(super) fn joined(lists: &[(&str, Option<&Sorted>)], id: Option<&str>) -> Json {
     let entry = |(name, sorted): &(&str, Option<&Sorted>)| {
         let rows = id.zip(*sorted).and_then(|(id, sorted)| sorted.rows.get(id));
-        ((*name).to_owned(), Json::Array(rows.into_iter().flatten().flatten().cloned().collect()))
+        ((*name).to_owned(), Json::Array(rows.into_iter().flatten().flat_map(Rows::items).collect()))
     };
     Json::Object(lists.iter().map(entry).collect::<Map<_, _>>())
 }

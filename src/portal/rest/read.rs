@@ -211,9 +211,10 @@ impl Reader {
             let first = list.unless.as_deref().and_then(|name| calls.lists.iter().find(|l| *l.name == *name));
             let covered = first.is_some_and(|first| cut(sorted_of(first)));
             for rows in sorted.rows.get(key).into_iter().flatten() {
+                let items = rows.items();
                 let mut raw = Raw {
                     list: &list.name,
-                    rows,
+                    rows: &items,
                     joined: object::joined(&joins, None),
                     unread: &unread,
                     tenant: (tenant.name, tenant.id),

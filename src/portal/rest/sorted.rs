@@ -15,8 +15,22 @@ use crate::portal::profile::cel::{Expression, JsonScope};
 use crate::portal::profile::http::compiled::{Item, List};
 use crate::portal::profile::http::document::Within;
 
-/// The items that one object is made of; one, unless they are grouped.
-pub(super) type Rows = Vec<Json>;
+/// The items that one object is made of; one, unless they are grouped. As text: a reading of a whole portal has ten thousand of them, whose values
+/// would take several times the memory, and a visit of one tenant asks for few.
+#[derive(Debug)]
+pub(super) struct Rows(Box<[u8]>);
+
+impl Rows {
+    fn of(items: &[Json]) -> Self {
+        // Every value has a text, and that text is a value again.
+        Self(serde_json::to_vec(items).unwrap_or_default().into())
+    }
+
+    /// The items.
+    pub(super) fn items(&self) -> Vec<Json> {
+        serde_json::from_slice(&self.0).unwrap_or_default()
+    }
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -62,7 +76,7 @@ pub(super) fn sorted(kind: Kind, list: &List, item: Option<&Item>, read: Items, 
             By::Tenant => whose(kind, list, item, &rows, account),
         };
         match key {
-            Ok(Some(key)) => sorted.rows.entry(key).or_default().push(rows),
+            Ok(Some(key)) => sorted.rows.entry(key).or_default().push(Rows::of(&rows)),
             // It tells of something else than an object of this kind.
             Ok(None) => {}
             Err(why) => {
@@ -73,8 +87,8 @@ pub(super) fn sorted(kind: Kind, list: &List, item: Option<&Item>, read: Items, 
     sorted
 }
 
-fn grouped(list: &List, group: &Expression, items: Vec<Json>, sorted: &mut Sorted) -> Vec<Rows> {
-    let mut groups: BTreeMap<String, Rows> = BTreeMap::new();
+fn grouped(list: &List, group: &Expression, items: Vec<Json>, sorted: &mut Sorted) -> Vec<Vec<Json>> {
+    let mut groups: BTreeMap<String, Vec<Json>> = BTreeMap::new();
     for item in items {
         let rows = vec![item];
         let of = value_of("group", group, list, &rows)

@@ -11,6 +11,7 @@ mod core_statuses;
 mod counted;
 mod drift;
 mod expiry;
+mod gitops;
 mod ground;
 mod keeps_in_step;
 mod leader;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, Command};
 use std::sync::OnceLock;
 
-use super::keystone::answers;
+use super::http::answers;
 use super::process::{place, ready, watched};
 
 /// The password of the MSP's user; a canary: no output may hold it.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::keystone::answers;
+use super::http::answers;
 use super::process::{place, ready, watched};
 
 /// A browser window.

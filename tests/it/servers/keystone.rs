@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command};
 use std::sync::OnceLock;
 
+use super::http::answers;
 use super::process::{done, place, ready, watched};
 
 /// The password of its administrator; a canary: no output may hold it.
@@ -47,15 +48,6 @@ fn keeps_foreign_keys(database: &Path) {
     let triggers: Vec<String> = database.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
     assert!(triggers.iter().any(|t| t.contains("implied_role")), "{triggers:#?}");
     database.execute_batch(&triggers.concat()).unwrap();
-}
-
-/// Whether a server answers an HTTP request at all.
-pub(super) fn answers(port: u16, path: &str) -> bool {
-    use std::io::{Read as _, Write as _};
-    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
-    let mut begin = [0; 5];
-    stream.write_all(request.as_bytes()).is_ok() && stream.read_exact(&mut begin).is_ok() && &begin == b"HTTP/"
 }
 
 #[cfg_attr(not(have_keystone), ignore = "needs Keystone: tests/servers/install")]

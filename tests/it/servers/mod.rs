@@ -3,17 +3,13 @@
 
 pub(crate) mod better_auth;
 pub(crate) mod browser;
+pub(crate) mod http;
 pub(crate) mod keystone;
 pub(crate) mod kubernetes;
 pub(crate) mod postgres;
 mod process;
 
-/// An HTTP client for plain HTTP on loopback: never through a proxy.
-pub(crate) fn client() -> reqwest::Client {
-    static PROVIDER: std::sync::Once = std::sync::Once::new();
-    PROVIDER.call_once(|| _ = rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().no_proxy().build().unwrap()
-}
+pub(crate) use http::client;
 
 /// In the gate nothing may be left out for want of a server.
 #[test]
@@ -26,6 +22,7 @@ fn the_gate_has_every_server() {
         (cfg!(have_kubernetes) && cfg!(have_kubernetes_controllers), "Kubernetes: run tests/servers/install, without KUBEBUILDER_ASSETS"),
         (cfg!(have_helm), "Helm: run tests/servers/install"),
         (cfg!(have_promtool), "promtool: run tests/servers/install"),
+        (cfg!(have_glua), "the interpreter of Argo CD's scripts: run tests/servers/install"),
         (cfg!(have_chromium), "Chromium: install it (Debian: chromium, chromium-driver)"),
     ];
     let missing: Vec<_> = has.iter().filter(|(has, _)| required && !has).map(|(_, what)| *what).collect();

@@ -13,6 +13,7 @@ use std::process::{ChildStdin, Command};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::http::answers;
 use super::process::{free_port, place, ready, watched};
 
 pub(crate) use self::access::{ADMIN, client};
@@ -148,7 +149,7 @@ fn start_etcd(folder: &Path, port: u16) -> ChildStdin {
     // Its peers: there are none, and any port does.
     command.args(["--listen-peer-urls=http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level=warn"]);
     let alive = watched(&command, folder, "KILL");
-    ready("etcd", folder, || super::keystone::answers(port, "/health"));
+    ready("etcd", folder, || answers(port, "/health"));
     alive
 }
 
