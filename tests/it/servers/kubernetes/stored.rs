@@ -23,7 +23,7 @@ impl Cluster {
         let body = body.to_string();
         let answer = super::apart(async {
             let url = format!("http://127.0.0.1:{}/v3/kv/{what}", self.etcd_port);
-            crate::servers::client().post(url).body(body).send().await.unwrap().text().await.unwrap()
+            crate::servers::http::client().post(url).body(body).send().await.unwrap().text().await.unwrap()
         });
         serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{e}: {answer}"))
     }
