@@ -12,7 +12,7 @@ fn a_small_plan_is_one_comment() {
     assert_eq!(parts.len(), 1);
     assert_snapshot!(parts[0], @r#"
     <!-- tenantry:plan:customers -->
-    **Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused** · `sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd`
+    **Plan: 0 to create, 0 to update, 0 to delete, 3 held (1 to create, 1 to update, 1 to delete); 1 refused; 2 held back with what is refused** · `sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd`
 
     ### Consequences
 
