@@ -100,6 +100,20 @@ This pull request is not the cause of these.
 }
 
 #[test]
+fn what_is_refused_on_the_base_branch_holds_what_the_pull_request_adds() {
+    let mut old = change(Action::Delete, "acme/user/bob", "bob@acme.example");
+    old.blocked_by = vec![refusal("G004", "it is protected", "take the protection away first")];
+    let new = change(Action::Create, "acme/user/alice", "alice@acme.example");
+    let base = document(vec![unit("acme", vec![old.clone()])]);
+    let comment = markdown::comments(&document(vec![unit("acme", vec![new, old])]), ".", Some(&base)).concat();
+    let line =
+        "Plan: 0 to create, 0 to update, 0 to delete, 2 held (1 to create, 1 to delete); 1 refused; 1 held back with what is refused";
+    for said in [line, "<code>embedded</code>: 1 to create, all held back</summary>", "would create user/alice"] {
+        assert!(comment.contains(said), "{said}\n{comment}");
+    }
+}
+
+#[test]
 fn what_people_wrote_calls_nobody_and_closes_nothing() {
     let comment = markdown::comments(&document(vec![hostile()]), "--><script>", None).concat();
     assert!(comment.starts_with("<!-- tenantry:plan:____script_ -->\n"), "{comment}");

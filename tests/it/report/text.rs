@@ -377,3 +377,21 @@ fn colour_changes_nothing_but_colour() {
     bare.push_str(rest);
     assert_eq!(bare, text::plan(&document, &WIDE));
 }
+
+#[test]
+fn what_needs_something_held_in_another_tenant_promises_nothing() {
+    let mut delegation = change(Action::Create, "msp/delegation/support", "support");
+    delegation.depends_on = vec![address("acme/organization/acme")];
+    let free = change(Action::Create, "msp/user/eve", "eve@msp.example");
+    let page = shown(vec![acme(), unit("msp", vec![delegation, free])]);
+    for said in [
+        "acme (portal embedded): 1 to create, 1 to update, 1 to delete, all held back\n",
+        "msp (portal embedded): 1 to create, 1 held (1 to create)\n",
+        "+ would create delegation/support",
+        "held back: what it needs is not made",
+        "+ create user/eve",
+        "Plan: 1 to create, 0 to update, 0 to delete, 4 held (2 to create, 1 to update, 1 to delete); 1 refused; 3 held back with what is refused",
+    ] {
+        assert!(page.contains(said), "{said}\n{page}");
+    }
+}
