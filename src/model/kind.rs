@@ -225,6 +225,19 @@ impl FieldDef {
     pub const fn sense(self, sense: Sense) -> Self {
         Self { sense, ..self }
     }
+
+    /// What a person calls it: `display name` for `displayName`, `contact phone` for `contact.phone`.
+    pub fn words(&self) -> String {
+        let mut words = String::with_capacity(self.path.len() + 4);
+        for c in self.path.chars() {
+            match c {
+                '.' => words.push(' '),
+                c if c.is_ascii_uppercase() => words.extend([' ', c.to_ascii_lowercase()]),
+                c => words.push(c),
+            }
+        }
+        words
+    }
 }
 
 /// What a field means beyond its value.

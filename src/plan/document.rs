@@ -12,6 +12,7 @@ mod json;
 mod saved;
 mod stale;
 mod summary;
+mod tally;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,9 @@ pub use desired::{refused_references, write_desired};
 pub use json::{SENSITIVE, lookup, masked_fields};
 pub use saved::{MAX_SAVED_BYTES, SavedPlan, read_saved};
 pub use stale::stale;
-pub use summary::Summary;
+pub use summary::{ByAction, HeldChanges, Summary};
+pub use tally::HeldBack;
+use tally::Tally;
 
 use super::{Action, Body, Cause, Change, Consequences, Drift, DriftKind, Inputs, Mode, Plan, Refusal, Source, Unit};
 use crate::diagnostic::Diagnostic;
@@ -32,12 +35,12 @@ use crate::model::rule::Effect;
 use crate::model::{Address, Kind, Performer, PortalName, TenantName};
 
 /// The version of the format that this program writes.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// A plan as a document. Fields are only ever added within a major version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanDocument {
-    /// `1.1`; a reader refuses another major version.
+    /// `1.2`; a reader refuses another major version.
     pub format_version: String,
     /// The program that made it.
     pub tool_version: String,
@@ -265,7 +268,7 @@ impl PlanDocument {
 
     /// Writes the counts, `applyable` and `complete`, which follow from the rest.
     fn recount(&mut self) {
-        let Tally { tenants, total, applyable, complete } = self.tally();
+        let Tally { tenants, total, applyable, complete } = Tally::of(self);
         for (tenant, summary) in self.tenants.iter_mut().zip(tenants) {
             tenant.summary = summary;
         }
@@ -273,26 +276,6 @@ impl PlanDocument {
         self.applyable = applyable;
         self.complete = complete;
     }
-
-    fn tally(&self) -> Tally {
-        let run = self.blocked_by.iter().any(Refusal::stands);
-        let tenants: Vec<_> = self.tenants.iter().map(|t| t.count(run)).collect();
-        let mut total = Summary::default();
-        tenants.iter().for_each(|t| total.add(t));
-        let changes = self.tenants.iter().map(|t| t.resource_changes.len()).sum();
-        let refused = run || total.refused > 0 || self.tenants.iter().any(|t| t.blocked_by.iter().any(Refusal::stands));
-        let applyable =
-            !self.errored && length(changes) > total.refused + length(self.tenants.iter().map(TenantPlan::held_with_others).sum());
-        Tally { tenants, total, applyable, complete: !self.errored && !refused && total.waiting == 0 }
-    }
-}
-
-/// What follows from the changes of a document.
-struct Tally {
-    tenants: Vec<Summary>,
-    total: Summary,
-    applyable: bool,
-    complete: bool,
 }
 
 impl TenantPlan {
@@ -331,33 +314,6 @@ impl TenantPlan {
             consequences: consequences.clone(),
             summary: Summary::default(),
         }
-    }
-
-    /// How many changes are not refused and will not be made, because another of the tenant is.
-    fn held_with_others(&self) -> usize {
-        let stands = |refusals: &[Refusal]| refusals.iter().any(Refusal::stands);
-        if stands(&self.blocked_by) || !self.resource_changes.iter().any(|c| stands(&c.blocked_by)) {
-            return 0;
-        }
-        self.resource_changes.iter().filter(|c| !c.is_refused()).count()
-    }
-
-    fn count(&self, run_refused: bool) -> Summary {
-        let mut summary = Summary {
-            drift: length(self.resource_drift.len()),
-            unmanaged: length(self.unmanaged.len()),
-            retained: length(self.retained.len()),
-            waiting: length(self.waiting.len()),
-            ..Summary::default()
-        };
-        let all_refused = run_refused || self.blocked_by.iter().any(Refusal::stands);
-        for change in &self.resource_changes {
-            summary.count(change.change.actions.first().copied());
-            if all_refused || change.is_refused() {
-                summary.refused += 1;
-            }
-        }
-        summary
     }
 }
 

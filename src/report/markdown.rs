@@ -31,13 +31,13 @@ pub fn comments(document: &PlanDocument, root: &str, base: Option<&PlanDocument>
         Some(base) => apart(document, base),
         None => (document.clone(), None),
     };
-    let view = View::of(&own, false);
+    let view = View::of_part(&own, document);
     let mut blocks = overview(document, &view);
     blocks.extend(view.shared.iter().flat_map(shared));
     blocks.extend(view.tenants.iter().flat_map(|t| tenant(t, t.changes_heading())));
     if let Some(before) = before {
         blocks.push("### Already out of step on the base branch\n\nThis pull request is not the cause of these.\n\n".to_owned());
-        let view = View::of(&before, false);
+        let view = View::of_part(&before, document);
         blocks.extend(view.shared.iter().flat_map(shared));
         blocks.extend(
             view.tenants.iter().filter(|t| !t.changes.is_empty() || !t.folded.is_empty()).flat_map(|t| tenant(t, t.changes_heading())),

@@ -12,7 +12,7 @@ use super::outcome::OutcomeCounts;
 use crate::apply::outcome::{Outcome, OutcomeResult, RunReport};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{Address, PortalName};
-use crate::plan::document::{PlanDocument, Summary};
+use crate::plan::document::{ByAction, PlanDocument, Summary};
 use crate::plan::{Action, document::FORMAT_VERSION};
 
 /// The first line: who speaks, and in which version of the plan's words.
@@ -62,10 +62,12 @@ pub fn plan(document: &PlanDocument, at: Timestamp) -> Vec<String> {
 
 /// The counts of a plan. A replacement is an addition and a removal, as in Terraform.
 fn change_summary(document: &PlanDocument, at: Timestamp) -> String {
-    let Summary { create, update, replace, delete, adopt, forget, resend, refused, .. } = document.summary;
+    // Terraform's five count what is planned, whether it is held or not; `held` says how many of them will not be made.
+    let Summary { planned, held, refused, .. } = document.summary;
+    let ByAction { create, update, replace, delete, adopt, forget, resend, .. } = planned;
     let changes = json!({
         "add": create + replace, "change": update + resend, "import": adopt, "remove": delete + replace, "forget": forget,
-        "refused": refused, "operation": "plan",
+        "refused": refused, "held": held.changes, "operation": "plan",
     });
     line("info", &super::view::headline(document), at, "change_summary", json!({ "changes": changes, "plan_digest": document.plan_digest }))
 }

@@ -4,7 +4,8 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{FORMAT_VERSION, PlanDocument, Tally};
+use super::tally::Tally;
+use super::{FORMAT_VERSION, HeldChanges, PlanDocument};
 use crate::diagnostic::{Diagnostic, codes::run};
 use crate::model::Desired;
 
@@ -111,12 +112,20 @@ fn contradictions(document: &PlanDocument) -> Vec<String> {
             }
         }
     }
-    let Tally { tenants, total, applyable, complete } = document.tally();
+    let tally = Tally::of(document);
+    // A plan that was saved before 1.2 does not count what is held: nothing is wrong with it.
+    let counts_held = document.summary.held != HeldChanges::default() || minor(&document.format_version) >= Some(2);
+    let Tally { tenants, total, applyable, complete } = if counts_held { tally } else { tally.without_held() };
     let counts = document.tenants.iter().map(|t| t.summary).eq(tenants) && document.summary == total;
     if !counts || (document.applyable, document.complete) != (applyable, complete) {
         wrong.push("its counts, or what they say of it, are not those of its changes".to_owned());
     }
     wrong
+}
+
+/// The second number of a version.
+fn minor(version: &str) -> Option<u32> {
+    version.split('.').nth(1)?.parse().ok()
 }
 
 fn damaged(why: String) -> Vec<Diagnostic> {

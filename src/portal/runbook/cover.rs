@@ -164,35 +164,39 @@ impl Object<'_> {
 
     fn field(&self, field: FieldId, covered: &Covered, of: Option<&str>, texts: &mut Vec<String>) {
         let def = self.address.kind.def().field(field);
-        let path = def.path;
-        let whose = self.told(of);
-        let of = format!("{path} of {whose}");
+        // As in a form: whose it is, then what a person calls the field, and what stands in it.
+        let (whose, field_words) = (self.told(of), def.words());
+        let of = format!("{whose}: {field_words}");
         if covered.gained.contains(&field) {
             let lost = self.loses(field).into_iter().map(|v| item(def, v, self.around));
-            texts.extend(lost.map(|lost| format!("{} is not in {of} any more", quoted(&lost))));
+            texts.extend(lost.map(|lost| format!("{of} does not have {} any more", quoted(&lost))));
             return;
         }
         let now = self.named.get(field).filter(|v| !v.is_empty() || matches!(v, Value::Bool(_)));
         let had = self.before.get(field);
         if let (Some(Value::Map(now)), FieldType::Map(_)) = (now, &def.ty) {
             for (key, value) in now.iter().filter(|(key, _)| !covered.entries.contains(&(field, key.to_string()))) {
+                let of = format!("{whose}: {key} in {field_words}");
                 let old = had.and_then(|had| entry(had, key)).map(|v| shown(&v.to_json()));
                 match value {
-                    Value::Secret(reference) => {
-                        texts.push(format!("{path}.{key} of {whose} is the secret that is kept as {}", quoted(&secret(reference))))
-                    }
-                    other => texts.push(format!("{path}.{key} of {whose} is {}{}", shown(&other.to_json()), was(old))),
+                    Value::Secret(reference) => texts.push(format!("{of} is the secret that is kept as {}", quoted(&secret(reference)))),
+                    other => texts.push(format!("{of} is {}{}", shown(&other.to_json()), was(old))),
                 }
             }
             let gone = had.and_then(|had| if let Value::Map(had) = had { Some(had) } else { None }).into_iter().flatten();
             for (key, _) in gone.filter(|(key, _)| !now.iter().any(|(k, _)| k == key)) {
-                texts.push(format!("{path}.{key} of {whose} is not set any more"));
+                texts.push(format!("{whose}: {key} in {field_words} is not set any more"));
             }
             return;
         }
-        let old = had.filter(|v| !v.is_empty()).map(|v| quoted(&typed(def, v, self.around)));
+        let value = |value: &Value| match value {
+            Value::Bool(true) => quoted("yes"),
+            Value::Bool(false) => quoted("no"),
+            value => quoted(&typed(def, value, self.around)),
+        };
+        let old = had.filter(|v| !v.is_empty()).map(value);
         match now {
-            Some(value) => texts.push(format!("{of} is {}{}", quoted(&typed(def, value, self.around)), was(old))),
+            Some(now) => texts.push(format!("{of} is {}{}", value(now), was(old))),
             None => texts.push(format!("{of} is empty{}", was(old))),
         }
     }

@@ -3,7 +3,7 @@
 use super::fields::{Sides, rows};
 use super::{ChangeView, ConsequenceView, Mark, ObservedView, RefusalView, TenantView, View, Waits, fold, headline, held, portals, said};
 use crate::model::rule::Effect;
-use crate::plan::document::{ObservedValue, PlanDocument, ResourceChange, ResourceDrift, TenantPlan, UnmanagedObject};
+use crate::plan::document::{HeldBack, ObservedValue, PlanDocument, ResourceChange, ResourceDrift, TenantPlan, UnmanagedObject};
 use crate::plan::{Action, Cause, Consequences, Refusal, Source};
 use crate::report::escape::{cut, visible};
 
@@ -18,12 +18,11 @@ const UNMANAGED: usize = 6;
 /// Longest sentence or key of others that is shown, in characters.
 const SENTENCE: usize = 500;
 
-pub(super) fn view(document: &PlanDocument, whole: bool) -> View {
+pub(super) fn view(document: &PlanDocument, held: &HeldBack<'_>, whole: bool) -> View {
     let shared = if whole { fold::Shared::none() } else { fold::Shared::find(&document.tenants) };
-    let run_held = held::is_run_held(document);
     let view = |(at, plan): (usize, &TenantPlan)| {
-        let view = tenant_view(at, plan, &shared, whole);
-        if run_held || held::is_held(plan) { held::back(view) } else { view }
+        let counts = held::counts(held, plan);
+        held::back(held, plan, tenant_view(at, plan, counts, &shared, whole))
     };
     let mut tenants: Vec<_> = document.tenants.iter().enumerate().map(view).collect();
     let quiet = if whole { None } else { quiet(&tenants, &document.tenants) };
@@ -33,25 +32,25 @@ pub(super) fn view(document: &PlanDocument, whole: bool) -> View {
     tenants.retain(|t| t.speaks() || (whole && !t.unmanaged.is_empty()));
     View {
         headline: headline(document),
-        totals: said::totals(document),
+        totals: said::totals(document, held),
         to_do: Waits::of(document).to_do(),
         digest: visible(&document.plan_digest).into_owned(),
         refusals: document.blocked_by.iter().map(refusal_view).collect(),
         shared: shared.views(&document.tenants, NAMES),
         tenants,
         quiet,
-        portals: portals::portals(document),
+        portals: portals::portals(document, held),
     }
 }
 
-fn tenant_view(at: usize, plan: &TenantPlan, shared: &fold::Shared, whole: bool) -> TenantView {
+fn tenant_view(at: usize, plan: &TenantPlan, counts: String, shared: &fold::Shared, whole: bool) -> TenantView {
     let own: Vec<_> = plan.resource_changes.iter().enumerate().filter(|(n, _)| !shared.has(at, *n)).map(|(_, c)| c).collect();
     let said_elsewhere = plan.resource_changes.len() - own.len();
     let (changes, folded) = fold::by_shape(&own, whole, NAMES);
     TenantView {
         tenant: plan.tenant.to_string(),
         portal: plan.portal.to_string(),
-        counts: super::counts(&plan.summary, false) + &portals::by_hand(plan),
+        counts,
         consequences: consequences(&plan.consequences, whole),
         refusals: plan.blocked_by.iter().map(refusal_view).collect(),
         changes,

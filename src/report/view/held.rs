@@ -1,41 +1,43 @@
-//! What a refusal holds back beside what it refuses: a promise of it would be a lie. Comes in: the plan's document, and the view of a tenant. Goes
-//! out: counts, and the same view in which nothing is promised. Decides nothing.
+//! What a refusal holds back beside what it refuses: a promise of it would be a lie. Comes in: what is held, and the view of a tenant. Goes
+//! out: the same view in which nothing of that is promised. Decides nothing.
 
-use super::{ChangeView, ConsequenceView, TenantView};
-use crate::plan::Refusal;
-use crate::plan::document::{PlanDocument, TenantPlan};
+use std::collections::BTreeSet;
 
-/// True if a refusal of the run holds everything.
-pub(super) fn is_run_held(document: &PlanDocument) -> bool {
-    document.blocked_by.iter().any(Refusal::stands)
-}
+use super::{ChangeView, ConsequenceView, TenantView, portals};
+use crate::plan::document::{HeldBack, Summary, TenantPlan};
 
-/// One refusal holds its whole tenant.
-pub(super) fn is_held(tenant: &TenantPlan) -> bool {
-    tenant.blocked_by.iter().chain(tenant.resource_changes.iter().flat_map(|c| &c.blocked_by)).any(Refusal::stands)
-}
-
-/// How many changes are not refused and will not be made, because another of their tenant is.
-pub(super) fn with_others(document: &PlanDocument) -> u64 {
-    // What the run or the tenant as a whole refuses is counted as refused, every change of it.
-    let whole = |t: &&TenantPlan| t.blocked_by.iter().any(Refusal::stands);
-    let some = document.tenants.iter().filter(|t| !is_run_held(document) && is_held(t) && !whole(t));
-    let held = some.flat_map(|t| &t.resource_changes).filter(|c| !c.is_refused()).count();
-    u64::try_from(held).unwrap_or(u64::MAX)
-}
-
-/// The view of a tenant that is held: what would be done, and nothing that will be.
-pub(super) fn back(mut view: TenantView) -> TenantView {
-    if view.changes.is_empty() && view.folded.is_empty() && view.shared == 0 {
-        return view;
+/// The counts of a tenant: what is made and what is held, or, where all of it is held, what would have been made.
+pub(super) fn counts(held: &HeldBack<'_>, tenant: &TenantPlan) -> String {
+    let summary = held.count(tenant);
+    let all = is_all(&summary, tenant);
+    let said = if all { super::by_action(&summary.planned, false) } else { super::counts(&summary, false) };
+    let words = said + &portals::by_hand(tenant);
+    match words.is_empty() {
+        _ if !all => words,
+        // What needs no change may be refused, too: a secret that nobody can read, say.
+        true => "held back".to_owned(),
+        false => words + ", all held back",
     }
-    // What needs no change may be refused, too: a secret that nobody can read, say.
-    view.counts.push_str(if view.counts.is_empty() { "held back" } else { ", all held back" });
-    view.consequences.iter_mut().for_each(would);
-    for ChangeView { actions, .. } in view.changes.iter_mut().filter(|c| !c.refused && !c.actions.is_empty()) {
-        actions.insert_str(0, "would ");
+}
+
+/// The view of a tenant: what would be done, and nothing that will not be.
+pub(super) fn back(held: &HeldBack<'_>, tenant: &TenantPlan, mut view: TenantView) -> TenantView {
+    if is_all(&held.count(tenant), tenant) {
+        view.consequences.iter_mut().for_each(would);
+    }
+    let undone: BTreeSet<_> = tenant.resource_changes.iter().filter(|c| held.has(tenant, c)).map(|c| c.address.to_string()).collect();
+    let promised = |c: &&mut ChangeView| !c.refused && !c.actions.is_empty() && undone.contains(&c.address);
+    for change in view.changes.iter_mut().filter(promised) {
+        change.actions.insert_str(0, "would ");
+        if !held.has_tenant(tenant) {
+            change.notes.push("held back: what it needs is not made".to_owned());
+        }
     }
     view
+}
+
+fn is_all(summary: &Summary, tenant: &TenantPlan) -> bool {
+    !tenant.resource_changes.is_empty() && tenant.resource_changes.len().try_into() == Ok(summary.held.changes)
 }
 
 fn would(consequence: &mut ConsequenceView) {

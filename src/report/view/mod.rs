@@ -12,13 +12,13 @@ pub(in crate::report) use build::{NOBODY, UNKNOWN};
 pub use build::{consequences, effect_words, refusal_view, seen_words};
 pub use fields::{FieldValues, FieldView, LineSign, plain};
 
-use crate::plan::document::{PlanDocument, Summary};
+use crate::plan::document::{ByAction, HeldBack, HeldChanges, PlanDocument, Summary};
 use crate::plan::{Action, Mode};
 
 /// A plan, decided down to the words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// `Plan: 3 to create, 1 to update, 0 to delete; 2 refused`, or that there are no changes.
+    /// `Plan: 3 to create, 1 to update, 0 to delete, 2 held (2 to delete); 2 refused`, or that there are no changes.
     pub headline: String,
     /// The plan's digest.
     pub digest: String,
@@ -242,7 +242,12 @@ impl Mark {
 impl View {
     /// The view of a plan. `whole`: nothing is folded and every reason is given.
     pub fn of(document: &PlanDocument, whole: bool) -> Self {
-        build::view(document, whole)
+        build::view(document, &HeldBack::of(document), whole)
+    }
+
+    /// The view of some of a document's changes: what holds them back may be in the rest of it.
+    pub fn of_part(part: &PlanDocument, document: &PlanDocument) -> Self {
+        build::view(part, &HeldBack::of(document), false)
     }
 }
 
@@ -270,7 +275,8 @@ pub fn headline(document: &PlanDocument) -> String {
         }
     };
     more(document.summary.refused, "refused", "refused");
-    more(held::with_others(document), "held back with what is refused", "held back with what is refused");
+    let with_others = document.summary.held.changes.saturating_sub(document.summary.refused);
+    more(with_others, "held back with what is refused", "held back with what is refused");
     more(u64::try_from(errors).unwrap_or(u64::MAX), "error", "errors");
     if document.mode == Mode::RefreshOnly {
         more(document.summary.drift, "resource drifted", "resources drifted");
@@ -314,24 +320,23 @@ impl Waits {
     }
 }
 
-/// `3 to create, 1 to update, 0 to delete`; with `always`, the three that every reader looks for are there even at 0.
+/// What is made and what is held: `1 to create, 0 to update, 0 to delete, 2 held (2 to delete)`; with `always`, the three that every reader
+/// looks for are there even at 0.
 pub fn counts(summary: &Summary, always: bool) -> String {
-    let Summary {
-        create,
-        update,
-        replace,
-        delete,
-        adopt,
-        forget,
-        moved,
-        resend,
-        protect,
-        refused: _,
-        drift: _,
-        unmanaged: _,
-        retained: _,
-        waiting: _,
-    } = summary;
+    let mut said = by_action(&summary.made(), always);
+    let HeldChanges { changes, planned } = &summary.held;
+    if *changes > 0 {
+        let of_what = by_action(planned, false);
+        let comma = if said.is_empty() { "" } else { ", " };
+        let of_what = if of_what.is_empty() { of_what } else { format!(" ({of_what})") };
+        said.push_str(&format!("{comma}{changes} held{of_what}"));
+    }
+    said
+}
+
+/// `3 to create, 1 to update, 0 to delete`.
+fn by_action(counts: &ByAction, always: bool) -> String {
+    let ByAction { create, update, replace, delete, adopt, forget, moved, resend, protect } = counts;
     let all = [
         (create, "to create", always),
         (update, "to update", always),

@@ -3,23 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use super::held::{is_held, is_run_held};
 use crate::model::rule::Effect;
-use crate::plan::document::{PlanDocument, ResourceChange, TenantPlan};
+use crate::plan::document::{HeldBack, PlanDocument, ResourceChange, TenantPlan};
 use crate::report::escape::visible;
 
 /// Each portal of a plan of several: its name, and `14 automatic`, `8 by a technician, 3 held back`.
-pub(super) fn portals(document: &PlanDocument) -> Vec<(String, String)> {
-    let run_held = is_run_held(document);
+pub(super) fn portals(document: &PlanDocument, held: &HeldBack<'_>) -> Vec<(String, String)> {
     let mut shares: BTreeMap<_, [usize; 3]> = BTreeMap::new();
     for tenant in document.tenants.iter().filter(|t| !t.resource_changes.is_empty()) {
-        let [automatic, by_hand, held] = shares.entry(&tenant.portal).or_default();
-        if run_held || is_held(tenant) {
-            *held += tenant.resource_changes.len();
-            continue;
+        let [automatic, by_hand, held_back] = shares.entry(&tenant.portal).or_default();
+        for change in &tenant.resource_changes {
+            let share = match change {
+                change if held.has(tenant, change) => &mut *held_back,
+                change if is_by_hand(change) => &mut *by_hand,
+                _ => &mut *automatic,
+            };
+            *share += 1;
         }
-        *by_hand += count_by_hand(tenant);
-        *automatic += tenant.resource_changes.len() - count_by_hand(tenant);
     }
     if shares.len() < 2 {
         return Vec::new();
@@ -41,5 +41,9 @@ pub(super) fn by_hand(tenant: &TenantPlan) -> String {
 }
 
 fn count_by_hand(tenant: &TenantPlan) -> usize {
-    tenant.resource_changes.iter().filter(|c: &&ResourceChange| c.effects.contains(&Effect::Technician)).count()
+    tenant.resource_changes.iter().filter(|c| is_by_hand(c)).count()
+}
+
+fn is_by_hand(change: &ResourceChange) -> bool {
+    change.effects.contains(&Effect::Technician)
 }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{RefusalView, TenantView, held};
-use crate::plan::document::PlanDocument;
+use super::{RefusalView, TenantView};
+use crate::plan::document::{HeldBack, PlanDocument};
 
 /// Shortens what every change says in the same words.
 pub(super) fn once(tenants: &mut [TenantView]) {
@@ -24,11 +24,11 @@ pub(super) fn once(tenants: &mut [TenantView]) {
 }
 
 /// Who gains or loses access and who gets mail in all tenants together; `None`: one tenant says it itself, or there is nothing to say.
-pub(super) fn totals(document: &PlanDocument) -> Option<String> {
-    if held::is_run_held(document) {
+pub(super) fn totals(document: &PlanDocument, held: &HeldBack<'_>) -> Option<String> {
+    if held.has_run() {
         return None;
     }
-    let told = || document.tenants.iter().filter(|t| !held::is_held(t)).map(|t| &t.consequences);
+    let told = || document.tenants.iter().filter(|t| !held.has_tenant(t)).map(|t| &t.consequences);
     if told().filter(|c| !(c.gain_access.is_empty() && c.lose_access.is_empty() && c.emails.is_empty())).count() < 2 {
         return None;
     }

@@ -190,12 +190,12 @@ impl At {
         let field = self.kind.def().field(id);
         let name = format!("f.{path}");
         if field.ty.is_secret() {
-            return html! { label for=(name) { (path) } input id=(name) name=(name) type="password" placeholder="KEY: secret"; };
+            return html! { label for=(name) { (field.words()) } input id=(name) name=(name) type="password" placeholder="KEY: secret"; };
         }
         let shown = self.object.as_ref().and_then(|o| o.fields.get(id)).map(|v| said(&field.ty, v, &self.sight.known()));
         let shown = shown.unwrap_or_default();
         html! {
-            label for=(name) { (path) }
+            label for=(name) { (field.words()) }
             @match field.ty {
                 FieldType::List(_) | FieldType::Text(LINE..) => { textarea id=(name) name=(name) rows="3" cols="60" { (shown) } }
                 _ => { input id=(name) name=(name) type="text" size="40" value=(shown); }

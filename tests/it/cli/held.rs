@@ -48,7 +48,7 @@ fn a_tenant_that_is_held_whole_promises_nothing() {
           administrator: true
           sends e-mail
 
-    Plan: 2 to create, 0 to update, 0 to delete; 1 refused; 2 held back with what is refused
+    Plan: 0 to create, 0 to update, 0 to delete, 3 held (2 to create); 1 refused; 2 held back with what is refused
     Digest: sha256:DIGEST
     Held back by guards:
       create beta/organization/beta in portal embedded: beta/domain/main is refused (G019)

@@ -99,7 +99,7 @@ fn code_0_a_plan_with_changes_and_a_record_of_what_is_ours() {
           refused G020: acme/role/crew cannot be reached: it needs acme/user/bob, which is about to change and is not selected
             to do: select what it depends on as well, or put that right first; no approval passes this
 
-    Plan: 0 to create, 0 to update, 1 to delete; 1 refused; 2 invitations not accepted yet
+    Plan: 0 to create, 0 to update, 0 to delete, 1 held (1 to delete); 1 refused; 2 invitations not accepted yet
     Digest: sha256:DIGEST
     exit 5
     "#);
@@ -305,7 +305,7 @@ fn code_5_a_guard_refuses() {
           administrator: true
           it is no longer declared
 
-    Plan: 0 to create, 0 to update, 2 to delete; 2 refused
+    Plan: 0 to create, 0 to update, 0 to delete, 2 held (2 to delete); 2 refused
     Digest: sha256:DIGEST
     Held back by guards:
       delete acme/user/alice in portal embedded: acme would be left with 0 of 2 administrators; it keeps at least 1 (G007)

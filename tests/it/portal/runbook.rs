@@ -209,12 +209,12 @@ fn a_creation_follows_the_screens_and_says_what_they_leave_open() {
       fill Administrator = al@acme.example (al)  (Manual)
       press Create  (Manual)
     @ 
-      reach licences.pro of organization “Acme GmbH” is “3”  (-)
-      reach secrets.backup of organization “Acme GmbH” is the secret that is kept as “file /run/backup”  (-)
+      reach organization “Acme GmbH”: pro in licences is “3”  (-)
+      reach organization “Acme GmbH”: backup in secrets is the secret that is kept as “file /run/backup”  (-)
     @ 
-      reach primary of domain “acme.example” in “Acme GmbH” is “true”  (-)
+      reach domain “acme.example” in “Acme GmbH”: primary is “yes”  (-)
     @ 
-      reach administrator of user “al@acme.example” in “Acme GmbH” is “true”  (-)
+      reach user “al@acme.example” in “Acme GmbH”: administrator is “yes”  (-)
     @ Manage › Customers
       row Acme GmbH Edit  (Manual)
     @ 
@@ -262,7 +262,7 @@ fn what_is_made_with_another_and_has_no_step_is_not_forgotten() {
       press Invite  (Documentation)
     @ 
       reach role “admin” in “Acme GmbH” exists  (-)
-      reach permissions of role “admin” in “Acme GmbH” is “all”  (-)
+      reach role “admin” in “Acme GmbH”: permissions is “all”  (-)
     ? name: The name that the portal shows for the new user = Some("bo@acme.example")
     ? organization: The customer's name, as the screen shows it = Some("Acme GmbH")
     "#);
@@ -299,8 +299,8 @@ fn an_update_visits_only_what_changed() {
       fill Phone = 2  (Inferred)
       press Save  (Inferred)
     @ 
-      reach relationship of organization “Acme” is “managed”  (-)
-      reach defaultDashboard of organization “Acme” is empty (before: “Overview”)  (-)
+      reach organization “Acme”: relationship is “managed”  (-)
+      reach organization “Acme”: default dashboard is empty (before: “Overview”)  (-)
     ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme")
     "#);
     let undocumented =
@@ -308,7 +308,7 @@ fn an_update_visits_only_what_changed() {
     insta::assert_snapshot!(made(&update("acme/organization/acme", undocumented, was)), @r#"
     Edit Acme [4]
     @ 
-      reach contact.company of organization “Acme” is “Acme Ltd”  (-)
+      reach organization “Acme”: contact company is “Acme Ltd”  (-)
     ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme")
     "#);
 }
@@ -327,13 +327,13 @@ fn a_list_is_visited_item_by_item_and_what_it_loses_is_said() {
       choose Customer = new  (Manual)
       press Share  (Manual)
     @ 
-      reach “Acme GmbH” is not in sharedWith of integration “aws” in “Acme GmbH” any more  (-)
+      reach integration “aws” in “Acme GmbH”: shared with does not have “Acme GmbH” any more  (-)
     ? sharedWith: Every customer that the integration is now shown with, in alphabetical order, with commas between = Some("Beta AG, Gamma SE, new")
     "#);
     insta::assert_snapshot!(made(&update("msp/integration/aws", shared(&["beta"]), shared(&["acme", "beta"]))), @r#"
     Change integration aws in Acme GmbH [4]
     @ 
-      reach sharedWith of integration “aws” in “Acme GmbH” is “Beta AG” (before: “Acme GmbH, Beta AG”)  (-)
+      reach integration “aws” in “Acme GmbH”: shared with is “Beta AG” (before: “Acme GmbH, Beta AG”)  (-)
     ? sharedWith: Every customer that the integration is now shown with, in alphabetical order, with commas between = Some("Beta AG")
     "#);
 }
@@ -361,16 +361,16 @@ fn an_action_without_screens_says_what_is_to_be_reached() {
     ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme GmbH")
     Change user al@acme.example in Acme GmbH [4]
     @ 
-      reach roles of user “al@acme.example” in “Acme GmbH” is “builtin, Support team” (before: “Support team”)  (-)
-      reach suspended of user “al@acme.example” in “Acme GmbH” is “true”  (-)
+      reach user “al@acme.example” in “Acme GmbH”: roles is “builtin, Support team” (before: “Support team”)  (-)
+      reach user “al@acme.example” in “Acme GmbH”: suspended is “yes”  (-)
     ? organization: The customer's name, as the screen showed it before you changed anything = Some("Acme GmbH")
     Create role Operations in Acme GmbH [4]
     @ 
       look there is no role “Operations” in “Acme GmbH” yet  (-)
     @ 
       reach role “Operations” in “Acme GmbH” exists  (-)
-      reach displayName of role “Operations” in “Acme GmbH” is “Operations”  (-)
-      reach permissions of role “Operations” in “Acme GmbH” is “read, write”  (-)
+      reach role “Operations” in “Acme GmbH”: display name is “Operations”  (-)
+      reach role “Operations” in “Acme GmbH”: permissions is “read, write”  (-)
     ? name: The name that the portal shows for the new role = Some("Operations")
     ? organization: The customer's name, as the screen shows it = Some("Acme GmbH")
     "#);

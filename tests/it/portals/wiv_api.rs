@@ -27,7 +27,7 @@ async fn customers_are_made_by_the_api_and_technicians_are_asked_for_the_rest() 
     // What no page documents says so, and how a technician knows that it is not there already.
     let slack = desk.shown("msp/integration/slack");
     assert!(slack.contains("there is no integration \"Team Slack\" in \"MSP\" yet"), "{slack}");
-    assert!(slack.contains("type of integration \"Team Slack\" is \"Slack\".  (not in the manual)"), "{slack}");
+    assert!(slack.contains("integration \"Team Slack\": type is \"Slack\".  (not in the manual)"), "{slack}");
     let planned = desk.run("plan").exits(0);
     assert!(planned.out.contains("No changes to make now") && planned.out.contains("4 wait for technicians"), "{}", planned.out);
 }

@@ -108,7 +108,7 @@ fn the_json_counts_errors_and_warnings() {
     let json = diagnostics::json(&[wrong(), Diagnostic::warning(codes::manifest::TOO_LARGE, "large")]);
     assert_snapshot!(json, @r#"
 {
-  "format_version": "1.1",
+  "format_version": "1.2",
   "valid": false,
   "error_count": 1,
   "warning_count": 1,

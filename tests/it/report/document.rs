@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use tenantry::model::{SecretRef, SecretSource, Value};
-use tenantry::plan::document::PlanDocument;
+use tenantry::plan::document::{ByAction, HeldChanges, PlanDocument};
 use tenantry::plan::{Action, Cause, Plan, Waiting};
 
 use super::world::*;
@@ -14,7 +14,7 @@ fn json(units: Vec<tenantry::plan::Unit>) -> serde_json::Value {
 #[test]
 fn a_change_has_terraforms_shape() {
     let plan = json(vec![acme()]);
-    assert_eq!(plan["format_version"], "1.1");
+    assert_eq!(plan["format_version"], "1.2");
     assert_snapshot!(serde_json::to_string_pretty(&plan["tenants"][0]["resource_changes"][1]).unwrap(), @r#"
 {
   "action_reason": "the manifest changed",
@@ -87,7 +87,9 @@ fn a_secret_is_its_key_and_where_it_is_kept() {
 fn counts_add_up_and_what_is_refused_is_not_applyable() {
     let document = document(vec![acme()]);
     let s = document.summary;
-    assert_eq!((s.create, s.update, s.delete, s.refused), (1, 1, 1, 1));
+    let planned = ByAction { create: 1, update: 1, delete: 1, ..ByAction::default() };
+    assert_eq!((s.planned, s.refused), (planned, 1));
+    assert_eq!((s.held, s.made()), (HeldChanges { changes: 3, planned }, ByAction::default()));
     assert!(!document.applyable && !document.complete && !document.errored, "one refusal holds its tenant whole");
 
     let mut refused = acme();
@@ -102,8 +104,33 @@ fn a_passed_refusal_holds_nothing_back() {
     let mut unit = acme();
     unit.changes[2].blocked_by[0].passed = Some("digest".into());
     let document = document(vec![unit]);
-    assert_eq!(document.summary.refused, 0);
+    assert_eq!((document.summary.refused, document.summary.held), (0, HeldChanges::default()));
     assert!(document.applyable && document.complete);
+}
+
+#[test]
+fn what_needs_something_held_in_another_tenant_is_held_with_it() {
+    let mut delegation = change(Action::Create, "msp/delegation/support", "support");
+    delegation.depends_on = vec![address("acme/organization/acme")];
+    let mut rider = change(Action::Update, "msp/group/staff", "staff");
+    rider.depends_on = vec![address("msp/delegation/support")];
+    let free = change(Action::Create, "msp/user/eve", "eve@msp.example");
+    let document = document(vec![acme(), unit("msp", vec![delegation, rider, free])]);
+    let msp = document.tenants[1].summary;
+    let held = ByAction { create: 1, update: 1, ..ByAction::default() };
+    assert_eq!(msp.held, HeldChanges { changes: 2, planned: held });
+    assert_eq!((msp.made(), msp.refused), (ByAction { create: 1, ..ByAction::default() }, 0));
+    assert_eq!(document.summary.held.changes, 5);
+    assert!(document.applyable, "the user is made");
+    let json = serde_json::to_value(&document).unwrap();
+    assert_eq!(json["summary"]["create"], 3, "what is counted since 1.0 counts what is planned");
+    assert_eq!((&json["summary"]["held"]["changes"], &json["summary"]["held"]["create"]), (&5.into(), &2.into()));
+}
+
+#[test]
+fn nothing_held_says_nothing_of_it() {
+    let plan = json(vec![unit("acme", vec![change(Action::Create, "acme/user/alice", "alice@acme.example")])]);
+    assert!(plan["summary"].get("held").is_none(), "{}", plan["summary"]);
 }
 
 #[test]

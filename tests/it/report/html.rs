@@ -8,7 +8,7 @@ use super::world::*;
 fn the_page_says_what_the_text_says() {
     let page = html::page(&document(vec![acme()]));
     for said in [
-        "<title>Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused</title>",
+        "<title>Plan: 0 to create, 0 to update, 0 to delete, 3 held (1 to create, 1 to update, 1 to delete); 1 refused; 2 held back with what is refused</title>",
         "<li class=\"gone\">would lose access: bob@acme.example</li>",
         "administrators, if it were done: bob@acme.example → alice@acme.example",
         "+ would create user/alice",

@@ -12,7 +12,7 @@ fn a_small_plan_is_one_comment() {
     assert_eq!(parts.len(), 1);
     assert_snapshot!(parts[0], @r#"
     <!-- tenantry:plan:customers -->
-    **Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused** · `sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd`
+    **Plan: 0 to create, 0 to update, 0 to delete, 3 held (1 to create, 1 to update, 1 to delete); 1 refused; 2 held back with what is refused** · `sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd`
 
     ### Consequences
 
@@ -97,6 +97,20 @@ This pull request is not the cause of these.
 
 </details>
 "#);
+}
+
+#[test]
+fn what_is_refused_on_the_base_branch_holds_what_the_pull_request_adds() {
+    let mut old = change(Action::Delete, "acme/user/bob", "bob@acme.example");
+    old.blocked_by = vec![refusal("G004", "it is protected", "take the protection away first")];
+    let new = change(Action::Create, "acme/user/alice", "alice@acme.example");
+    let base = document(vec![unit("acme", vec![old.clone()])]);
+    let comment = markdown::comments(&document(vec![unit("acme", vec![new, old])]), ".", Some(&base)).concat();
+    let line =
+        "Plan: 0 to create, 0 to update, 0 to delete, 2 held (1 to create, 1 to delete); 1 refused; 1 held back with what is refused";
+    for said in [line, "<code>embedded</code>: 1 to create, all held back</summary>", "would create user/alice"] {
+        assert!(comment.contains(said), "{said}\n{comment}");
+    }
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn the_json_has_each_result_and_the_counts() {
     let json = outcome::json(&run(vec![OutcomeResult::DoneDiffers { fields: vec!["firstName".into()] }]));
     assert_snapshot!(json, @r#"
     {
-      "format_version": "1.1",
+      "format_version": "1.2",
       "plan_digest": "sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
       "timestamp": "2026-03-01T12:00:00Z",
       "outcomes": [

@@ -47,6 +47,19 @@ fn a_minor_version_adds_and_is_read() {
 }
 
 #[test]
+fn one_saved_before_the_counts_of_what_is_held_is_read() {
+    let mut json = saved();
+    for summary in ["/summary", "/tenants/0/summary"] {
+        let held = json.pointer_mut(summary).and_then(Json::as_object_mut).and_then(|s| s.remove("held"));
+        assert!(held.is_some(), "{summary}");
+    }
+    json["format_version"] = json!("1.1");
+    assert!(read_saved(&json.to_string()).is_ok());
+    json["format_version"] = json!("1.2");
+    assert_eq!(read_saved(&json.to_string()).expect_err("it was read")[0].code, "R042");
+}
+
+#[test]
 fn what_is_no_plan_is_refused() {
     for text in ["", "null", "[]", "{}", "{\"format_version\":1}", "\u{0}", &"[".repeat(100_000)] {
         assert_eq!(read_saved(text).expect_err("it was read")[0].code, "R040", "{text:.20}");
@@ -62,6 +75,7 @@ fn a_plan_that_was_only_printed_is_refused() {
 fn what_contradicts_itself_is_refused() {
     check_refused(|p| p["plan_digest"] = json!("sha256:abc"), "R042", "no digest");
     check_refused(|p| p["summary"]["delete"] = json!(0), "R042", "counts");
+    check_refused(|p| p["summary"]["held"]["delete"] = json!(7), "R042", "counts");
     check_refused(|p| p["applyable"] = json!(true), "R042", "counts");
     check_refused(|p| p["tenants"][0]["resource_changes"][2]["blocked_by"] = json!([]), "R042", "counts");
     check_refused(|p| p["tenants"][0]["resource_changes"][0]["address"] = json!("globex/user/alice"), "R042", "another tenant");

@@ -19,9 +19,9 @@ fn a_plan_is_one_object_a_line_in_terraforms_words() {
     assert_eq!(types, ["planned_change", "planned_change", "planned_change", "change_summary"]);
     assert_snapshot!(lines[2..].join("\n"), @r#"
     {"@level":"info","@message":"acme/user/bob: Plan to delete","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","change":{"action":"delete","blocked_by":["G004"],"reason":"no longer declared","resource":{"addr":"acme/user/bob","implied_provider":"embedded","module":"","resource":"acme/user/bob","resource_key":null,"resource_name":"bob","resource_type":"User"}},"type":"planned_change"}
-    {"@level":"info","@message":"Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","changes":{"add":1,"change":1,"forget":0,"import":0,"operation":"plan","refused":1,"remove":1},"plan_digest":"sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd","type":"change_summary"}
+    {"@level":"info","@message":"Plan: 0 to create, 0 to update, 0 to delete, 3 held (1 to create, 1 to update, 1 to delete); 1 refused; 2 held back with what is refused","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","changes":{"add":1,"change":1,"forget":0,"held":3,"import":0,"operation":"plan","refused":1,"remove":1},"plan_digest":"sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd","type":"change_summary"}
     "#);
-    assert_snapshot!(stream::version("0.1.0", at()), @r#"{"@level":"info","@message":"Tenantry 0.1.0","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","tenantry":"0.1.0","type":"version","ui":"1.1"}"#);
+    assert_snapshot!(stream::version("0.1.0", at()), @r#"{"@level":"info","@message":"Tenantry 0.1.0","@module":"tenantry.ui","@timestamp":"2026-03-01T12:00:00Z","tenantry":"0.1.0","type":"version","ui":"1.2"}"#);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_plan_says_consequences_first_then_changes_then_what_refuses_them() {
           refused G004: bob is the last administrator
             to do: add another administrator first
 
-    Plan: 1 to create, 1 to update, 1 to delete; 1 refused; 2 held back with what is refused
+    Plan: 0 to create, 0 to update, 0 to delete, 3 held (1 to create, 1 to update, 1 to delete); 1 refused; 2 held back with what is refused
     Digest: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
     "#);
 }
@@ -61,7 +61,7 @@ fn a_refusal_of_the_run_stands_above_the_counts() {
 refused G001: too many deletions in one run (60, limit 50)
   to do: split the change, or raise the limit of the portal
 
-Plan: 1 to create, 1 to update, 1 to delete; 3 refused
+Plan: 0 to create, 0 to update, 0 to delete, 3 held (1 to create, 1 to update, 1 to delete); 3 refused
 Digest: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
 "#);
 }
@@ -293,7 +293,7 @@ fn every_action_has_its_symbol_and_what_is_not_plain_its_reason() {
           refused G020: the listing was cut short
             to do: try again later
 
-    Plan: 0 to create, 1 to update, 1 to replace, 0 to delete, 1 to adopt, 1 to forget, 1 to move, 1 to resend, 1 to protect or release; 1 refused; 7 held back with what is refused
+    Plan: 0 to create, 0 to update, 0 to delete, 8 held (1 to update, 1 to replace, 1 to adopt, 1 to forget, 1 to move, 1 to resend, 1 to protect or release); 1 refused; 7 held back with what is refused
     Digest: sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
     "#);
 }
@@ -376,4 +376,22 @@ fn colour_changes_nothing_but_colour() {
     }
     bare.push_str(rest);
     assert_eq!(bare, text::plan(&document, &WIDE));
+}
+
+#[test]
+fn what_needs_something_held_in_another_tenant_promises_nothing() {
+    let mut delegation = change(Action::Create, "msp/delegation/support", "support");
+    delegation.depends_on = vec![address("acme/organization/acme")];
+    let free = change(Action::Create, "msp/user/eve", "eve@msp.example");
+    let page = shown(vec![acme(), unit("msp", vec![delegation, free])]);
+    for said in [
+        "acme (portal embedded): 1 to create, 1 to update, 1 to delete, all held back\n",
+        "msp (portal embedded): 1 to create, 1 held (1 to create)\n",
+        "+ would create delegation/support",
+        "held back: what it needs is not made",
+        "+ create user/eve",
+        "Plan: 1 to create, 0 to update, 0 to delete, 4 held (2 to create, 1 to update, 1 to delete); 1 refused; 3 held back with what is refused",
+    ] {
+        assert!(page.contains(said), "{said}\n{page}");
+    }
 }

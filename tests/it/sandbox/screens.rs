@@ -159,13 +159,13 @@ async fn what_no_page_documents_is_offered_and_says_so() {
     browser.get(&format!("/screens/object/user/{acme}/{}", alice.id)).await;
     browser.open("Settings that no page documents").await;
     assert!(browser.shows("No page of the manual documents this; the sandbox offers it so that a rehearsal can go on."));
-    browser.press("Save", None, &[("firstName", "Alice")]).await;
+    browser.press("Save", None, &[("first name", "Alice")]).await;
     assert!(browser.shows("Changed user alice@acme.example."), "{}", browser.page);
     browser.get(&format!("/screens/settings/user/{acme}/{}", alice.id)).await;
     browser.press("Delete", None, &[]).await;
     assert!(browser.shows("Deleted user."), "{}", browser.page);
     browser.get(&format!("/screens/settings/role/{acme}/new")).await;
-    browser.press("Save", None, &[("displayName", "Dispatcher")]).await;
+    browser.press("Save", None, &[("display name", "Dispatcher")]).await;
     let live = played.world.tenant(&Caller::Msp, &acme).await.unwrap();
     assert_eq!(keys(live.objects(Kind::User)), ["monitor@acme.example"]);
     assert_eq!(keys(live.objects(Kind::Role)), ["admin", "dispatcher", "guest"]);
@@ -184,7 +184,7 @@ async fn what_the_customer_was_called_before_a_change_is_read_off_with_the_rest(
     assert_eq!(browser.reads(ASK_FOR_CUSTOMER_BEFORE), "Acme GmbH");
     // It is renamed: what it is called now would tell nobody whether the right one was picked.
     browser.get(&format!("/screens/settings/organization/{acme}/{acme}")).await;
-    browser.press("Save", None, &[("displayName", "Acme Europe GmbH")]).await;
+    browser.press("Save", None, &[("display name", "Acme Europe GmbH")]).await;
     assert_eq!((browser.customer(), browser.reads(ASK_FOR_CUSTOMER_BEFORE)), ("Acme Europe GmbH".to_owned(), "Acme GmbH".to_owned()));
     let page = format!("/screens/object/user/{acme}/{}", alice.id);
     browser.get(&page).await;

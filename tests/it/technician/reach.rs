@@ -26,15 +26,16 @@ enum What<'l> {
 
 fn wish(line: &Line) -> Option<Wish<'_>> {
     let says = line.sentence().strip_prefix(BEGINS)?;
-    let (path, thing) = match says.split_once(" of ") {
-        Some((path, thing)) if !path.contains("{}") => (path, thing),
-        _ => ("", says),
-    };
-    let (noun, rest) = thing.split_once(" {}")?;
+    let (noun, rest) = says.split_once(" {}")?;
     // Who leaves a customer is found in it.
     let left = rest.strip_prefix(" is no longer among the ").and_then(|_| line.values.get(1));
     let (of, rest) = rest.strip_prefix(" in {}").map_or((None, rest), |rest| (line.values.get(1), rest));
     let of = of.or(left);
+    // Of a field it says what the field is called, then what stands in it.
+    let (path, rest) = match rest.strip_prefix(": ") {
+        Some(field) => field.split_at(field.find(" is ")?),
+        None => ("", rest),
+    };
     let value = line.values.get(if of.is_some() { 2 } else { 1 }).map(String::as_str);
     let rest = rest.split(" (before: ").next().unwrap();
     let what = match (rest, value) {
@@ -75,7 +76,7 @@ pub(super) async fn reach(technician: &mut Technician, lines: &[Line]) -> Result
     }
     if new
         && technician.browser.count("//label[.='name']").await > 0
-        && !wishes.iter().any(|w| matches!(w.what, What::Is { path: "displayName", .. }))
+        && !wishes.iter().any(|w| matches!(w.what, What::Is { path: "display name", .. }))
     {
         technician.browser.fill("name", name).await?;
     }
@@ -85,15 +86,13 @@ pub(super) async fn reach(technician: &mut Technician, lines: &[Line]) -> Result
             What::Exists => {}
             What::Gone => return technician.press("", "Delete").await,
             // A field with several entries is one field here: they are typed together.
-            What::Is { path, value } => match path.split_once('.') {
-                Some((field, key)) if technician.browser.count(&format!("//label[.={}]", quoted(path))).await == 0 => {
-                    entries.entry(field).or_default().push(format!("{key}: {value}"));
-                }
-                _ => technician.browser.fill(path, value).await?,
+            What::Is { path, value } => match path.rsplit_once(" in ") {
+                Some((key, field)) => entries.entry(field).or_default().push(format!("{key}: {value}")),
+                None => technician.browser.fill(path, value).await?,
             },
             What::Empty { path } => technician.browser.fill(path, "").await?,
             What::Secret { path, reference } => {
-                let (path, key) = path.split_once('.').unwrap_or((path, ""));
+                let (key, path) = path.rsplit_once(" in ").unwrap_or(("", path));
                 let typed = format!("{key}: {}", technician.secret(reference)?);
                 technician.browser.fill(path, &typed).await?;
             }

@@ -96,11 +96,11 @@ async fn where_no_page_says_how_a_person_is_told_all_that_is_declared() {
         reached,
         [
             "the stack of 42 is there",
-            "type of integration “Bills” in “Acme GmbH” is “aws”",
-            "displayName of integration “Bills” in “Acme GmbH” is “Bills”",
-            "settings.account of integration “Bills” in “Acme GmbH” is “12”",
-            "settings.kind of integration “Bills” in “Acme GmbH” is “payer”",
-            "secrets.token of integration “Bills” in “Acme GmbH” is the secret that is kept as “env TENANT_SECRET_TOKEN”",
+            "integration “Bills” in “Acme GmbH”: type is “aws”",
+            "integration “Bills” in “Acme GmbH”: display name is “Bills”",
+            "integration “Bills” in “Acme GmbH”: account in settings is “12”",
+            "integration “Bills” in “Acme GmbH”: kind in settings is “payer”",
+            "integration “Bills” in “Acme GmbH”: token in secrets is the secret that is kept as “env TENANT_SECRET_TOKEN”",
         ]
     );
     let asked: Vec<_> = work.instructions.evidence.iter().map(|e| (e.name.as_str(), e.expect.as_deref())).collect();
