@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 pub use crate::diff::Purpose;
 pub use scope::{Pattern, Scope};
@@ -32,6 +33,7 @@ use crate::model::{Desired, PortalName, PortalSpec, Tenant, TenantName};
 use crate::plan::{Approved, Body, Inputs, Mode, Plan, Unchecked, Unit, link};
 use crate::portal::{Observe, PortalError};
 use crate::secrets::SecretReader;
+use crate::spans;
 
 /// A portal, open for reading.
 #[derive(Clone)]
@@ -108,7 +110,11 @@ pub async fn plan(view: &View<'_>) -> Result<Planned, EngineError> {
     };
     let mut unreachable = Vec::new();
     for served in view.portals.iter().filter(|s| view.scope.portal(&s.spec.name)) {
-        match read::portal(view, served, &tenants(view.desired, &known, served, view.scope)).await {
+        let tenants = tenants(view.desired, &known, served, view.scope);
+        let span = spans::read(&served.spec.name, tenants.len());
+        let read = read::portal(view, served, &tenants).instrument(span.clone()).await;
+        spans::read_ended(&span, read.is_ok());
+        match read {
             Ok(mut of_portal) => {
                 body.units.append(&mut of_portal.units);
                 body.awaiting_acceptance += of_portal.awaiting_acceptance;

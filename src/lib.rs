@@ -18,7 +18,8 @@
 //! 7. [`engine`]: the only place where the stages meet.
 //! 8. [`controller`]: the engine, again and again, for whoever declares continuously.
 //! 9. [`sandbox`]: a server that plays a portal by its profile. [`crds`]: the custom resource definitions of the kinds (pure).
-//! 10. [`cli`]: face one; arguments in, exit code out. [`operator`]: face two; custom resources in, statuses out.
+//! 10. [`spans`]: what collectors of traces are told, by all of these.
+//! 11. [`cli`]: face one; arguments in, exit code out. [`operator`]: face two; custom resources in, statuses out.
 
 pub mod apply;
 pub mod cli;
@@ -37,4 +38,5 @@ pub mod portal;
 pub mod report;
 pub mod sandbox;
 pub mod secrets;
+pub mod spans;
 pub mod trust;

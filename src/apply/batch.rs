@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tracing::Span;
 
 use super::call::{self, Prepared};
 use super::outcome::{Outcome, OutcomeResult};
@@ -15,6 +16,7 @@ use crate::model::work_order::WorkItem;
 use crate::model::{Fate, FieldId, Intent, IntentAction, Next, PortalName};
 use crate::plan::{Action, Change, build};
 use crate::portal::{Call, Execute};
+use crate::spans;
 
 /// What every batch of a run shares.
 pub(super) struct Context<'a> {
@@ -55,6 +57,8 @@ pub(super) struct Doing<'a> {
     pub(super) to_complete: Vec<(usize, Vec<FieldId>)>,
     /// What technicians were asked for.
     pub(super) given: Vec<WorkItem>,
+    /// Of the change, and then of each rider.
+    spans: Vec<Span>,
 }
 
 /// Runs a batch to its end.
@@ -100,7 +104,14 @@ fn begin<'a>(context: &Context<'_>, portal: &PortalName, driver: &dyn Execute, t
     (context.world.watch)(Event::Started(portal, &task.change.address));
     let steps = steps::of(driver.capabilities(), &task).into_iter();
     let begun = (context.world.clock)();
-    Doing { task, steps, begun, result: None, called: false, end: None, differs: Vec::new(), to_complete: Vec::new(), given: Vec::new() }
+    let spans = std::iter::once(&task).chain(&task.carried).map(span).collect();
+    let (differs, to_complete, given) = (Vec::new(), Vec::new(), Vec::new());
+    Doing { task, steps, begun, result: None, called: false, end: None, differs, to_complete, given, spans }
+}
+
+fn span(task: &Task<'_>) -> Span {
+    let Change { address, actions, .. } = task.change;
+    spans::change(&task.unit.portal, &address.tenant, address.kind, actions.iter().map(|action| action.word()))
 }
 
 /// Writes that need no call: they go with the first commit.
@@ -229,5 +240,13 @@ fn outcomes(context: &Context<'_>, doing: Doing<'_>, fatal: Option<&str>) -> Vec
     let left = |rider: &Task<'_>| doing.to_complete.iter().any(|(at, _)| *at == rider.at);
     let ended = doing.task.carried.iter().filter(|rider| !doing.task.is_made() && !left(rider));
     let riders: Vec<_> = ended.map(|rider| one(rider, of_riders.clone(), end)).collect();
-    std::iter::once(one(&doing.task, result, end)).chain(riders).collect()
+    let outcomes: Vec<_> = std::iter::once(one(&doing.task, result, end)).chain(riders).collect();
+    for (task, span) in std::iter::once(&doing.task).chain(&doing.task.carried).zip(&doing.spans) {
+        // A rider that is left for a call of its own has a span of its own then.
+        if let Some((_, outcome, _)) = outcomes.iter().find(|(at, ..)| *at == task.at) {
+            let failed = matches!(outcome.result, OutcomeResult::Failed { .. } | OutcomeResult::Uncertain { .. });
+            spans::change_ended(span, outcome.result.word(), failed);
+        }
+    }
+    outcomes
 }

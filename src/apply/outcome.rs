@@ -75,6 +75,22 @@ pub enum OutcomeResult {
     Cancelled,
 }
 
+impl OutcomeResult {
+    /// The word for it, as in JSON.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::DoneDiffers { .. } => "done_differs",
+            Self::Pending { .. } => "pending",
+            Self::Failed { .. } => "failed",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Skipped { .. } => "skipped",
+            Self::Held { .. } => "held",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// A work order that a run gave out, or gave items to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GivenOrder {

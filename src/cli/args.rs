@@ -2,6 +2,7 @@
 
 mod ledger;
 mod operator;
+mod papers;
 mod run;
 mod runbook;
 mod sandbox;
@@ -12,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use ledger::{LedgerAction, LedgerCommand, ReleaseArgs, RowArgs, StepWas, UnlockArgs};
 pub use operator::OperatorArgs;
+pub use papers::{CapabilitiesArgs, CompletionsArgs, CrdsArgs, ManArgs, ProfileAction, ProfileCommand, SchemaArgs, SchemaName};
 pub use run::{ApproveArgs, RunArgs};
 pub use runbook::{
     AnswerTalk, ConfirmArgs, ItemState, ListArgs, ObserveArgs, OrderFormat, RunbookAction, RunbookCommand, ShowOrderArgs, WhyArgs,
@@ -341,71 +343,6 @@ pub struct AccessArgs {
     pub output: Data,
 }
 
-/// `capabilities`.
-#[derive(Debug, Args)]
-pub struct CapabilitiesArgs {
-    /// The profile: a name or a path
-    #[arg(default_value = "embedded")]
-    pub profile: String,
-    /// Format of the result
-    #[arg(short, long, value_enum, default_value_t = Data::Text, value_name = "FORMAT")]
-    pub output: Data,
-}
-
-/// `profile`.
-#[derive(Debug, Args)]
-pub struct ProfileCommand {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: ProfileAction,
-}
-
-/// What to do with profiles.
-#[derive(Debug, Subcommand)]
-pub enum ProfileAction {
-    /// List the profiles shipped with the program
-    List,
-    /// Check a profile that you wrote
-    Check {
-        /// The file.
-        file: PathBuf,
-    },
-}
-
-/// `schema`.
-#[derive(Debug, Args)]
-pub struct SchemaArgs {
-    /// Which
-    #[arg(value_enum, default_value_t = SchemaName::Manifest)]
-    pub name: SchemaName,
-    /// Only one kind, such as `User` (with `manifest`)
-    #[arg(long, value_name = "KIND")]
-    pub kind: Option<String>,
-}
-
-/// `crds`.
-#[derive(Debug, Args)]
-pub struct CrdsArgs {
-    /// Directory to write one file a kind into; `-` prints them
-    #[arg(long, value_name = "DIR", default_value = "-")]
-    pub into: PathBuf,
-}
-
-/// `completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell.
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
-}
-
-/// `man`.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// The command; the program itself if none is given.
-    pub command: Option<String>,
-}
-
 /// Formats of what is for people and programs alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Data {
@@ -428,19 +365,6 @@ pub enum Format {
     Html,
     /// GitLab's report of a plan.
     Gitlab,
-}
-
-/// Schemas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaName {
-    /// Manifests, all kinds.
-    Manifest,
-    /// The JSON plan.
-    Plan,
-    /// Diagnostics.
-    Diagnostics,
-    /// Profiles.
-    Profile,
 }
 
 fn code_and_reason(text: &str) -> Result<(String, String), String> {

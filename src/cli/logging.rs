@@ -1,13 +1,19 @@
-//! Log lines for whoever operates this, on standard error. Reports are not log lines.
+//! Log lines for whoever operates this, on standard error, and spans for a collector where one is named. Reports are neither.
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use super::settings::Settings;
+use super::traces::Traces;
+use crate::spans;
 
-/// Starts logging: nothing below warnings unless `-v`, `TENANTRY_LOG` or `RUST_LOG` say otherwise.
-pub(super) fn start(settings: &Settings, verbose: u8) {
+/// Starts logging: nothing below warnings unless `-v`, `TENANTRY_LOG` or `RUST_LOG` say otherwise. What comes back sends spans until it is
+/// dropped, and what is left of them then; nothing where no collector is named.
+pub(super) fn start(settings: &Settings, verbose: u8) -> Option<Traces> {
     let default = match verbose {
         0 => "warn",
         1 => "tenantry=info",
@@ -15,8 +21,17 @@ pub(super) fn start(settings: &Settings, verbose: u8) {
         _ => "tenantry=trace",
     };
     let filter = EnvFilter::try_new(settings.log.as_deref().unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let builder = builder.with_ansi(std::io::stderr().is_terminal() && !settings.no_color);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal() && !settings.no_color);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if settings.log_json { lines.json().boxed() } else { lines.without_time().boxed() };
+    // Spans are no log lines, and stand in none.
+    let mut layers = vec![lines.with_filter(filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET))).boxed()];
+    let traces = settings.collector.as_ref().map(Traces::to).transpose();
+    layers.extend(traces.iter().flatten().map(Traces::layer));
     // A second start in one process (tests do that) keeps the first.
-    let _kept = if settings.log_json { builder.json().try_init() } else { builder.without_time().try_init() };
+    let _kept = tracing_subscriber::registry().with(layers).try_init();
+    traces.unwrap_or_else(|why| {
+        tracing::warn!("no spans are sent to a collector of traces: {why}");
+        None
+    })
 }

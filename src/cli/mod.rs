@@ -19,6 +19,7 @@ mod selection;
 mod session;
 mod settings;
 mod stops;
+mod traces;
 mod watch;
 
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ use clap::{ArgMatches, FromArgMatches};
 
 use crate::controller::cluster::ClusterFace;
 use crate::portal::Drivers;
+use crate::spans;
 use args::Cli;
 use exit::Exit;
 use failure::Failure;
@@ -64,18 +66,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, drivers: &Drivers, clu
     let output = Output::new(cli.talk.no_color || settings.no_color, cli.talk.quiet, cli.talk.verbose > 0);
     // Whoever runs all the time is heard of by log lines alone.
     let always = matches!(cli.command, args::Command::Run(_) | args::Command::Operator(_));
-    logging::start(&settings, cli.talk.verbose.max(u8::from(always)));
+    let _traces = logging::start(&settings, cli.talk.verbose.max(u8::from(always)));
+    let span = spans::command(matches.subcommand_name().unwrap_or_default());
     let interactive = settings.terminal && !cli.talk.no_input && !settings.ci;
     let face = Face { drivers, cluster, settings, output, interactive };
     let result = match writes(&cli.command).filter(|_| cli.talk.require_read_only) {
         Some(name) => Err(Failure::usage(format!("`{name}` could write, and --require-read-only forbids that"))),
-        None => beside_a_saved_plan(&matches).map_or_else(|| commands::run(&face, cli.command), Err),
+        None => beside_a_saved_plan(&matches).map_or_else(|| span.in_scope(|| commands::run(&face, cli.command)), Err),
     };
     let exit = match result {
         Ok(exit) => exit,
         Err(failure) => ended(&face.output, &failure),
     };
-    face.output.end(exit).code()
+    let exit = face.output.end(exit);
+    // Changes, drift and open work orders are results.
+    let well = matches!(exit, Exit::Success | Exit::Changes | Exit::Drift | Exit::Technician);
+    spans::command_ended(&span, exit.code(), well);
+    exit.code()
 }
 
 /// What a saved plan says already. Variables that say it too were meant for the commands that plan.

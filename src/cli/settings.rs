@@ -34,6 +34,19 @@ pub(crate) struct Settings {
     pub(crate) mac_key: Option<SecretString>,
     /// What `TENANTRY_LEDGER_FILE` names holds: a location whose URL has a password.
     pub(crate) ledger: Option<String>,
+    /// Whom spans are sent to, if anybody.
+    pub(crate) collector: Option<Collector>,
+}
+
+/// A collector of traces, as OpenTelemetry's variables name it. Its SDK reads these and others again when spans are sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Collector {
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub(crate) endpoint: String,
+    /// `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    pub(crate) protocol: Option<String>,
+    /// `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say what this is called.
+    pub(crate) service_named: bool,
 }
 
 /// What is wrong with the environment, one line each.
@@ -76,9 +89,21 @@ impl Settings {
             log_json: format.is_some_and(|v| v == "json"),
             mac_key: mac_key.map(SecretString::from),
             ledger,
+            collector: collector(text),
         };
         if wrong.is_empty() { Ok(settings) } else { Err(SettingsError(wrong)) }
     }
+}
+
+/// Nobody, unless an endpoint is named and nothing switches it off.
+fn collector(text: impl Fn(&str) -> Option<String>) -> Option<Collector> {
+    let of_traces = |what: &str| text(&format!("OTEL_EXPORTER_OTLP_TRACES_{what}")).or_else(|| text(&format!("OTEL_EXPORTER_OTLP_{what}")));
+    let off = text("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+    let elsewhere = text("OTEL_TRACES_EXPORTER").is_some_and(|v| v != "otlp");
+    let endpoint = of_traces("ENDPOINT").filter(|_| !off && !elsewhere)?;
+    let named = |attributes: String| attributes.split(',').any(|one| one.trim_start().starts_with("service.name="));
+    let service_named = text("OTEL_SERVICE_NAME").is_some() || text("OTEL_RESOURCE_ATTRIBUTES").is_some_and(named);
+    Some(Collector { endpoint, protocol: of_traces("PROTOCOL"), service_named })
 }
 
 /// Looks a variable up for a secret that a manifest refers to.

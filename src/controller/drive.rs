@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinError;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::changed::{portals, same, units};
 use super::known::Known;
@@ -22,6 +23,7 @@ use crate::apply::RunReport;
 use crate::ledger::LedgerError;
 use crate::model::{PortalName, TenantName};
 use crate::plan::document::TenantPlan;
+use crate::spans;
 
 /// Looks at one portal at the same time: a slow one does not keep what was declared meanwhile waiting.
 const LOOKS: usize = 4;
@@ -237,7 +239,8 @@ impl Controller {
             let (this, fleet) = (Arc::clone(self), Arc::clone(&fleet));
             let tenants: BTreeSet<_> = due.into_iter().map(|(tenant, _)| tenant).collect();
             let about = About { portal: portal.clone(), tenants: tenants.iter().cloned().collect(), is_look: true };
-            tasks.spawn(about, async move { this.look(&fleet, portal, &tenants).await });
+            let span = spans::look(&portal, tenants.len());
+            tasks.spawn(about, async move { this.look(&fleet, portal, &tenants).await }.instrument(span));
         }
         next
     }
@@ -256,7 +259,8 @@ impl Controller {
                     tasks.spawn(about, async move {
                         // Nobody takes the places away.
                         let _place = places.acquire().await;
-                        this.act(&fleet, &group).await
+                        let span = spans::act(&group.portal, group.tenants.len());
+                        this.act(&fleet, &group).instrument(span).await
                     });
                 }
             }
@@ -288,6 +292,7 @@ impl Controller {
 
     async fn look(&self, fleet: &Fleet, portal: PortalName, tenants: &BTreeSet<TenantName>) -> Ended {
         let began = Instant::now();
+        let mut visits = spans::Visits::begin(&portal, tenants);
         let spent = self.state().spent.clone();
         let (seen, groups) = tokio::select! {
             biased;
@@ -298,9 +303,11 @@ impl Controller {
         for (tenant, seen) in seen {
             match seen {
                 Seen::Ended(end, plan) => {
+                    visits.end(&tenant, end.word(), end.is_failure());
                     self.end(fleet, Over { plan: plan.map(|p| *p), ..Over::of(key(&portal, &tenant), end, began) }).await;
                 }
                 Seen::ToApply(plan) => {
+                    visits.end(&tenant, End::Applying.word(), false);
                     let visit = self.applying(key(&portal, &tenant), *plan, began);
                     self.reporter.visited(fleet, &visit).await;
                 }
@@ -331,10 +338,12 @@ impl Controller {
 
     async fn act(&self, fleet: &Fleet, group: &Group) -> Ended {
         let began = Instant::now();
+        let mut visits = spans::Visits::begin(&group.portal, group.tenants.keys());
         let spent = self.state().spent.clone();
         let acted = visit::act(&self.tools, &self.known, fleet, &spent, group).await;
         let applied = acted.ends.values().any(|end| matches!(end, End::Applied));
         for (tenant, end) in acted.ends {
+            visits.end(&tenant, end.word(), end.is_failure());
             let unit = key(&group.portal, &tenant);
             let plan = self.state().visits.get(&unit).and_then(|v| v.plan.clone());
             let spent = acted.spent.get(&tenant).cloned();
@@ -417,12 +426,5 @@ impl Over {
 impl State {
     fn wake(&mut self, unit: &UnitKey, why: Why, at: Instant) {
         self.queue.wake(unit, why, at);
-    }
-}
-
-impl End {
-    /// True where the next pause is longer than the last one.
-    pub const fn is_failure(&self) -> bool {
-        matches!(self, Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. })
     }
 }

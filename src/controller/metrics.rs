@@ -238,27 +238,16 @@ impl Meter for Metrics {
 const fn result(end: &End) -> &'static str {
     match end {
         End::InStep | End::Applied | End::Applying => "success",
-        End::Suspended => "suspended",
-        End::AwaitingApproval { .. } => "awaiting_approval",
-        End::AwaitingTechnician => "awaiting_technician",
-        End::DriftReported => "drift",
-        End::Refused { .. } => "refused",
-        End::Invalid { .. } => "invalid",
-        End::DependencyNotReady { .. } => "dependency_not_ready",
-        End::Contended { .. } => "contended",
         End::Portal(_) | End::Failed { .. } | End::Stopped { .. } => "error",
+        other => other.word(),
     }
 }
 
 /// What became of a change that was begun; `None`: it was not.
 const fn became(result: &OutcomeResult) -> Option<&'static str> {
     match result {
-        OutcomeResult::Done => Some("done"),
-        OutcomeResult::DoneDiffers { .. } => Some("done_differs"),
-        OutcomeResult::Pending { .. } => Some("pending"),
-        OutcomeResult::Failed { .. } => Some("failed"),
-        OutcomeResult::Uncertain { .. } => Some("uncertain"),
         OutcomeResult::Skipped { .. } | OutcomeResult::Held { .. } | OutcomeResult::Cancelled => None,
+        begun => Some(begun.word()),
     }
 }
 

@@ -228,6 +228,33 @@ pub enum End {
     },
 }
 
+impl End {
+    /// The word for it in spans and, but for the ends that are all well or all an error, in metrics.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::InStep => "in_step",
+            Self::Applying => "applying",
+            Self::Applied => "applied",
+            Self::Suspended => "suspended",
+            Self::AwaitingApproval { .. } => "awaiting_approval",
+            Self::AwaitingTechnician => "awaiting_technician",
+            Self::DriftReported => "drift",
+            Self::Refused { .. } => "refused",
+            Self::Invalid { .. } => "invalid",
+            Self::DependencyNotReady { .. } => "dependency_not_ready",
+            Self::Portal(_) => "portal",
+            Self::Contended { .. } => "contended",
+            Self::Failed { .. } => "failed",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// True where the next pause is longer than the last one.
+    pub const fn is_failure(&self) -> bool {
+        matches!(self, Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. })
+    }
+}
+
 /// Told of every visit.
 #[async_trait]
 pub trait Reporter: Send + Sync {

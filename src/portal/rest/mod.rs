@@ -56,7 +56,7 @@ impl Rest {
             Some((network, patience)) => Client::open_over(network.clone(), *patience, ctx.spec, &described.connection, ctx.secrets),
         })?;
         if let Some(meter) = self.meter.get() {
-            client.metered(&ctx.spec.name, meter);
+            client.metered(meter);
         }
         let (account, parallelism) = (ctx.spec.account.clone(), ctx.spec.parallelism);
         Ok(Portal { client, profile: Arc::clone(&ctx.profile), account, parallelism })

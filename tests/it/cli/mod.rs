@@ -26,6 +26,7 @@ mod secrets;
 mod several;
 mod shown_beside;
 mod slips;
+mod traces;
 mod transcript;
 mod transcripts;
 mod trust;

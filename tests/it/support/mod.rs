@@ -2,9 +2,10 @@
 //!
 //! [`declared`] builds a desired state, [`ledger`] is the whole ledger port in memory, [`bench`] runs the stages on them, [`fuse`] kills a run
 //! after any effect, [`program`] runs the program itself, [`proxy`] stands between it
-//! and a server, [`sandbox`] is a portal that is played.
+//! and a server, [`sandbox`] is a portal that is played, [`collector`] takes spans in.
 
 pub(crate) mod bench;
+pub(crate) mod collector;
 pub(crate) mod declared;
 pub(crate) mod fuse;
 pub(crate) mod ledger;

@@ -9,7 +9,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tenantry");
 /// A command without the program's own settings, and without those of the shell that runs the tests.
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
-    let set = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("TENANTRY_"));
+    let ours = |name: &std::ffi::OsString| ["TENANTRY_", "OTEL_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+    let set = std::env::vars_os().map(|(name, _)| name).filter(ours);
     set.for_each(|name| _ = command.env_remove(name));
     ["NO_COLOR", "RUST_LOG", "CI"].iter().for_each(|name| _ = command.env_remove(name));
     command

@@ -9,17 +9,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diagnostic", &[]),
     ("secrets", &["model", "diagnostic"]),
     ("trust", &[]),
+    ("spans", &["model"]),
     ("manifest", &["model", "diagnostic"]),
-    ("portal", &["model", "diagnostic", "secrets", "trust"]),
+    ("portal", &["model", "diagnostic", "secrets", "trust", "spans"]),
     ("ledger", &["model", "diagnostic", "secrets", "trust"]),
     ("diff", &["model"]),
     ("plan", &["model", "diagnostic", "diff"]),
     ("guard", &["model", "diagnostic", "plan"]),
     // Outcomes are values too.
     ("report", &["model", "diagnostic", "plan", "apply::outcome"]),
-    ("apply", &["model", "diagnostic", "secrets", "diff", "plan", "ledger", "portal"]),
-    ("engine", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "diff", "plan", "guard", "report", "apply"]),
-    ("controller", &["model", "diagnostic", "secrets", "portal", "ledger", "plan", "guard", "apply", "engine"]),
+    ("apply", &["model", "diagnostic", "secrets", "diff", "plan", "ledger", "portal", "spans"]),
+    ("engine", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "diff", "plan", "guard", "report", "apply", "spans"]),
+    ("controller", &["model", "diagnostic", "secrets", "portal", "ledger", "plan", "guard", "apply", "engine", "spans"]),
     ("sandbox", &["model", "diagnostic", "portal"]),
     // Values of reports and outcomes: what stands in a status.
     ("operator", &["model", "diagnostic", "secrets", "manifest", "portal", "ledger", "plan", "report", "apply", "engine", "controller"]),
@@ -42,6 +43,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "controller",
             "crds",
             "sandbox",
+            "spans",
+            // Collectors of traces are believed as portals are.
+            "trust",
         ],
     ),
 ];
@@ -55,6 +59,12 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
     ("PostgreSQL", &["tokio_postgres"], &["src/ledger/"]),
     ("HTTP servers", &["axum"], &["src/sandbox/", "src/controller/health.rs", "src/operator/admission/"]),
     ("metrics", &["prometheus_client"], &["src/controller/metrics.rs"]),
+    ("spans", &["span !", "info_span !", "debug_span !", "trace_span !", "warn_span !", "error_span !", "instrument]"], &["src/spans.rs"]),
+    (
+        "collectors of traces",
+        &["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "opentelemetry_http", "tracing_opentelemetry"],
+        &["src/cli/traces.rs"],
+    ),
     ("watching files", &["notify ::"], &["src/cli/commands/run/"]),
     (
         "whom TLS believes",
@@ -63,7 +73,7 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
     ),
     ("servers with TLS", &["tokio_rustls"], &["src/operator/admission/tls.rs"]),
     ("Kubernetes clients", &["kube", "k8s_openapi"], &["src/operator/", "src/ledger/kubernetes/"]),
-    ("HTTP clients", &["reqwest", "ureq", "hyper", "isahc", "curl"], &["src/portal/"]),
+    ("HTTP clients", &["reqwest", "ureq", "hyper", "isahc", "curl"], &["src/portal/", "src/cli/traces.rs"]),
     ("reading the environment", &["env::var", "env::vars", "env::var_os", "env::vars_os"], &["src/cli/settings.rs"]),
     ("ending the process", &["process::exit", "process::abort"], &[]),
     ("approving a plan", &["into_stage"], &["src/guard/"]),
@@ -186,6 +196,8 @@ fn a_tool_out_of_its_place_is_found() {
     check("src/operator/watch.rs", "use kube::Client;", &[]);
     check("src/ledger/kubernetes/client.rs", "use kube::Client;", &[]);
     check("src/ledger/writes.rs", "use kube::Client;", &["src/ledger/writes.rs:1: Kubernetes clients (`kube`)"]);
+    check("src/controller/drive.rs", "tracing::info_span!(\"x\")", &["src/controller/drive.rs:1: spans (`info_span !`)"]);
+    check("src/apply/mod.rs", "use opentelemetry::KeyValue;", &["src/apply/mod.rs:1: collectors of traces (`opentelemetry`)"]);
     check("src/engine.rs", "plan.into_stage::<Approved>()", &["src/engine.rs:1: approving a plan (`into_stage`)"]);
     check("src/cli/settings.rs", "let x = std::env::var(name);", &[]);
     check("src/guard/approve.rs", "plan.into_stage()", &[]);

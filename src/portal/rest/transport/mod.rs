@@ -27,6 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::header::{HeaderName, HeaderValue, LOCATION};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use url::Url;
 
 pub use base::{AddressError, Base, segment};
@@ -43,6 +44,7 @@ use crate::portal::meter::Meter;
 use crate::portal::profile::http::connection::Method;
 use crate::portal::profile::http::connection::compiled::{Connection, Inside};
 use crate::secrets::SecretReader;
+use crate::spans;
 use auth::{Grant, SignIn, Signature, granted};
 use gate::Gate;
 use message::Mask;
@@ -97,7 +99,8 @@ struct Inner {
     tokens: Tokens,
     gate: Gate,
     patience: Patience,
-    meter: OnceLock<(PortalName, Arc<dyn Meter>)>,
+    portal: PortalName,
+    meter: OnceLock<Arc<dyn Meter>>,
 }
 
 /// An error, and when the server wants to be asked again.
@@ -149,14 +152,15 @@ impl Client {
             base,
             sign_in,
             patience,
+            portal: spec.name.clone(),
             meter: OnceLock::new(),
         })))
     }
 
     /// Tells a meter of every request from here on.
-    pub(super) fn metered(&self, portal: &PortalName, meter: &Arc<dyn Meter>) {
+    pub(super) fn metered(&self, meter: &Arc<dyn Meter>) {
         // A client that is open already has the same one.
-        let _said = self.0.meter.set((portal.clone(), Arc::clone(meter)));
+        let _said = self.0.meter.set(Arc::clone(meter));
     }
 
     pub(super) fn weak(&self) -> WeakClient {
@@ -200,8 +204,8 @@ impl Client {
                 Ok(response) => return Ok(response),
                 Err(failed) => failed,
             };
-            if let (SendError::Throttled { .. }, Some((portal, meter))) = (&error, self.0.meter.get()) {
-                meter.throttled(portal);
+            if let (SendError::Throttled { .. }, Some(meter)) = (&error, self.0.meter.get()) {
+                meter.throttled(&self.0.portal);
             }
             let pause = after.unwrap_or_else(|| jittered(first_pause, attempt));
             let spent = first_sent.map(|at: Instant| at.elapsed()).unwrap_or_default();
@@ -296,17 +300,22 @@ impl Client {
         let shown = shown(built.url());
         let began = Instant::now();
         first_sent.get_or_insert(began);
-        let answer = match self.0.http.execute(built).await {
-            Ok(answer) => response::taken_in(answer).await,
-            Err(error) => Err(error),
+        let method = request.method.name();
+        let span = spans::request(&self.0.portal, method);
+        let answer = async {
+            match self.0.http.execute(built).await {
+                Ok(answer) => response::taken_in(answer).await,
+                Err(error) => Err(error),
+            }
         };
+        let answer = answer.instrument(span.clone()).await;
         drop(place);
         let took = millis(began.elapsed());
-        if let Some((portal, meter)) = self.0.meter.get() {
-            let code = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|raw| raw.status.as_u16());
-            meter.answered(portal, request.method.name(), code, began.elapsed());
+        let code = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|raw| raw.status.as_u16());
+        spans::request_ended(&span, code);
+        if let Some(meter) = self.0.meter.get() {
+            meter.answered(&self.0.portal, method, code, began.elapsed());
         }
-        let method = request.method.name();
         let raw = match answer.map_err(|error| error::sorted(error, &self.0.origin, &self.0.network.trust)).flatten() {
             Ok(raw) => raw,
             Err(error) => {
