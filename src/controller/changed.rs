@@ -40,6 +40,7 @@ pub(super) fn same(before: &Fleet, now: &Fleet, portals: &BTreeSet<PortalName>, 
     let declared = now.desired.tenants.get(&unit.tenant);
     let as_it_was = portals.contains(&unit.portal)
         && before.invalid.get(&unit.tenant) == now.invalid.get(&unit.tenant)
+        && before.leaving.contains(&unit.tenant) == now.leaving.contains(&unit.tenant)
         && alike(before.desired.tenants.get(&unit.tenant), declared)
         && serve_alike(before, now, unit, declared);
     let (then, now) = (&before.approved, &now.approved);

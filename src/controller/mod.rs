@@ -89,6 +89,8 @@ pub struct Fleet {
     pub approved: Approved,
     /// Tenants whose declarations have errors: nothing is planned for them, nor for what names tenants by selector, until they are mended.
     pub invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
+    /// Tenants that are to be taken away from the portals that serve them, as `--destroy` does; what guards refuse waits for its digest.
+    pub leaving: BTreeSet<TenantName>,
 }
 
 /// The digests that people approved. Each is used once: by the plan that it is the digest of.
@@ -96,6 +98,8 @@ pub struct Fleet {
 pub struct Approved {
     /// By somebody who may approve for every tenant, and did not say which plan they mean.
     pub everywhere: BTreeSet<String>,
+    /// The same, by somebody who may approve for the tenants of one portal.
+    pub portals: BTreeMap<PortalName, BTreeSet<String>>,
     /// By somebody who may approve for one tenant: what they say passes nothing of another's.
     pub tenants: BTreeMap<TenantName, BTreeSet<String>>,
     /// For one tenant in one portal.
@@ -124,13 +128,14 @@ impl Approved {
         let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
         let mut all: BTreeSet<&String> = own.collect();
         all.extend(self.everywhere.get(digest));
+        all.extend(self.portals.get(&unit.portal).and_then(|digests| digests.get(digest)));
         all.into_iter().cloned().collect()
     }
 
     /// All that could be meant for a unit.
     fn about(&self, unit: &UnitKey) -> BTreeSet<&String> {
         let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
-        self.everywhere.iter().chain(own).collect()
+        self.everywhere.iter().chain(self.portals.get(&unit.portal).into_iter().flatten()).chain(own).collect()
     }
 
     /// The deletions of a tenant's that were approved.

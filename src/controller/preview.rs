@@ -21,6 +21,8 @@ pub struct Question<'a> {
     pub portal: &'a Served,
     /// The tenant.
     pub tenant: &'a TenantName,
+    /// It is taken away from the portal.
+    pub leaving: bool,
     /// What is ours.
     pub ledger: &'a dyn LedgerRead,
     /// Reads secrets.
@@ -54,7 +56,7 @@ pub enum Unforeseen {
 /// # Errors
 /// When the portal or the ledger cannot be read.
 pub async fn preview(question: &Question<'_>) -> Result<Foreseen, Unforeseen> {
-    let Question { desired, portal, tenant, ledger, secrets, mac } = question;
+    let Question { desired, portal, tenant, leaving, ledger, secrets, mac } = question;
     let scope = Scope { portals: vec![portal.spec.name.clone()], only: Some([(*tenant).clone()].into()), ..Scope::default() };
     let identity = ledger.identity().await?;
     let view = View {
@@ -66,7 +68,7 @@ pub async fn preview(question: &Question<'_>) -> Result<Foreseen, Unforeseen> {
         mac: *mac,
         now: Timestamp::now(),
         scope: &scope,
-        purpose: Purpose::Converge,
+        purpose: if *leaving { Purpose::Destroy } else { Purpose::Converge },
         inputs: Inputs::default(),
     };
     let planned = engine::plan(&view).await.map_err(|EngineError::Ledger(error)| error)?;

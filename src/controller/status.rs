@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{End, Visit};
 use crate::apply::OutcomeResult;
 use crate::model::{Address, Tenant};
+use crate::plan::NOT_MANAGED;
 use crate::plan::document::TenantPlan;
 use crate::portal::PortalError;
 
@@ -192,13 +193,20 @@ fn drifted(plan: Option<&TenantPlan>) -> BTreeSet<&Address> {
 
 fn conditions(visit: &Visit, address: &Address, concerned: &Concerned<'_>, drifted: &BTreeSet<&Address>) -> Vec<Condition> {
     let own = concerned.single.get(address);
-    let (ready, reconciling, stalled, synced) =
-        if concerned.whole || own.is_some() { concerned_by(visit, own.map(String::as_str)) } else { in_step() };
+    let not_managed = visit.plan.iter().flat_map(|p| &p.left_out).find(|l| l.rule == NOT_MANAGED && l.address == *address);
+    let (ready, reconciling, stalled, synced) = match not_managed {
+        Some(left) if !concerned.whole && own.is_none() => left_alone(&left.reason),
+        _ if concerned.whole || own.is_some() => concerned_by(visit, own.map(String::as_str)),
+        _ => in_step(),
+    };
     let mut all: Vec<_> = [Some(ready), reconciling, stalled, Some(synced)].into_iter().flatten().collect();
-    all.push(drift(visit, drifted.contains(address)));
+    all.push(drift(visit, drifted.contains(address), not_managed.is_none()));
     all.extend(plan_pending(visit, own.is_some()));
     all
 }
+
+/// What `Ready` says of what is in step.
+pub const AS_DECLARED: &str = "live is as declared";
 
 type Four = (Condition, Option<Condition>, Option<Condition>, Condition);
 
@@ -208,11 +216,18 @@ fn condition(ty: ConditionType, holds: Holds, reason: &'static str, message: imp
 
 fn in_step() -> Four {
     (
-        condition(ConditionType::Ready, Holds::True, "ReconciliationSucceeded", "live is as declared"),
+        condition(ConditionType::Ready, Holds::True, "ReconciliationSucceeded", AS_DECLARED),
         None,
         None,
-        condition(ConditionType::Synced, Holds::True, "ReconcileSuccess", "live is as declared"),
+        condition(ConditionType::Synced, Holds::True, "ReconcileSuccess", AS_DECLARED),
     )
+}
+
+/// What is said of what differs and is left alone, as its manifest wants it: nobody has to do anything, and it is not as declared.
+fn left_alone(why: &str) -> Four {
+    let message = format!("live is not as declared and is left alone: {why}");
+    let ready = condition(ConditionType::Ready, Holds::True, "ReconciliationSucceeded", message.clone());
+    (ready, None, None, condition(ConditionType::Synced, Holds::False, "ReconcilePaused", message))
 }
 
 /// What is said of what a visit's end is about; `own` is the resource's own sentence.
@@ -281,7 +296,8 @@ fn refused(codes: &[String]) -> &'static str {
     }
 }
 
-fn drift(visit: &Visit, drifted: bool) -> Condition {
+/// `managed`: what somebody changed is brought back by what is applied.
+fn drift(visit: &Visit, drifted: bool, managed: bool) -> Condition {
     let read = !matches!(
         visit.end,
         End::Portal(_)
@@ -293,7 +309,9 @@ fn drift(visit: &Visit, drifted: bool) -> Condition {
     );
     match (read, drifted, &visit.end) {
         (false, ..) => condition(ConditionType::Drifted, Holds::Unknown, "DriftDetectionFailed", "live could not be compared"),
-        (true, true, End::Applied) => condition(ConditionType::Drifted, Holds::False, "NoDrift", "what somebody changed was brought back"),
+        (true, true, End::Applied) if managed => {
+            condition(ConditionType::Drifted, Holds::False, "NoDrift", "what somebody changed was brought back")
+        }
         (true, true, _) => condition(ConditionType::Drifted, Holds::True, "DriftDetected", "somebody changed it in the portal"),
         (true, false, _) => condition(ConditionType::Drifted, Holds::False, "NoDrift", "live is as it was last applied"),
     }

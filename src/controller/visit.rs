@@ -19,8 +19,8 @@ use crate::guard::{self, Approvals, Policy};
 use crate::ledger::{Holder, LedgerError, LockId};
 use crate::model::ledger::LedgerState;
 use crate::model::{Control, Kind, PortalName, TenantName};
-use crate::plan::document::{PlanDocument, TenantPlan};
-use crate::plan::{Inputs, Judged, Plan, Unit};
+use crate::plan::document::{LeftOutResource, PlanDocument, TenantPlan};
+use crate::plan::{Change, Finding, Inputs, Judged, NOT_MANAGED, Plan, Unit};
 
 /// How long a lock is held without word from us: long enough that every call of ours has ended by then, and short enough for whoever takes over.
 const LEASE: Duration = Duration::from_secs(30);
@@ -61,19 +61,49 @@ pub(super) async fn look(
         }
     }
     let Some(open) = fleet.portals.get(portal).filter(|_| !left.is_empty()) else { return (seen, Vec::new()) };
-    let planned = match not_made_yet(tools, fleet, open, &left).await {
-        Ok(needed) => plan(tools, known, fleet, open, left.union(&needed).cloned().collect()).await,
+    // What goes is planned apart from what stays: each plan is for one purpose.
+    let (leaving, staying): (BTreeSet<_>, BTreeSet<_>) = left.into_iter().partition(|tenant| fleet.leaving.contains(tenant));
+    let mut groups = Vec::new();
+    for (tenants, purpose) in [(staying, Purpose::Converge), (leaving, Purpose::Destroy)] {
+        if !tenants.is_empty() {
+            groups.extend(look_at(tools, known, fleet, spent, open, (tenants, purpose), &mut seen).await);
+        }
+    }
+    (seen, groups)
+}
+
+/// Plans some tenants for one purpose and decides about each.
+async fn look_at(
+    tools: &Tools,
+    known: &Known,
+    fleet: &Fleet,
+    spent: &Spent,
+    open: &Open,
+    (left, purpose): (BTreeSet<TenantName>, Purpose),
+    seen: &mut BTreeMap<TenantName, Seen>,
+) -> Vec<Group> {
+    let needed = match purpose {
+        Purpose::Converge => not_made_yet(tools, fleet, open, &left).await,
+        Purpose::Destroy | Purpose::Look => Ok(BTreeSet::new()),
+    };
+    let planned = match needed {
+        Ok(needed) => plan(tools, known, fleet, open, left.union(&needed).cloned().collect(), purpose).await,
         Err(end) => Err(end),
     };
     let plan = match planned {
         Ok(plan) => plan,
         Err(end) => {
             seen.extend(left.into_iter().map(|tenant| (tenant, Seen::Ended(end.clone(), None))));
-            return (seen, Vec::new());
+            return Vec::new();
         }
     };
     let document = PlanDocument::from_plan(&plan, env!("CARGO_PKG_VERSION"));
-    let documents: BTreeMap<_, _> = document.tenants.into_iter().map(|t| (t.tenant.clone(), Box::new(t))).collect();
+    let mut documents: BTreeMap<_, _> = document.tenants.into_iter().map(|t| (t.tenant.clone(), Box::new(t))).collect();
+    for unit in &plan.body.units {
+        if let Some(document) = documents.get_mut(&unit.tenant) {
+            document.left_out.extend(not_managed(unit));
+        }
+    }
     let mut to_apply: BTreeMap<TenantName, &Unit> = BTreeMap::new();
     for unit in plan.body.units.iter().filter(|u| left.contains(&u.tenant)) {
         let control = control(fleet, open, &unit.tenant);
@@ -103,7 +133,19 @@ pub(super) async fn look(
     for tenant in left {
         seen.entry(tenant).or_insert(Seen::Ended(End::InStep, None));
     }
-    (seen, groups(portal, &to_apply))
+    groups(&open.served.spec.name, &to_apply)
+}
+
+/// What `managementPolicies` leave alone, so that people are told of it.
+fn not_managed(unit: &Unit) -> impl Iterator<Item = LeftOutResource> {
+    let rule = |change: &Change| {
+        change.findings.iter().find_map(|finding| match finding {
+            Finding::Rule { rule, message, .. } if rule == NOT_MANAGED => Some(message.clone()),
+            _ => None,
+        })
+    };
+    let left_out = unit.changes.iter().filter(|change| change.is_left_out());
+    left_out.filter_map(move |c| Some(LeftOutResource { address: c.address.clone(), rule: NOT_MANAGED.to_owned(), reason: rule(c)? }))
 }
 
 /// What needs no look at the portal.
@@ -158,12 +200,19 @@ fn scope(portal: &PortalName, tenants: BTreeSet<TenantName>) -> Scope {
 }
 
 /// Plans and judges some tenants of one portal.
-async fn plan(tools: &Tools, known: &Known, fleet: &Fleet, open: &Open, tenants: BTreeSet<TenantName>) -> Result<Plan<Judged>, End> {
+async fn plan(
+    tools: &Tools,
+    known: &Known,
+    fleet: &Fleet,
+    open: &Open,
+    tenants: BTreeSet<TenantName>,
+    purpose: Purpose,
+) -> Result<Plan<Judged>, End> {
     let served = [open.served.clone()];
     let scope = scope(&open.served.spec.name, tenants);
     let installation = known.installation(tools.ledger.as_ref()).await.map_err(|e| ledger_failed(&e))?;
     let mac = tools.mac();
-    let view = view(tools, fleet, &served, &scope, &installation, &mac);
+    let view = View { purpose, ..view(tools, fleet, &served, &scope, &installation, &mac) };
     let planned = engine::plan(&view).await.map_err(|engine::EngineError::Ledger(e)| ledger_failed(&e))?;
     if let Some((_, error)) = planned.unreachable.into_iter().next() {
         return Err(End::Portal(error));
@@ -322,7 +371,13 @@ async fn locked_act(
     lock: &LockId,
 ) -> Result<(RunReport, Vec<String>), End> {
     let names: BTreeSet<_> = group.tenants.keys().cloned().collect();
-    let judged = plan(tools, known, fleet, open, names.clone()).await?;
+    let leaving = names.iter().filter(|tenant| fleet.leaving.contains(*tenant)).count();
+    let purpose = match leaving {
+        0 => Purpose::Converge,
+        all if all == names.len() => Purpose::Destroy,
+        _ => return Err(End::DependencyNotReady { message: "what is declared has changed since it was looked at".to_owned() }),
+    };
+    let judged = plan(tools, known, fleet, open, names.clone(), purpose).await?;
     let digests = decided_again(fleet, spent, open, group, &judged)?;
     let (approval, ticket) = consent(fleet, &digests);
     let used = digests.clone();
@@ -347,7 +402,7 @@ async fn locked_act(
         watch: &|_| {},
         backoff: BACKOFF,
     };
-    let again = view(tools, fleet, &served, &scope, &installation, &mac);
+    let again = View { purpose, ..view(tools, fleet, &served, &scope, &installation, &mac) };
     let limit = group.tenants.keys().filter_map(|t| control(fleet, open, t).timeout).max().unwrap_or(TIMEOUT);
     let apply = engine::apply(&approved, &world, &again);
     let ended_early = async {

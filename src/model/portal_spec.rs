@@ -124,6 +124,8 @@ pub struct PortalSpec {
     pub credentials: Vec<(String, SecretRef)>,
     /// The organizations it serves, sorted; `None`: all.
     pub organizations: Option<Vec<Name>>,
+    /// Whether it serves the MSP's own tenant: in a cluster those of other namespaces than the MSP's do not.
+    pub serves_msp: bool,
     /// The MSP's own account there.
     pub account: Account,
     /// For organizations.
@@ -188,6 +190,7 @@ impl PortalSpec {
             organizations: get("organizations")
                 .and_then(Value::as_list)
                 .map(|l| l.iter().filter_map(|v| Name::new(v.as_text()?).ok()).collect()),
+            serves_msp: true,
             account: Account {
                 name: text("account.name"),
                 domain: text("account.domain"),
@@ -233,9 +236,9 @@ impl PortalSpec {
         }
     }
 
-    /// Whether it serves an organization; the MSP's own tenant always.
+    /// Whether it serves an organization, or the MSP's own tenant.
     pub fn serves(&self, tenant: &Name) -> bool {
-        tenant.is_msp() || self.organizations.as_ref().is_none_or(|l| l.binary_search(tenant).is_ok())
+        if tenant.is_msp() { self.serves_msp } else { self.organizations.as_ref().is_none_or(|l| l.binary_search(tenant).is_ok()) }
     }
 }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{self, Builtins, Loaded, Settings, SourceText};
-use crate::model::kind::Placement;
-use crate::model::{Desired, Fields, Kind, MSP, Management, Name, PortalSpec, Resource, SecretRef, SecretSource, TenantName, Value};
+use crate::model::{Desired, Fields, Kind, Management, Name, PortalSpec, Resource, SecretRef, SecretSource, TenantName, Value};
 
 use super::known::{Object, ObjectKey};
+use super::places::Places;
 use super::store::{Objects, is_portal, is_tenant};
 
 /// Says what portals have of a kind by themselves for a tenant.
@@ -24,22 +24,26 @@ pub(crate) struct Gathered {
     pub(crate) desired: Desired,
     /// Tenants whose documents have errors.
     pub(crate) invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
+    /// Tenants that are to be deleted in the portals that serve them: somebody deleted their organization, whose policy is `Delete`.
+    pub(crate) leaving: BTreeSet<TenantName>,
     /// Documents that count for nothing, and why.
     pub(crate) left_out: BTreeMap<ObjectKey, String>,
 }
 
 /// Sorts out what the cluster has. `home` is the namespace of the MSP's own documents; `names` says what portals have by themselves.
 pub(crate) fn gather(known: &Objects, home: &str, names: Names<'_>) -> Gathered {
-    let mut left_out = foreign(known, home);
+    let mut places = Places::of(known, home);
+    let mut left_out = std::mem::take(&mut places.left_out);
+    left_out.extend(own_secrets(known));
     let mut invalid: BTreeMap<TenantName, Vec<Diagnostic>> = BTreeMap::new();
     loop {
-        let texts = texts(known, &left_out, &invalid);
+        let texts = texts(known, &places, &left_out, &invalid);
         let documents: Vec<ObjectKey> = texts.iter().map(|(key, _)| (*key).clone()).collect();
-        let portals = portals(known, &documents);
+        let portals = portals(known, &places, &documents);
         let loaded = lower(texts, portals.as_deref(), names);
         let wrong = by_document(&loaded, &documents);
         if wrong.is_empty() && !loaded.has_errors() {
-            return finish(known, loaded.desired, invalid, left_out, documents);
+            return finish(known, &places, loaded.desired, invalid, left_out, documents);
         }
         let before = (left_out.len(), invalid.len());
         for (key, diagnostics) in wrong {
@@ -53,7 +57,7 @@ pub(crate) fn gather(known: &Objects, home: &str, names: Names<'_>) -> Gathered 
         if before == (left_out.len(), invalid.len()) {
             // An error that belongs to no document: nothing may be planned from the rest either.
             let desired = Desired { tenants: BTreeMap::new(), ..loaded.desired };
-            return finish(known, desired, invalid, left_out, documents);
+            return finish(known, &places, desired, invalid, left_out, documents);
         }
     }
 }
@@ -65,44 +69,11 @@ fn first_words(diagnostics: &[Diagnostic]) -> String {
         .unwrap_or_default()
 }
 
-/// Documents in namespaces where they may not stand. What stands there earlier keeps its name.
-fn foreign(known: &Objects, home: &str) -> BTreeMap<ObjectKey, String> {
-    let mut left_out = BTreeMap::new();
-    let mut organizations: BTreeMap<&str, (&ObjectKey, &Object)> = BTreeMap::new();
-    for (key, object) in known.iter().map(|(key, o)| (key, o.as_ref())).filter(|(key, o)| is_tenant(key.kind) && !o.deleting) {
-        let Some(tenant) = object.tenant.as_deref() else { continue };
-        let age = |(key, object): &(&ObjectKey, &Object)| (object.created, object.uid.clone(), (*key).clone());
-        match organizations.get(tenant) {
-            Some(known) if age(known) <= age(&(key, object)) => {
-                left_out.insert(key.clone(), format!("namespace {} has an organization `{tenant}` already", known.0.namespace));
-            }
-            Some(known) => {
-                left_out.insert(known.0.clone(), format!("namespace {} has an organization `{tenant}` already", key.namespace));
-                organizations.insert(tenant, (key, object));
-            }
-            None => drop(organizations.insert(tenant, (key, object))),
-        }
-    }
-    for (key, object) in known.iter().filter(|(key, _)| !is_tenant(key.kind) && key.kind.def().placement != Placement::Configuration) {
-        let Some(tenant) = object.tenant.as_deref() else { continue };
-        let why = match organizations.get(tenant) {
-            _ if tenant == MSP && key.namespace != home => Some(format!("what belongs to the MSP itself stands in namespace {home}")),
-            Some((of, organization)) if of.namespace != key.namespace && !organization.asks.allows(&key.namespace) => Some(format!(
-                "the organization `{tenant}` stands in namespace {}; its annotation `tenantry.dev/allow-from` does not name {}",
-                of.namespace, key.namespace
-            )),
-            _ => None,
-        };
-        left_out.extend(why.map(|why| (key.clone(), why)));
-    }
-    for (key, object) in known {
-        // Variables and files are the operator's own: whoever may write a custom resource may not read them.
-        if object.text.contains("\"env\"") || object.text.contains("\"file\"") {
-            left_out
-                .extend(names_own_secrets(object).then(|| (key.clone(), "in a cluster secrets are named by `secretKeyRef`".to_owned())));
-        }
-    }
-    left_out
+/// Variables and files are the operator's own: whoever may write a custom resource may not read them.
+fn own_secrets(known: &Objects) -> impl Iterator<Item = (ObjectKey, String)> {
+    let asks = |object: &Object| (object.text.contains("\"env\"") || object.text.contains("\"file\"")) && names_own_secrets(object);
+    let those = known.iter().filter(move |(_, object)| asks(object));
+    those.map(|(key, _)| (key.clone(), "in a cluster secrets are named by `secretKeyRef`".to_owned()))
 }
 
 /// True where a document names a variable or a file as a secret's place.
@@ -123,15 +94,17 @@ fn names_own_secrets(object: &Object) -> bool {
 /// The texts that are lowered, in the order in which lowering takes them.
 fn texts<'k>(
     known: &'k Objects,
+    places: &Places<'_>,
     left_out: &BTreeMap<ObjectKey, String>,
     invalid: &BTreeMap<TenantName, Vec<Diagnostic>>,
 ) -> Vec<(&'k ObjectKey, String)> {
     let is_invalid = |object: &Object| object.tenant.as_deref().is_some_and(|t| invalid.keys().any(|i| i.as_str() == t));
     let text = |(key, object): (&'k ObjectKey, &Arc<Object>)| {
-        if left_out.contains_key(key) || object.deleting {
+        if left_out.contains_key(key) || (object.deleting && !places.stays(key, object)) {
             return None;
         }
         match (is_invalid(object), is_tenant(key.kind)) {
+            (false, _) if is_portal(key.kind) => Some((key, places.portal_text(object))),
             (false, _) => Some((key, object.text.to_string())),
             (true, true) => Some((key, object.stub(key))),
             (true, false) => None,
@@ -143,10 +116,10 @@ fn texts<'k>(
 }
 
 /// The portals, and whom they serve, before anybody else's document is lowered: what they have by themselves may be named. `None`: they have errors.
-fn portals(known: &Objects, documents: &[ObjectKey]) -> Option<Vec<PortalSpec>> {
+fn portals(known: &Objects, places: &Places<'_>, documents: &[ObjectKey]) -> Option<Vec<PortalSpec>> {
     let text = |key: &ObjectKey| {
         let object = known.get(key)?;
-        let text = if is_tenant(key.kind) { object.stub(key) } else { object.text.to_string() };
+        let text = if is_tenant(key.kind) { object.stub(key) } else { places.portal_text(object) };
         Some(SourceText::new(key.path(), text))
     };
     let sources = documents.iter().filter(|key| is_portal(key.kind) || is_tenant(key.kind)).filter_map(text).collect();
@@ -177,6 +150,7 @@ fn by_document(loaded: &Loaded, documents: &[ObjectKey]) -> BTreeMap<ObjectKey, 
 
 fn finish(
     known: &Objects,
+    places: &Places<'_>,
     mut desired: Desired,
     invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
     left_out: BTreeMap<ObjectKey, String>,
@@ -202,13 +176,13 @@ fn finish(
             }
         }
     }
-    desired.portals.iter_mut().for_each(|spec| place_portal(spec, known, &documents));
+    desired.portals.iter_mut().for_each(|spec| place_portal(spec, known, places, &left_out, &documents));
     for tenant in desired.tenants.iter_mut().filter(|(name, _)| paused.contains(*name)).map(|(_, t)| t) {
         for organization in tenant.resources.iter_mut().filter(|r| is_tenant(r.address.kind)) {
             organization.meta.get_or_insert_default().control.suspend = Some(true);
         }
     }
-    Gathered { desired, invalid, left_out }
+    Gathered { desired, invalid, left_out, leaving: places.leaving() }
 }
 
 /// What an annotation says for now instead of the manifest.
@@ -216,8 +190,14 @@ fn poll_interval(object: &Object) -> Option<Duration> {
     object.asks.poll_interval.as_deref().and_then(crate::model::value::duration)
 }
 
-/// A portal's credentials are in its own namespace, and it serves the organizations of the namespaces that it allows.
-fn place_portal(spec: &mut PortalSpec, known: &Objects, documents: &[ObjectKey]) {
+/// A portal's credentials are in its own namespace, and it serves whom it may.
+fn place_portal(
+    spec: &mut PortalSpec,
+    known: &Objects,
+    places: &Places<'_>,
+    left_out: &BTreeMap<ObjectKey, String>,
+    documents: &[ObjectKey],
+) {
     let Some(key) = spec.source.and_then(|s| documents.get(s.0 as usize)) else { return };
     for (_, reference) in &mut spec.credentials {
         place_secret(reference, &key.namespace);
@@ -227,16 +207,7 @@ fn place_portal(spec: &mut PortalSpec, known: &Objects, documents: &[ObjectKey])
         spec.control.suspend = Some(true);
     }
     spec.control.interval = poll_interval(portal).or(spec.control.interval);
-    let allowed: BTreeSet<Name> = known
-        .iter()
-        .filter(|(of, _)| is_tenant(of.kind) && (of.namespace == key.namespace || portal.asks.allows(&of.namespace)))
-        .filter_map(|(_, o)| Name::new(o.tenant.as_deref()?).ok())
-        .collect();
-    let served = match spec.organizations.take() {
-        Some(selected) => selected.into_iter().filter(|name| allowed.contains(name)).collect(),
-        None => allowed.into_iter().collect(),
-    };
-    spec.organizations = Some(served);
+    places.place(spec, key, portal, left_out);
 }
 
 /// Secrets are in the namespace of the document that names them.

@@ -1,7 +1,7 @@
 //! The hand that writes to custom resources: statuses, the finalizer, events.
 //!
 //! Comes in: what should stand there. Goes out: patches, and what of them is known to have happened, to the store. Writes nothing while we do not
-//! lead, and nothing that stands there already. What cannot be written is told by the next visit.
+//! lead, and nothing that stands there already. What could not be written is said, so that it is tried again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,16 @@ use crate::controller::fence::Fence;
 /// Longest wait for an answer: no lease outlives it, and no loop that writes hangs for longer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What became of a status that should be written.
+pub(super) enum Wrote {
+    /// It stands there; before it stood this.
+    Anew(Box<(Json, Json)>),
+    /// There was nothing to write, or nobody to write it to.
+    Nothing,
+    /// The API server did not take it: it may the next time.
+    Failed,
+}
+
 /// See the module.
 pub(super) struct Hand {
     client: Client,
@@ -37,10 +47,11 @@ impl Hand {
         Self { recorder: Recorder::new(client.clone(), reporter), client, fence, store }
     }
 
-    /// Writes the status of an object, if it should say something else; what it said before, if it was written.
-    pub(super) async fn write(&self, key: &ObjectKey, told: &Told) -> Option<(Json, Json)> {
-        let object = self.store.get(key).filter(|o| !o.uid.is_empty())?;
-        let wanted = status::of(&object, told, Timestamp::now()).filter(|_| self.fence.is_open())?;
+    /// Writes the status of an object, if it should say something else.
+    pub(super) async fn write(&self, key: &ObjectKey, told: &Told) -> Wrote {
+        let Some(object) = self.store.get(key).filter(|o| !o.uid.is_empty()) else { return Wrote::Nothing };
+        let wanted = status::of(&object, told, Timestamp::now()).filter(|_| self.fence.is_open());
+        let Some(wanted) = wanted else { return Wrote::Nothing };
         let before = object.status();
         // What is not wanted any more is taken out: a merge leaves what it does not name.
         let patch = json!({ "metadata": { "uid": object.uid }, "status": replaced(&before, &wanted) });
@@ -49,30 +60,35 @@ impl Hand {
             Ok(_) => {
                 let text = wanted.to_string();
                 self.store.note(key, |object| object.status = text.into());
-                Some((before, wanted))
+                Wrote::Anew(Box::new((before, wanted)))
             }
             // It is gone, or another one of its name: the watch says so.
-            Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => None,
+            Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => Wrote::Nothing,
             Err(error) => {
-                tracing::warn!(object = key.path(), %error, "a status could not be written; it is written with the next visit");
-                None
+                tracing::warn!(object = key.path(), %error, "a status could not be written; it is tried again");
+                Wrote::Failed
             }
         }
     }
 
-    /// Holds an object by the finalizer while it is declared, and lets go of one that somebody deleted once the portals were seen to.
-    pub(super) async fn finalize(&self, key: &ObjectKey, seen_to: bool) {
-        let Some(object) = self.store.get(key).filter(|o| !o.uid.is_empty() && self.fence.is_open()) else { return };
+    /// Holds an object by the finalizer while it is declared, and lets go of one that somebody deleted once the portals were seen to; false: the API
+    /// server did not take it.
+    pub(super) async fn finalize(&self, key: &ObjectKey, seen_to: bool) -> bool {
+        let Some(object) = self.store.get(key).filter(|o| !o.uid.is_empty() && self.fence.is_open()) else { return true };
         let done = match (object.deleting, object.finalized) {
             (false, false) if !object.asks.paused && !is_portal(key.kind) => within(self.hold(key, &object)).await,
             (true, true) if seen_to || object.asks.paused => within(self.let_go(key, &object)).await,
-            _ => return,
+            _ => return true,
         };
         match done {
             Ok(()) => self.store.note(key, |known| known.finalized = !object.deleting),
             Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => {}
-            Err(error) => tracing::warn!(object = key.path(), %error, "a finalizer could not be changed; it is tried with the next visit"),
+            Err(error) => {
+                tracing::warn!(object = key.path(), %error, "a finalizer could not be changed; it is tried again");
+                return false;
+            }
         }
+        true
     }
 
     async fn hold(&self, key: &ObjectKey, object: &Object) -> Result<(), kube::Error> {

@@ -20,6 +20,7 @@ use super::shown::Shown;
 use super::store::{Store, is_portal};
 use super::tell::Teller;
 use super::watch::{Heard, Namespace};
+use crate::controller::backoff::after_failures;
 use crate::controller::{Controller, Fleet, Open, Why};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Served, own_names};
@@ -31,6 +32,9 @@ use crate::portal::{Drivers, Execute, Observe, OpenContext, PortalError, Profile
 const GATHER: Duration = Duration::from_millis(200);
 /// However much is heard, it is declared after this long.
 const AT_LATEST: Duration = Duration::from_secs(2);
+/// The first pause before a Secret that could not be read is asked for again, and the longest.
+const FIRST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// A loop that waits says that it waits, so that whoever asks knows that it does not hang.
 const TURN: Duration = Duration::from_secs(10);
@@ -55,6 +59,8 @@ pub(crate) struct Hub {
     pub(crate) touched: BTreeSet<TenantName>,
     /// Secrets that say something else since the last declaration that was taken in.
     pub(crate) rotated: BTreeSet<SecretKey>,
+    /// How often in a row a Secret could not be read.
+    pub(crate) unread: u32,
     pub(crate) shown: Arc<Shown>,
 }
 
@@ -89,9 +95,9 @@ impl Hub {
                 () = tokio::time::sleep(TURN) => {}
                 () = wait => {
                     first = None;
-                    if !self.declare().await {
+                    if let Some(pause) = self.declare().await {
                         // What could not be declared is declared anew: the ledger was away, say.
-                        newest = Instant::now() + AT_LATEST;
+                        newest = Instant::now() + pause;
                         first = Some(newest);
                     }
                 }
@@ -148,8 +154,8 @@ impl Hub {
         !before.zip(now).is_some_and(|(before, now)| before.says_the_same(&now))
     }
 
-    /// Declares what is known; false if it is to be tried again.
-    async fn declare(&mut self) -> bool {
+    /// Declares what is known; after how long it is to be tried again, if it is.
+    async fn declare(&mut self) -> Option<Duration> {
         let profiles = std::sync::Mutex::new(BTreeMap::new());
         let names = |specs: &[PortalSpec], tenant: &TenantName, kind: Kind| {
             let mut loaded = profiles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -161,22 +167,25 @@ impl Hub {
             own_names::of_tenant(specs, &loaded, tenant, kind)
         };
         let (all, edition) = self.store.declare();
-        let Gathered { mut desired, invalid, left_out } = fleet::gather(&all, &self.home, &names);
+        let Gathered { mut desired, invalid, left_out, leaving } = fleet::gather(&all, &self.home, &names);
+        self.store.take_in(&left_out);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut rotated = std::mem::take(&mut self.rotated);
-        rotated.extend(self.secrets.hold(&self.client, &secrets::named(&desired)).await);
+        let (other, all_read) = self.secrets.hold(&self.client, &secrets::named(&desired)).await;
+        rotated.extend(other);
+        self.unread = if all_read { 0 } else { self.unread.saturating_add(1) };
         let (portals, closed) = self.open(&desired, &rotated);
         let mut touched = std::mem::take(&mut self.touched);
         let naming = tenants_naming(&desired, &rotated);
         let reopened: Vec<_> = desired.portals.iter().filter(|spec| names_any(spec, &rotated)).map(|spec| spec.name.clone()).collect();
         let approved = approved(&all, &left_out, &desired);
         let refused = left_out.len() + invalid.len();
-        let fleet = Fleet { edition, desired, portals, closed, approved, invalid };
+        let fleet = Fleet { edition, desired, portals, closed, approved, invalid, leaving };
         if let Err(error) = self.controller.declare(fleet).await {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
             self.rotated.extend(rotated);
             self.touched.extend(touched);
-            return false;
+            return Some(AT_LATEST);
         }
         touched.extend(naming);
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
@@ -185,7 +194,7 @@ impl Hub {
         if let Some(fleet) = self.controller.fleet() {
             self.teller.declared(&fleet, &all, &left_out).await;
         }
-        true
+        (self.unread > 0).then(|| after_failures(self.unread, FIRST, 0.5).min(LONGEST))
     }
 
     /// Opens portals; one whose document says the same and whose credentials are the same stays open.

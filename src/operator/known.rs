@@ -57,6 +57,8 @@ pub(crate) struct Object {
     pub(crate) declared: Declared,
     /// When we first heard of the newest request to look.
     pub(crate) asked: Option<Timestamp>,
+    /// It counted for something when all was declared last: it keeps its name.
+    pub(crate) taken_in: bool,
 }
 
 /// What of a custom resource was declared to the controller. What a visit of an earlier declaration finds says nothing of a later generation.
@@ -102,6 +104,11 @@ impl Asks {
         }
     }
 
+    /// Whether it names a namespace outright: `*` does not.
+    pub(crate) fn names(&self, namespace: &str) -> bool {
+        self.allow_from.iter().any(|allowed| allowed == namespace)
+    }
+
     /// Whether the namespace of another document may be used with this one's.
     pub(crate) fn allows(&self, namespace: &str) -> bool {
         self.allow_from.iter().any(|allowed| allowed == "*" || allowed == namespace)
@@ -135,6 +142,7 @@ impl Object {
             status: object.data.get("status").unwrap_or(&Json::Null).to_string().into(),
             declared: Declared::default(),
             asked: None,
+            taken_in: false,
         };
         Some((ObjectKey { namespace, kind, name }, object))
     }
@@ -142,6 +150,16 @@ impl Object {
     /// Its status as it was last seen.
     pub(crate) fn status(&self) -> Json {
         serde_json::from_str(&self.status).unwrap_or_default()
+    }
+
+    /// Whether its status, which nobody but us writes, says that it counts for something.
+    pub(crate) fn is_told_to_count(&self) -> bool {
+        let status = self.status();
+        let conditions = status.get("conditions").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+        let refused = |c: &Json| {
+            c.get("type").and_then(Json::as_str) == Some("Stalled") && c.get("reason").and_then(Json::as_str) == Some("InvalidSpec")
+        };
+        !conditions.is_empty() && !conditions.iter().any(refused)
     }
 
     /// The tenant that it says it belongs to, where that can be one.

@@ -8,8 +8,9 @@
 //!            secrets, portals opened                 └──► ledger, by compare-and-swap
 //! ```
 //!
-//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `consent` (what annotations
-//! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `shown` (what the server
+//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `places` (who may stand
+//! where, and who serves whom), `consent` (what annotations
+//! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `unspoken` (what it could not write), `shown` (what the server
 //! answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
 mod admission;
@@ -18,6 +19,7 @@ mod fleet;
 mod hand;
 mod hub;
 mod known;
+mod places;
 mod say;
 mod secrets;
 mod shown;
@@ -25,6 +27,7 @@ mod start;
 mod status;
 mod store;
 mod tell;
+mod unspoken;
 mod watch;
 
 pub use admission::Webhook;
@@ -107,6 +110,8 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         let (secrets, home, places, memory) = (Arc::clone(&secrets), home.clone(), places.clone(), admission::Memory::default());
         webhook.begin(admission::Admission { store, controller, ledger, secrets, key, home, places, memory })
     });
+    let again = Arc::clone(&teller);
+    watches.spawn(async move { again.try_again().await });
     let hub = hub::Hub {
         client,
         controller: Arc::clone(&controller),
@@ -121,6 +126,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         touched: BTreeSet::new(),
         opened: BTreeMap::new(),
         rotated: BTreeSet::new(),
+        unread: 0,
         shown,
     };
     // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.

@@ -120,9 +120,14 @@ pub(super) fn seen_to(fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Ob
         // The visit was of a fleet in which it still counted.
         return false;
     }
-    let waits = || visit.plan.as_ref().is_some_and(|p| p.resource_changes.iter().any(|c| c.address == address));
+    let waits = || {
+        let plan = visit.plan.as_ref();
+        plan.is_some_and(|p| p.resource_changes.iter().any(|c| c.address == address) || p.waiting.iter().any(|w| w.address == address))
+    };
     match &visit.end {
-        End::InStep | End::Applied | End::Suspended | End::Invalid { .. } | End::Portal(PortalError::Misconfigured(_)) => true,
+        End::InStep | End::Applied | End::Suspended | End::Portal(PortalError::Misconfigured(_)) => true,
+        // Who is to be deleted is not let go of with nothing deleted: pausing does that.
+        End::Invalid { .. } => !fleet.leaving.contains(&visit.key.tenant),
         End::Applying => false,
         End::Portal(PortalError::Denied(_) | PortalError::Unavailable(_)) | End::Contended { .. } | End::Stopped { .. } => false,
         End::AwaitingApproval { .. } | End::AwaitingTechnician | End::DriftReported | End::Refused { .. } => !waits(),

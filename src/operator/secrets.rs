@@ -1,7 +1,8 @@
 //! Secrets of the cluster, as far as something declared names them.
 //!
 //! Comes in: which Secrets are named, and word that one of them changed. Goes out: their values, to whoever reads a
-//! reference. Reads a named Secret when it is first named and when it changes, and no other; until it was read anew the former values hold. Never shows or logs a value.
+//! reference. Reads a named Secret when it is first named and when it changes, and no other; until it was read anew the former values hold,
+//! also where the API server does not answer. Never shows or logs a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
@@ -28,23 +29,30 @@ struct Held {
 }
 
 impl ClusterSecrets {
-    /// Holds these Secrets and no others; those that are not held yet, or changed, are read. Those that say something else than before.
-    pub(crate) async fn hold(&self, client: &Client, named: &BTreeSet<SecretKey>) -> BTreeSet<SecretKey> {
+    /// Holds these Secrets and no others; those that are not held yet, or changed, are read. Those that say something else than before, and whether
+    /// each could be read.
+    pub(crate) async fn hold(&self, client: &Client, named: &BTreeSet<SecretKey>) -> (BTreeSet<SecretKey>, bool) {
         let missing: Vec<_> = {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             held.retain(|key, _| named.contains(key));
             named.iter().filter(|key| held.get(*key).is_none_or(|held| held.stale)).cloned().collect()
         };
-        let mut other = BTreeSet::new();
+        let (mut other, mut all_read) = (BTreeSet::new(), true);
         for key in missing {
             let texts = SecretTexts::read(client, &key).await;
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            let stale = texts.may_be_read_later();
+            all_read &= !stale;
+            if let Some(before) = held.get_mut(&key).filter(|before| stale && before.texts.were_read()) {
+                before.stale = true;
+                continue;
+            }
             if held.get(&key).is_some_and(|before| before.texts != texts) {
                 other.insert(key.clone());
             }
-            held.insert(key, Held { texts, stale: false });
+            held.insert(key, Held { texts, stale });
         }
-        other
+        (other, all_read)
     }
 
     /// Takes in that a Secret changed, so that it is read anew; true if it is held.

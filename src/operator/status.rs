@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::known::Object;
-use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus};
+use crate::controller::status::{AS_DECLARED, Condition, ConditionType, Holds, ResourceStatus};
 use crate::model::Address;
 
 /// The longest texts of plans in a status together: a custom resource as a whole has about a megabyte.
@@ -113,8 +113,8 @@ pub(crate) fn of(object: &Object, told: &Told, now: Timestamp) -> Option<Json> {
     let generation = generation(&before, told);
     let by_portal = told.portals.iter().map(|(portal, said)| (portal.as_str(), said.conditions.as_slice()));
     let merged = merged(by_portal);
-    let ready = merged.iter().find(|c| c.ty == ConditionType::Ready && c.holds != Holds::True);
-    let message = ready.map_or("live is as declared", |c| &c.message);
+    let ready = merged.iter().find(|c| c.ty == ConditionType::Ready);
+    let message = ready.map_or(AS_DECLARED, |c| &c.message);
     let ids = || told.portals.iter().filter_map(|(portal, said)| Some((portal, said.id.as_ref()?)));
     let mut status = json!({
         "observedGeneration": generation,
@@ -218,9 +218,11 @@ fn gravity(condition: &Condition) -> u8 {
         ConditionType::Reconciling | ConditionType::Stalled | ConditionType::Drifted | ConditionType::PlanPending => Holds::False,
     };
     match condition.holds {
+        // It needs nobody, and is not as declared all the same.
+        holds if holds == good && condition.ty == ConditionType::Ready && condition.message != AS_DECLARED => 1,
         holds if holds == good => 0,
-        Holds::Unknown => 1,
-        Holds::True | Holds::False => 2,
+        Holds::Unknown => 2,
+        Holds::True | Holds::False => 3,
     }
 }
 

@@ -40,6 +40,7 @@ impl Store {
         let before = kept.take(&key);
         let same = before.as_ref().filter(|b| b.uid == object.uid);
         object.declared = same.map(|b| b.declared).unwrap_or_default();
+        object.taken_in = same.map_or_else(|| object.is_told_to_count(), |b| b.taken_in);
         let asked_before = same.filter(|b| b.asks.reconcile_requested == object.asks.reconcile_requested);
         object.asked = asked_before.map_or_else(|| Some(Timestamp::now()), |b| b.asked);
         kept.put(key, object);
@@ -87,6 +88,17 @@ impl Store {
         let kept = self.kept();
         let keys = kept.portals.get(name).into_iter().flatten();
         keys.filter_map(|key| Some((key.clone(), Arc::clone(kept.objects.get(key)?)))).collect()
+    }
+
+    /// Notes which of the objects that keep names counted for something, and which did not.
+    pub(crate) fn take_in(&self, left_out: &BTreeMap<ObjectKey, String>) {
+        let mut kept = self.kept();
+        for (key, object) in kept.objects.iter_mut().filter(|(key, _)| is_tenant(key.kind) || is_portal(key.kind)) {
+            let counts = !left_out.contains_key(key);
+            if object.taken_in != counts {
+                Arc::make_mut(object).taken_in = counts;
+            }
+        }
     }
 
     /// Everything as it is now, which is about to be declared, and the number of that declaration, counted from 1.

@@ -13,12 +13,13 @@ use jiff::SignedDuration;
 use kube::Client;
 use serde_json::Value as Json;
 
-use super::hand::Hand;
+use super::hand::{Hand, Wrote};
 use super::known::{Object, ObjectKey};
 use super::say;
 use super::shown::Shown;
 use super::status::{Child, Said, Told, child_address};
 use super::store::{Objects, Store, is_portal, is_tenant};
+use super::unspoken::{Spoken, Unspoken};
 use crate::apply::OutcomeResult;
 use crate::controller::fence::Fence;
 use crate::controller::status::{ResourceStatus, of, of_undeclared, of_whole};
@@ -38,6 +39,7 @@ pub(crate) struct Teller {
     shown: Arc<Shown>,
     store: Arc<Store>,
     queues: Vec<tokio::sync::Mutex<()>>,
+    unspoken: Unspoken,
     state: Mutex<State>,
 }
 
@@ -52,9 +54,6 @@ struct State {
 /// What portals call the resources of a tenant.
 type Ids = BTreeMap<Address, String>;
 
-/// A custom resource that is spoken of, and whether nobody needs it any more.
-type Spoken = (ObjectKey, bool);
-
 impl Teller {
     pub(crate) fn new(
         client: Client,
@@ -66,7 +65,7 @@ impl Teller {
     ) -> Self {
         let hand = Hand::new(client, fence, instance, Arc::clone(&store));
         let queues = std::iter::repeat_with(tokio::sync::Mutex::default).take(QUEUES).collect();
-        Self { hand, ledger, shown, store, queues, state: Mutex::default() }
+        Self { hand, ledger, shown, store, queues, unspoken: Unspoken::default(), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,6 +75,7 @@ impl Teller {
     /// An object is gone.
     pub(crate) fn forget(&self, key: &ObjectKey) {
         self.state().told.remove(key);
+        self.unspoken.forget(key);
     }
 
     /// What is declared now. Tells of what no visit tells.
@@ -122,17 +122,27 @@ impl Teller {
             // Visits of several portals speak of one object: what was told last is what is written last.
             let _alone = self.alone(&key).await;
             let told = self.state().told.get(&key).cloned();
-            if let Some(told) = told
-                && let Some((before, now)) = self.hand.write(&key, &told).await
-            {
-                self.turned(&key, &before, &now).await;
+            let wrote = match told {
+                Some(told) => self.hand.write(&key, &told).await,
+                None => Wrote::Nothing,
+            };
+            if let Wrote::Anew(statuses) = &wrote {
+                let (before, now) = &**statuses;
+                self.turned(&key, before, now).await;
             }
             let counts = !self.state().left_out.contains_key(&key);
-            if counts || self.store.get(&key).is_some_and(|o| o.deleting) {
-                self.hand.finalize(&key, seen_to).await;
-            }
+            let held = !(counts || self.store.get(&key).is_some_and(|o| o.deleting)) || self.hand.finalize(&key, seen_to).await;
+            self.unspoken.note(key, seen_to, held && !matches!(wrote, Wrote::Failed));
         };
         stream::iter(spoken).for_each_concurrent(AT_ONCE, one).await;
+    }
+
+    /// Tries again what the API server did not take, for as long as it is polled.
+    pub(crate) async fn try_again(&self) {
+        loop {
+            let due = self.unspoken.due().await;
+            self.speak(due).await;
+        }
     }
 
     /// Waits until nobody else writes to an object.

@@ -191,7 +191,7 @@ fn not_managed(input: &Input<'_>, declared: Option<&Resource>, actions: &[Action
     let allowed = input.portal.management.and(declared.map(Resource::management).unwrap_or_default());
     let refused = intents(actions).into_iter().find(|intended| !allowed.allows(*intended))?;
     let message = format!("its `managementPolicies` are {}: it would be a {}", allowed.words().join(", "), refused.word());
-    Some(Finding::Rule { rule: "managementPolicies".to_owned(), message, refuses: false })
+    Some(Finding::Rule { rule: super::NOT_MANAGED.to_owned(), message, refuses: false })
 }
 
 fn worse(a: Performer, b: Performer) -> Performer {

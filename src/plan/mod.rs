@@ -23,6 +23,9 @@ use crate::model::rule::Effect;
 use crate::model::{Address, Fields, Kind, Observation, Performer, PortalName, TenantName};
 
 pub(crate) use digest::seal;
+/// The rule of what manifests do not allow to be done.
+pub const NOT_MANAGED: &str = "managementPolicies";
+
 pub use held::Hold;
 pub use reach::Reach;
 

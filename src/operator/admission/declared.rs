@@ -15,7 +15,7 @@ use crate::engine;
 use crate::model::{Kind, Name, PortalSpec, TenantName};
 use crate::operator::fleet::{self, Gathered};
 use crate::operator::known::{Object, ObjectKey};
-use crate::operator::store::{Objects, Store};
+use crate::operator::store::{Objects, Store, is_tenant};
 
 /// What is declared before a change and after it.
 pub(super) struct Declared {
@@ -27,7 +27,9 @@ pub(super) struct Declared {
 pub(super) fn declared(store: &Store, change: &Change, home: &str, fleet: &Fleet) -> Declared {
     let about = board::about(store, tenant_of(change));
     let gathered = |object: Option<&Object>| gathered(store, change, with(&about, &change.key, object), home, fleet);
-    let mut declared = Declared { before: gathered(change.before.as_ref()), after: gathered(change.after.as_ref()) };
+    // An organization goes when its portals were seen to, which may delete it there.
+    let deleted = change.before.clone().filter(|_| is_tenant(change.key.kind)).map(|before| Object { deleting: true, ..before });
+    let mut declared = Declared { before: gathered(change.before.as_ref()), after: gathered(change.after.as_ref().or(deleted.as_ref())) };
     for side in [&mut declared.before, &mut declared.after] {
         side.desired.builtins = fleet.desired.builtins.clone();
     }

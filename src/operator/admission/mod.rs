@@ -46,6 +46,7 @@ use crate::controller::{Controller, Fleet, Open, UnitKey};
 use crate::engine::Served;
 use crate::ledger::Ledger;
 use crate::model::{Digest, Name, PortalName, PortalSpec, SecretRef, Tenant, TenantName};
+use crate::operator::fleet::Gathered;
 use crate::portal::Observe;
 use crate::secrets::{MacKey, SecretError, SecretReader};
 
@@ -254,16 +255,17 @@ impl Admission {
         let observe: Arc<dyn Observe> = Arc::clone(&glimpse) as _;
         let mac = |parts: &[(&str, &SecretString)]| self.key.get().map_or(Digest([0xff; 16]), |key| key.mac(parts));
         let secrets = AsHeld(&self.secrets);
-        let ask = async |desired, spec: &PortalSpec| {
+        let ask = async |side: &Gathered, spec: &PortalSpec| {
+            let (desired, leaving) = (&side.desired, side.leaving.contains(tenant));
             let portal = &Served { spec: spec.clone(), observe: Arc::clone(&observe) };
-            preview(&Question { desired, portal, tenant, ledger: glimpse.as_ref(), secrets: &secrets, mac: &mac }).await
+            preview(&Question { desired, portal, tenant, leaving, ledger: glimpse.as_ref(), secrets: &secrets, mac: &mac }).await
         };
         let former = declared.before.desired.portals.iter().find(|former| former.name == spec.name);
         let before = match former.filter(|_| !declared.before.invalid.contains_key(tenant)) {
-            Some(former) => Some(ask(&declared.before.desired, former).await?),
+            Some(former) => Some(ask(&declared.before, former).await?),
             None => None,
         };
-        Ok((before, ask(&declared.after.desired, spec).await?))
+        Ok((before, ask(&declared.after, spec).await?))
     }
 }
 

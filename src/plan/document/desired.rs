@@ -265,6 +265,8 @@ fn portal_fields(portal: &PortalSpec) -> Fields {
         endpoint,
         credentials,
         organizations,
+        // A controller's alone: what is saved was planned by hand.
+        serves_msp: _,
         account,
         delete_organizations,
         delete_members,

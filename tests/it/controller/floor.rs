@@ -87,6 +87,7 @@ impl Floor {
             closed: BTreeMap::new(),
             approved: self.approved.clone(),
             invalid: BTreeMap::new(),
+            leaving: Default::default(),
         };
         self.controller.declare(fleet).await.unwrap();
         self.after(Duration::from_secs(2)).await

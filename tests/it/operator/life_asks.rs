@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tenantry::model::Kind;
 
-use super::stand::{Setup, Stand, is_ready, says, until};
+use super::stand::{Setup, Stand, is_ready, says, until, words};
 
 /// A customer in step, and nothing under way.
 async fn in_step(portal: Json) -> Stand {
@@ -151,13 +151,17 @@ async fn what_may_only_be_made_is_neither_changed_nor_taken_away() {
     stand.ready(Kind::User, "eve").await;
     assert_eq!(stand.portal().took(), ["create acme/user/eve"]);
     stand.apply(Kind::User, "eve", eve(json!({ "firstName": "Eve" }))).await;
-    stand.until(Kind::User, "eve", |o| o["status"]["observedGeneration"] == 2).await;
+    let said = stand.until(Kind::User, "eve", |o| o["status"]["observedGeneration"] == 2).await;
+    assert_eq!((says(&said, "Ready").as_str(), says(&said, "Synced").as_str()), ("True ReconciliationSucceeded", "False ReconcilePaused"));
+    let message = said["status"]["message"].as_str().unwrap();
+    assert!(message.contains("is left alone") && message.contains("managementPolicies"), "{message}");
     stand.at_rest().await;
     assert_eq!(stand.portal().took(), [""; 0]);
     // Who may only be looked at is not made.
     let fay = json!({ "organization": "acme", "email": "fay@acme.example", "managementPolicies": ["Observe"] });
     stand.apply(Kind::User, "fay", fay).await;
-    stand.until(Kind::User, "fay", |o| o["status"]["observedGeneration"] == 1).await;
+    let said = stand.until(Kind::User, "fay", |o| o["status"]["observedGeneration"] == 1).await;
+    assert!(words(&said, "Ready").contains("it would be a create"), "{said:#}");
     stand.at_rest().await;
     assert_eq!(stand.portal().took(), [""; 0]);
     stand.end().await;

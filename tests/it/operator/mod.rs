@@ -1,6 +1,7 @@
 //! The operator against a real API server: custom resources in, statuses out, and the portal as declared.
 
 mod admission;
+mod claims;
 mod clock;
 mod conflict;
 mod consent;
@@ -15,6 +16,7 @@ mod gitops;
 mod ground;
 mod keeps_in_step;
 mod leader;
+mod leaves;
 mod life;
 mod life_asks;
 mod life_finalizer;
@@ -22,6 +24,7 @@ mod life_places;
 mod many;
 mod parity;
 mod portals;
+mod refused;
 mod replicas;
 mod restart;
 mod restart_api;

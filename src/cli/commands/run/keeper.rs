@@ -1,7 +1,7 @@
 //! What is taken in. Comes in: word of the folder, the approvals, the time that passes. Goes out: fleets, to the controller. What is broken is
 //! said once for each change of it, and what was good stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -187,7 +187,8 @@ impl Keeper {
 
     async fn declare(&self, desired: Desired) -> Result<(), Failure> {
         let (portals, closed) = (self.portals.opened(), self.portals.closed().clone());
-        let fleet = Fleet { edition: 0, desired, portals, closed, approved: approved(&self.approvals), invalid: BTreeMap::new() };
+        let approved = approved(&self.approvals);
+        let fleet = Fleet { edition: 0, desired, portals, closed, approved, invalid: BTreeMap::new(), leaving: BTreeSet::new() };
         Ok(self.controller.declare(fleet).await?)
     }
 
