@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
+use futures_util::{StreamExt as _, stream};
 use kube::Client;
 use secrecy::SecretString;
 
@@ -13,6 +14,9 @@ pub(crate) use crate::ledger::kubernetes::SecretKey;
 use crate::ledger::kubernetes::SecretTexts;
 use crate::model::{Desired, SecretRef, SecretSource, Value};
 use crate::secrets::{SecretError, SecretReader};
+
+/// Secrets that are asked for at the same time.
+const AT_ONCE: usize = 8;
 
 /// The named Secrets' values.
 #[derive(Default)]
@@ -28,16 +32,19 @@ struct Held {
 }
 
 impl ClusterSecrets {
-    /// Holds these Secrets and no others; those that are not held yet, or changed, are read. Those that say something else than before.
-    pub(crate) async fn hold(&self, client: &Client, named: &BTreeSet<SecretKey>) -> BTreeSet<SecretKey> {
+    /// Holds these Secrets and no others; those that are not held yet, or changed, are read, and `turned` is told of each. Those that say something
+    /// else than before.
+    pub(crate) async fn hold(&self, client: &Client, named: &BTreeSet<SecretKey>, turned: &(dyn Fn() + Sync)) -> BTreeSet<SecretKey> {
         let missing: Vec<_> = {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             held.retain(|key, _| named.contains(key));
             named.iter().filter(|key| held.get(*key).is_none_or(|held| held.stale)).cloned().collect()
         };
         let mut other = BTreeSet::new();
-        for key in missing {
-            let texts = SecretTexts::read(client, &key).await;
+        let reads: Vec<_> = missing.into_iter().map(|key| async { (SecretTexts::read(client, &key).await, key) }).collect();
+        let mut reads = stream::iter(reads).buffered(AT_ONCE);
+        while let Some((texts, key)) = reads.next().await {
+            turned();
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             if held.get(&key).is_some_and(|before| before.texts != texts) {
                 other.insert(key.clone());
