@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::changed::{portals, same, units};
+use super::ended::{kept, of_tenant};
 use super::known::Known;
 use super::pace::Pace;
 use super::tasks::{About, Ended, Tasks};
@@ -29,6 +30,8 @@ use crate::spans;
 const LOOKS: usize = 4;
 /// Groups of a portal's tenants that are acted on at the same time: each locks, reads and writes for itself.
 const ACTS: usize = 32;
+/// The same where reading may be of the whole portal, and each of them holds all of that at once.
+const WIDE_ACTS: usize = 8;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
 /// Word of what a visit itself recorded comes within this time after its end.
@@ -55,7 +58,7 @@ struct State {
     /// Places for acting, by portal.
     acts: BTreeMap<PortalName, Arc<Semaphore>>,
     /// The newest visit of each unit.
-    visits: BTreeMap<UnitKey, Visit>,
+    visits: BTreeMap<UnitKey, Arc<Visit>>,
     /// The units that the fleet has.
     units: BTreeSet<UnitKey>,
     /// Approvals that were used up.
@@ -172,8 +175,8 @@ impl Controller {
         portals.filter(|portal| state.units.contains(&key(portal, tenant))).cloned().collect()
     }
 
-    /// The newest visit of each unit, sorted.
-    pub fn visits(&self) -> Vec<Visit> {
+    /// The newest visit of each unit, sorted; of one that left everything in step, without what its reporter was told of plan and report.
+    pub fn visits(&self) -> Vec<Arc<Visit>> {
         self.state().visits.values().cloned().collect()
     }
 
@@ -249,9 +252,11 @@ impl Controller {
         match ended {
             Ok(Ended::Look { portal, groups }) => {
                 let mut state = self.state();
-                let places = Arc::clone(state.acts.entry(portal.clone()).or_insert_with(|| Arc::new(Semaphore::new(ACTS))));
-                state.looks.entry(portal).and_modify(|n| *n = n.saturating_sub(1));
+                state.looks.entry(portal.clone()).and_modify(|n| *n = n.saturating_sub(1));
                 let Some(fleet) = state.fleet.clone() else { return };
+                let is_wide = fleet.portals.get(&portal).is_some_and(|open| open.served.observe.for_one_plan().is_some());
+                let acts = if is_wide { WIDE_ACTS } else { ACTS };
+                let places = Arc::clone(state.acts.entry(portal).or_insert_with(|| Arc::new(Semaphore::new(acts))));
                 drop(state);
                 for group in groups {
                     let (this, fleet, places) = (Arc::clone(self), Arc::clone(&fleet), Arc::clone(&places));
@@ -317,11 +322,11 @@ impl Controller {
     }
 
     /// Notes that a unit's plan is about to be applied.
-    fn applying(&self, unit: UnitKey, plan: TenantPlan, began: Instant) -> Visit {
+    fn applying(&self, unit: UnitKey, plan: TenantPlan, began: Instant) -> Arc<Visit> {
         let mut state = self.state();
         let failures = state.failures.get(&unit).copied().unwrap_or_default();
         let now = Timestamp::now();
-        let visit = Visit {
+        let visit = Arc::new(Visit {
             key: unit.clone(),
             at: now,
             end: End::Applying,
@@ -331,8 +336,8 @@ impl Controller {
             took: began.elapsed(),
             failures,
             again: now,
-        };
-        state.visits.insert(unit, visit.clone());
+        });
+        state.visits.insert(unit, Arc::clone(&visit));
         visit
     }
 
@@ -346,8 +351,9 @@ impl Controller {
             visits.end(&tenant, end.word(), end.is_failure());
             let unit = key(&group.portal, &tenant);
             let plan = self.state().visits.get(&unit).and_then(|v| v.plan.clone());
+            let report = acted.report.as_ref().map(|report| of_tenant(report, &tenant));
             let spent = acted.spent.get(&tenant).cloned();
-            self.end(fleet, Over { plan, report: acted.report.clone(), spent, ..Over::of(unit, end, began) }).await;
+            self.end(fleet, Over { plan, report, spent, ..Over::of(unit, end, began) }).await;
         }
         if applied {
             self.wake_waiting(&group.portal);
@@ -358,7 +364,7 @@ impl Controller {
     /// What waited for another tenant of a portal may go on.
     fn wake_waiting(&self, portal: &PortalName) {
         let mut state = self.state();
-        let waits = |v: &&Visit| v.key.portal == *portal && matches!(v.end, End::DependencyNotReady { .. });
+        let waits = |v: &&Arc<Visit>| v.key.portal == *portal && matches!(v.end, End::DependencyNotReady { .. });
         let waiting: Vec<_> = state.visits.values().filter(waits).map(|v| v.key.clone()).collect();
         waiting.iter().for_each(|unit| state.wake(unit, Why::Retry, Instant::now()));
         drop(state);
@@ -394,7 +400,8 @@ impl Controller {
             let now = Timestamp::now();
             let again = now.checked_add(pause).unwrap_or(now);
             let visit = Visit { key: unit.clone(), at: now, end, plan, report, spent, took: began.elapsed(), failures, again };
-            state.visits.insert(unit, visit.clone());
+            let visit = Arc::new(visit);
+            state.visits.insert(unit, kept(&visit));
             visit
         };
         self.reporter.visited(fleet, &visit).await;

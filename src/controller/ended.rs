@@ -1,17 +1,51 @@
-//! What became of a group whose plans were applied. Comes in: the report of the run. Goes out: how the visit of each tenant ended, and the
-//! approvals that are used up. Pure.
+//! What became of a group whose plans were applied. Comes in: the report of the run. Goes out: how the visit of each tenant ended, what of the
+//! report is about it, and the approvals that are used up; and what is worth keeping of a visit. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::End;
 use super::visit::Group;
+use super::{End, Visit};
 use crate::apply::{OutcomeResult, RunReport};
 use crate::model::TenantName;
+use crate::plan::document::TenantPlan;
 use crate::portal::PortalError;
+
+/// What is worth keeping of a visit that was told of: where live is as declared, of its plan and report no more than the drift that was found. A
+/// fleet that was just made would be in memory once more otherwise, as the changes that made it.
+pub(super) fn kept(visit: &Arc<Visit>) -> Arc<Visit> {
+    let done = match visit.end {
+        End::Applied => true,
+        End::InStep => false,
+        _ => return Arc::clone(visit),
+    };
+    let says = |plan: &&TenantPlan| !plan.resource_drift.is_empty() || (!done && !plan.resource_changes.is_empty());
+    let mut plan = visit.plan.as_ref().filter(says).cloned();
+    if let Some(plan) = plan.as_mut().filter(|_| done) {
+        plan.resource_changes = Vec::new();
+    }
+    let (key, end, spent) = (visit.key.clone(), visit.end.clone(), visit.spent.clone());
+    let Visit { at, took, failures, again, .. } = **visit;
+    Arc::new(Visit { key, at, end, plan, report: None, spent, took, failures, again })
+}
 
 /// What a report says of each tenant of a group.
 pub(super) fn ends(group: &Group, report: &RunReport) -> BTreeMap<TenantName, End> {
     group.tenants.keys().map(|tenant| (tenant.clone(), end_of(tenant, report))).collect()
+}
+
+/// What a group's report says of one of its tenants.
+pub(super) fn of_tenant(report: &RunReport, tenant: &TenantName) -> RunReport {
+    RunReport {
+        plan_digest: report.plan_digest.clone(),
+        timestamp: report.timestamp,
+        outcomes: report.outcomes.iter().filter(|o| o.address.tenant == *tenant).cloned().collect(),
+        orders: report.orders.clone(),
+        planned_again: report.planned_again,
+        final_plan_empty: report.final_plan_empty,
+        stopped: report.stopped.clone(),
+        remaining: report.remaining.iter().filter(|a| a.tenant == *tenant).cloned().collect(),
+    }
 }
 
 fn end_of(tenant: &TenantName, report: &RunReport) -> End {

@@ -5,7 +5,7 @@
 //! somebody asks, so that what is gone is gone here too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -171,7 +171,7 @@ impl Metrics {
     }
 
     /// All of it as text, with the newest visit of each unit.
-    pub fn text(&self, visits: &[Visit], now: Now) -> String {
+    pub fn text(&self, visits: &[Arc<Visit>], now: Now) -> String {
         self.depth.get_or_create(&vec![("name", NAME.to_owned())]).set(whole(now.depth));
         self.leads.get_or_create(&vec![("name", NAME.to_owned())]).set(i64::from(now.leads));
         self.errors.set(whole(now.manifest_errors));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use kube::Client;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::consent::approved;
@@ -17,7 +18,7 @@ use super::fleet::{self, Gathered};
 use super::known::{Object, ObjectKey};
 use super::secrets::{self, ClusterSecrets, SecretKey};
 use super::shown::Shown;
-use super::store::{Store, is_portal};
+use super::store::{Objects, Store, is_portal};
 use super::tell::Teller;
 use super::watch::{Heard, Namespace};
 use crate::controller::backoff::after_failures;
@@ -38,6 +39,9 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// A loop that waits says that it waits, so that whoever asks knows that it does not hang.
 const TURN: Duration = Duration::from_secs(10);
+/// How many turns it waits for the ledger before it is taken for one that hangs: each request of the ledger's has an end of its own, and much
+/// sooner.
+const TURNS: usize = 60;
 
 /// What the hub works with.
 pub(crate) struct Hub {
@@ -62,6 +66,8 @@ pub(crate) struct Hub {
     /// How often in a row a Secret could not be read.
     pub(crate) unread: u32,
     pub(crate) shown: Arc<Shown>,
+    /// What was declared is told of beside the loop: an API server that is slow to take it keeps nothing that is declared waiting.
+    pub(crate) telling: JoinSet<()>,
 }
 
 /// A portal that is open, and what it was opened by.
@@ -171,7 +177,7 @@ impl Hub {
         self.store.take_in(&left_out);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut rotated = std::mem::take(&mut self.rotated);
-        let (other, all_read) = self.secrets.hold(&self.client, &secrets::named(&desired)).await;
+        let (other, all_read) = self.secrets.hold(&self.client, &secrets::named(&desired), &|| self.shown.turned()).await;
         rotated.extend(other);
         self.unread = if all_read { 0 } else { self.unread.saturating_add(1) };
         let (portals, closed) = self.open(&desired, &rotated);
@@ -181,7 +187,7 @@ impl Hub {
         let approved = approved(&all, &left_out, &desired);
         let refused = left_out.len() + invalid.len();
         let fleet = Fleet { edition, desired, portals, closed, approved, invalid, leaving };
-        if let Err(error) = self.controller.declare(fleet).await {
+        if let Err(error) = self.turning(self.controller.declare(fleet)).await {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
             self.rotated.extend(rotated);
             self.touched.extend(touched);
@@ -192,9 +198,33 @@ impl Hub {
         reopened.iter().for_each(|portal| self.controller.wake_portal(portal, Why::Changed));
         self.shown.declared(refused);
         if let Some(fleet) = self.controller.fleet() {
-            self.teller.declared(&fleet, &all, &left_out).await;
+            self.tell(&fleet, &all, &left_out);
         }
         (self.unread > 0).then(|| after_failures(self.unread, FIRST, 0.5).min(LONGEST))
+    }
+
+    /// Waits for the ledger, and says that it waits.
+    async fn turning<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        for _ in 0..TURNS {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep(TURN) => self.shown.turned(),
+            }
+        }
+        work.await
+    }
+
+    /// Begins to tell of what no visit tells.
+    fn tell(&mut self, fleet: &Fleet, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) {
+        while let Some(ended) = self.telling.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "what was declared was not told of to its end, which is a bug");
+            }
+        }
+        let (teller, untold) = (Arc::clone(&self.teller), self.teller.declared(fleet, all, left_out));
+        self.telling.spawn(async move { teller.tell(untold).await });
     }
 
     /// Opens portals; one whose document says the same and whose credentials are the same stays open.

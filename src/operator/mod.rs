@@ -128,6 +128,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         rotated: BTreeSet::new(),
         unread: 0,
         shown,
+        telling: tokio::task::JoinSet::new(),
     };
     // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = tokio::spawn(hub.run(heard));

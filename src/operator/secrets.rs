@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
+use futures_util::{StreamExt as _, stream};
 use kube::Client;
 use secrecy::SecretString;
 
@@ -14,6 +15,9 @@ pub(crate) use crate::ledger::kubernetes::SecretKey;
 use crate::ledger::kubernetes::SecretTexts;
 use crate::model::{Desired, SecretRef, SecretSource, Value};
 use crate::secrets::{SecretError, SecretReader};
+
+/// Secrets that are asked for at the same time.
+const AT_ONCE: usize = 8;
 
 /// The named Secrets' values.
 #[derive(Default)]
@@ -29,17 +33,24 @@ struct Held {
 }
 
 impl ClusterSecrets {
-    /// Holds these Secrets and no others; those that are not held yet, or changed, are read. Those that say something else than before, and whether
-    /// each could be read.
-    pub(crate) async fn hold(&self, client: &Client, named: &BTreeSet<SecretKey>) -> (BTreeSet<SecretKey>, bool) {
+    /// Holds these Secrets and no others; those that are not held yet, or changed, are read, and `turned` is told of each. Those that say something
+    /// else than before, and whether each could be read.
+    pub(crate) async fn hold(
+        &self,
+        client: &Client,
+        named: &BTreeSet<SecretKey>,
+        turned: &(dyn Fn() + Sync),
+    ) -> (BTreeSet<SecretKey>, bool) {
         let missing: Vec<_> = {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             held.retain(|key, _| named.contains(key));
             named.iter().filter(|key| held.get(*key).is_none_or(|held| held.stale)).cloned().collect()
         };
         let (mut other, mut all_read) = (BTreeSet::new(), true);
-        for key in missing {
-            let texts = SecretTexts::read(client, &key).await;
+        let reads: Vec<_> = missing.into_iter().map(|key| async { (SecretTexts::read(client, &key).await, key) }).collect();
+        let mut reads = stream::iter(reads).buffered(AT_ONCE);
+        while let Some((texts, key)) = reads.next().await {
+            turned();
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             let stale = texts.may_be_read_later();
             all_read &= !stale;

@@ -29,6 +29,8 @@ use crate::model::{Address, Kind, Name};
 
 /// Custom resources that are written to at the same time, of one visit.
 const AT_ONCE: usize = 8;
+/// Custom resources that are told of what was declared before it is asked whether something else was declared meanwhile.
+const IN_A_ROW: usize = 4 * AT_ONCE;
 /// Who writes to one object waits for whoever writes to it already, and now and then for who writes to another.
 const QUEUES: usize = 64;
 
@@ -49,6 +51,15 @@ struct State {
     left_out: BTreeMap<ObjectKey, String>,
     /// Units whose ids were read, and whether they were in step then: ids change where something was applied or confirmed.
     ids: BTreeMap<UnitKey, bool>,
+    /// How often something was declared.
+    declared: u64,
+}
+
+/// What no visit tells of what was declared.
+pub(crate) struct Untold {
+    /// The number of what was declared.
+    declared: u64,
+    spoken: Vec<Spoken>,
 }
 
 /// What portals call the resources of a tenant.
@@ -78,14 +89,23 @@ impl Teller {
         self.unspoken.forget(key);
     }
 
-    /// What is declared now. Tells of what no visit tells.
-    pub(crate) async fn declared(&self, fleet: &Fleet, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) {
-        let untold: Vec<Spoken> = {
-            let mut state = self.state();
-            state.left_out.clone_from(left_out);
-            all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, key, object)).collect()
-        };
-        self.speak(untold).await;
+    /// What is declared now. Records what no visit tells of it, for [`Self::tell`].
+    pub(crate) fn declared(&self, fleet: &Fleet, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) -> Untold {
+        let mut state = self.state();
+        state.left_out.clone_from(left_out);
+        state.declared += 1;
+        let declared = state.declared;
+        let spoken = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, key, object)).collect();
+        Untold { declared, spoken }
+    }
+
+    /// Tells of what no visit tells. Leaves the rest where something was declared anew meanwhile: what is true of it now is told by who tells of that.
+    pub(crate) async fn tell(&self, untold: Untold) {
+        let Untold { declared, mut spoken } = untold;
+        while !spoken.is_empty() && self.state().declared == declared {
+            let rest = spoken.split_off(spoken.len().min(IN_A_ROW));
+            self.speak(std::mem::replace(&mut spoken, rest)).await;
+        }
     }
 
     fn told_by_nobody(&self, state: &mut State, fleet: &Fleet, key: &ObjectKey, object: &Object) -> Option<Spoken> {

@@ -1,7 +1,8 @@
 //! Commits. Comes in: a lock, and writes. Goes out: nothing, or why not.
 //!
 //! One head: parts that are new are written first, under names that nobody knows yet; then the head is swapped for one that names them, if it is still
-//! the one that was read; then parts that it no longer names are deleted. Killed anywhere, the head names parts that are there.
+//! the one that was read; then parts that it no longer names are deleted. Killed anywhere, the head names parts that are there. A part that the head
+//! never named may be one that somebody else is about to name, and stays until that cannot be any more.
 //!
 //! Several heads: what each is to become is written into it as *pending*, then the lock is swapped for one that says that the commit was made, then
 //! each head becomes what was pending. Before the swap of the lock the commit never was; after it, whoever reads a head carries it out. Nobody ends a
@@ -10,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::changes::{self, Draft, Drafts};
@@ -27,6 +29,8 @@ const TRIES: usize = 30;
 const KNOWN: usize = 8;
 /// How often one is begun anew because an answer was lost.
 const LOST: usize = 5;
+/// How old a part is that nobody will name any more: longer than any commit takes from its parts to its head, with every answer as late as can be.
+const ORPHANED: SignedDuration = SignedDuration::from_hours(2);
 
 /// What is known of the heads that are ours alone, so that a commit need not read them. A head that is another one meanwhile is found out by the swap.
 pub(super) type Cache = Mutex<BTreeMap<Key, Unit>>;
@@ -149,14 +153,14 @@ struct Next {
 impl Next {
     /// Swaps the head for what it becomes, and remembers it.
     async fn swap(mut self, shards: &Shards, cache: &Cache) -> Result<(), Failure> {
-        self.unit.head = self.head;
+        let former = std::mem::replace(&mut self.unit.head, self.head).parts;
         let mut written = write(shards, &self.unit).await?;
         // Its text is known by its head and records.
         written.spec.body = String::new();
         self.unit.shard = written;
         self.unit.dropped = false;
         if self.folded {
-            collect(shards, &self.key, &self.unit.head).await;
+            collect(shards, &self.key, &former, &self.unit.head).await;
         }
         cache.lock().await.insert(self.key, self.unit);
         Ok(())
@@ -215,16 +219,31 @@ async fn new_part(
     Ok(PartRef { name, from })
 }
 
-/// Deletes the parts that a head does not name: those it named before, and those of commits that were never made. What cannot be deleted now is so
+/// Deletes parts that nobody names: those that the head named before, and those of commits that were never made. What cannot be deleted now is so
 /// the next time.
-async fn collect(shards: &Shards, (portal, tenant): &Key, head: &Head) {
-    let Ok(parts) = shards.list_metadata(&shard::selector("part", Some(portal), Some(tenant))).await else { return };
-    let names = parts.into_iter().filter_map(|part| part.metadata.name);
-    let names: Vec<String> = names.filter(|name| !head.parts.iter().any(|p| p.name == *name)).collect();
-    if let Err(failure) = together(names.iter().map(|name| shards.delete(name, None)).collect()).await {
-        let error = LedgerError::from(failure);
+async fn collect(shards: &Shards, key: &Key, former: &[PartRef], head: &Head) {
+    if let Err(failure) = collected(shards, key, former, head).await {
+        let (error, (portal, tenant)) = (LedgerError::from(failure), key);
         tracing::debug!(%error, %portal, %tenant, "parts of the ledger that nobody names are left for the next time");
     }
+}
+
+async fn collected(shards: &Shards, (portal, tenant): &Key, former: &[PartRef], head: &Head) -> Result<(), Failure> {
+    let is_named = |name: &str| head.parts.iter().any(|part| part.name == name);
+    delete(shards, former.iter().map(|part| part.name.as_str()).filter(|name| !is_named(name)).collect()).await?;
+    let there = shards.list_metadata(&shard::selector("part", Some(portal), Some(tenant))).await?;
+    let there = there.iter().filter_map(|part| Some((part.metadata.name.as_deref()?, part.metadata.creation_timestamp.as_ref()?.0)));
+    let unnamed: Vec<_> = there.filter(|(name, _)| !is_named(name)).collect();
+    if unnamed.is_empty() {
+        return Ok(());
+    }
+    // Whoever reads the head that we wrote may have written parts for it by now: those that are young may be theirs.
+    let now = shards.clock().await?;
+    delete(shards, unnamed.into_iter().filter(|(_, made)| now.duration_since(*made) > ORPHANED).map(|(name, _)| name).collect()).await
+}
+
+async fn delete(shards: &Shards, names: Vec<&str>) -> Result<(), Failure> {
+    together(names.into_iter().map(|name| shards.delete(name, None)).collect()).await.map(drop)
 }
 
 /// Writes into each head what it is to become.

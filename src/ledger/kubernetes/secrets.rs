@@ -2,7 +2,9 @@
 //! and never shows, logs or writes a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,6 +13,9 @@ use super::Place;
 use crate::ledger::LedgerError;
 use crate::model::{SecretRef, SecretSource};
 use crate::secrets::{SecretError, SecretReader};
+
+/// Longest wait for a Secret. The client has no end of its own for an answer that never comes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A Secret: its namespace and its name.
 pub type SecretKey = (String, String);
@@ -46,7 +51,9 @@ impl PartialEq for SecretTexts {
 impl SecretTexts {
     /// Reads a Secret.
     pub async fn read(client: &Client, (namespace, name): &SecretKey) -> Self {
-        let answer = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await;
+        let secrets = Api::<Secret>::namespaced(client.clone(), namespace);
+        let late = |_| kube::Error::Service(format!("no answer within {} seconds", PATIENCE.as_secs()).into());
+        let answer = tokio::time::timeout(PATIENCE, secrets.get_opt(name)).await.map_err(late).and_then(|answer| answer);
         let found = answer.map_err(|error| {
             let why = match error {
                 kube::Error::Api(status) if status.code == 403 => {
@@ -109,10 +116,8 @@ impl NamedSecrets {
         let mut held = BTreeMap::new();
         if !named.is_empty() {
             let client = place.connect().await?;
-            for at in named {
-                let texts = SecretTexts::read(&client, &at).await;
-                held.insert(at, texts);
-            }
+            let reads: Vec<_> = named.into_iter().map(|at| async { (SecretTexts::read(&client, &at).await, at) }).collect();
+            held = stream::iter(reads).buffered(super::AT_ONCE).map(|(texts, at)| (at, texts)).collect().await;
         }
         Ok(Self { beside, held })
     }

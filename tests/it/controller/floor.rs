@@ -35,9 +35,9 @@ pub(super) struct Floor {
     running: tokio::task::JoinHandle<()>,
 }
 
-/// What visits came to and when, as `tenant end`.
+/// What visits came to and when, as `tenant end`; and the newest of each unit, as it was told.
 #[derive(Default)]
-struct Ends(Mutex<Vec<(Instant, String)>>);
+struct Ends(Mutex<Vec<(Instant, String)>>, Mutex<BTreeMap<UnitKey, Visit>>);
 
 #[async_trait]
 impl Reporter for Ends {
@@ -47,6 +47,7 @@ impl Reporter for Ends {
             End::AwaitingApproval { stale: true, .. } => "AwaitingApproval (stale)".to_owned(),
             end => format!("{end:?}").split([' ', '{', '(']).next().unwrap().to_owned(),
         };
+        self.1.lock().unwrap().insert(visit.key.clone(), visit.clone());
         self.0.lock().unwrap().push((Instant::now(), format!("{} {end}", visit.key.tenant)));
     }
 }
@@ -108,7 +109,13 @@ impl Floor {
     #[track_caller]
     pub(super) fn visit(&self, tenant: &str) -> Visit {
         let visits = self.controller.visits();
-        visits.into_iter().find(|v| v.key.tenant.as_str() == tenant).unwrap_or_else(|| panic!("{tenant} was not visited"))
+        let visit = visits.iter().find(|v| v.key.tenant.as_str() == tenant);
+        visit.map(|visit| Visit::clone(visit)).unwrap_or_else(|| panic!("{tenant} was not visited"))
+    }
+
+    /// The newest visit of each unit, as it was told.
+    pub(super) fn told(&self) -> Vec<Visit> {
+        self.ends.1.lock().unwrap().values().cloned().collect()
     }
 
     /// The digest of the plan that waits for a tenant.

@@ -22,13 +22,13 @@ pub(crate) async fn counted(with_tenant: bool) -> String {
     floor.spec.control = Control { approval: Some(ApprovalMode::Auto), ..Control::default() };
     let metrics = Metrics::new("9.9.9", with_tenant);
     floor.declare(&desired([org("acme"), admin("acme", "ann")])).await;
-    floor.controller.visits().iter().for_each(|v| metrics.visited(v));
+    floor.told().iter().for_each(|v| metrics.visited(v));
     floor.spec.control.approval = Some(ApprovalMode::Manual);
     floor.portal.delete("acme", Kind::User, "ann@acme.example");
     // Nobody may take over who is there already.
     floor.portal.put(&org("beta"));
     floor.declare(&desired([org("acme"), admin("acme", "ann"), org("beta"), admin("beta", "bob")])).await;
-    floor.controller.visits().iter().for_each(|v| metrics.visited(v));
+    floor.told().iter().for_each(|v| metrics.visited(v));
     metrics.answered(&name("main"), "GET", Some(200), Duration::from_millis(20));
     metrics.answered(&name("main"), "POST", None, Duration::from_secs(3));
     metrics.throttled(&name("main"));

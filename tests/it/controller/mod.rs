@@ -4,6 +4,7 @@ mod approvals;
 mod drift;
 mod floor;
 mod keeps_in_step;
+mod memory;
 pub(crate) mod metrics;
 mod together;
 mod trouble;

@@ -14,6 +14,7 @@ mod drift;
 mod expiry;
 mod gitops;
 mod ground;
+mod hangs;
 mod keeps_in_step;
 mod leader;
 mod leaves;

@@ -1,6 +1,7 @@
 //! What only a ledger in a cluster promises, and what its tests are set up with.
 
 mod access;
+mod gate;
 mod races;
 mod shapes;
 

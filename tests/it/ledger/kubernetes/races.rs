@@ -3,6 +3,7 @@
 use k8s_openapi::api::coordination::v1::Lease;
 use tenantry::ledger::leadership;
 
+use super::gate::Gate;
 use super::*;
 
 #[tokio::test]
@@ -63,6 +64,33 @@ async fn commits_of_one_run_on_one_tenant_at_once_are_all_made() {
     let ledger = reader(&namespace).await;
     assert_eq!((state(&ledger, "acme").await.rows.len(), state(&ledger, "beta").await.rows.len()), (12, 4));
     assert_eq!(ledger.identity().await.unwrap().serial, 12);
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn parts_that_somebody_is_about_to_name_are_not_taken_away() {
+    let namespace = namespace().await;
+    let behind = Cluster::shared().client();
+    let clearing = Gate::new(|method, uri| method == "GET" && uri.contains("shard%3Dpart"));
+    let swapping = Gate::new(|method, uri| method == "PUT" && uri.contains("/head."));
+    let late = KubernetesLedger::new(clearing.client(&behind), &namespace).await.unwrap();
+    let other = KubernetesLedger::new(swapping.client(&behind), &namespace).await.unwrap();
+    let lock = hold(&late, &["acme"]).await;
+
+    // The first has swapped the head, and is late with clearing up.
+    let first = tokio::spawn({
+        let (late, lock) = (late.clone(), lock.clone());
+        async move { late.commit(&lock, rows("acme", 0..400, "a")).await }
+    });
+    clearing.came().await;
+    // Another process, with the same lock, has written its parts, and not the head that names them.
+    let second = tokio::spawn(async move { other.commit(&lock, rows("acme", 0..400, "b")).await });
+    swapping.came().await;
+    clearing.let_through();
+    first.await.unwrap().unwrap();
+    swapping.let_through();
+    second.await.unwrap().unwrap();
+    assert_eq!(keys(&reader(&namespace).await, "acme").await, ["b"]);
 }
 
 /// Commits that are dropped after ever longer leave each of them whole or not at all, and never a tenant without the other.
