@@ -23,7 +23,9 @@ fn end_of(tenant: &TenantName, report: &RunReport) -> End {
         match &outcome.result {
             OutcomeResult::Done => {}
             OutcomeResult::Pending { .. } => technician = true,
-            OutcomeResult::Failed { message, denied: true } => return End::Portal(PortalError::Denied(message.clone())),
+            OutcomeResult::Failed { message, denied: true } => {
+                return End::Portal(PortalError::Denied(format!("{}: {message}", outcome.address)));
+            }
             OutcomeResult::Failed { message, denied: false } | OutcomeResult::Uncertain { message } => {
                 failed.get_or_insert_with(|| format!("{}: {message}", outcome.address));
             }

@@ -3,7 +3,7 @@
 //! Comes in: visits, and reasons. Goes out: conditions from the closed sets, plans that wait, the words of events. Pure.
 
 use crate::apply::{Outcome, OutcomeResult};
-use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, of_whole};
+use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, is_open, tried_again};
 use crate::controller::{End, Fleet, Visit};
 use crate::diagnostic::Diagnostic;
 use crate::model::PortalName;
@@ -81,22 +81,19 @@ fn usable(message: &str) -> Vec<Condition> {
     ]
 }
 
-/// What a visit says of its portal itself; `None`: it did not look at it.
-pub(super) fn visited_portal(visit: &Visit) -> Option<Vec<Condition>> {
-    match &visit.end {
-        End::Portal(_) => Some(of_whole(visit)),
-        End::Suspended | End::Invalid { .. } | End::DependencyNotReady { .. } | End::Contended { .. } | End::Stopped { .. } => None,
-        End::InStep | End::Applying | End::Applied | End::AwaitingApproval { .. } | End::AwaitingTechnician => {
-            Some(usable("it can be read"))
-        }
-        End::DriftReported | End::Refused { .. } | End::Failed { .. } => Some(usable("it can be read")),
-    }
-}
-
 /// Of several resources in one document the one that is worst off speaks for all, by each type of condition.
 pub(super) fn worst(all: &[&ResourceStatus]) -> Vec<Condition> {
     let named: Vec<_> = all.iter().map(|s| (s.address.to_string(), s.conditions.as_slice())).collect();
     merged(named.iter().map(|(address, conditions)| (address.as_str(), *conditions)))
+}
+
+/// Adds when it is tried again: of an organization alone, for each of its resources would be written anew each time.
+pub(super) fn with_time(mut conditions: Vec<Condition>, visit: &Visit) -> Vec<Condition> {
+    if let Some(when) = tried_again(visit) {
+        let reconciling = conditions.iter_mut().filter(|c| c.ty == ConditionType::Reconciling);
+        reconciling.for_each(|c| c.message = format!("{}; {when}", c.message));
+    }
+    conditions
 }
 
 /// The plan that a visit leaves for somebody to approve.
@@ -120,14 +117,9 @@ pub(super) fn seen_to(fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Ob
         // The visit was of a fleet in which it still counted.
         return false;
     }
-    let waits = || visit.plan.as_ref().is_some_and(|p| p.resource_changes.iter().any(|c| c.address == address));
-    match &visit.end {
-        End::InStep | End::Applied | End::Suspended | End::Invalid { .. } | End::Portal(PortalError::Misconfigured(_)) => true,
-        End::Applying => false,
-        End::Portal(PortalError::Denied(_) | PortalError::Unavailable(_)) | End::Contended { .. } | End::Stopped { .. } => false,
-        End::AwaitingApproval { .. } | End::AwaitingTechnician | End::DriftReported | End::Refused { .. } => !waits(),
-        End::DependencyNotReady { .. } | End::Failed { .. } => !waits(),
-    }
+    // Nobody can do anything in a portal that cannot be used as declared.
+    let unusable = matches!(&visit.end, End::Portal(PortalError::Misconfigured(_) | PortalError::NoCredential(_)));
+    unusable || !is_open(visit, &address)
 }
 
 /// What an event says of a change: whether it is a warning, its reason in the past tense, and a sentence; `None`: nothing became of it.

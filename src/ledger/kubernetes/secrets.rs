@@ -16,7 +16,15 @@ use crate::secrets::{SecretError, SecretReader};
 pub type SecretKey = (String, String);
 
 /// What a Secret holds, or why it cannot be read.
-pub struct SecretTexts(Result<BTreeMap<String, Option<SecretString>>, String>);
+pub struct SecretTexts(Result<BTreeMap<String, Option<SecretString>>, Unread>);
+
+/// Why a Secret was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Unread {
+    why: String,
+    /// It may be read the next time though nobody changes it.
+    later: bool,
+}
 
 impl PartialEq for SecretTexts {
     /// True where both say the same.
@@ -39,14 +47,19 @@ impl SecretTexts {
     /// Reads a Secret.
     pub async fn read(client: &Client, (namespace, name): &SecretKey) -> Self {
         let answer = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await;
-        let found = answer.map_err(|error| match error {
-            kube::Error::Api(status) if status.code == 403 => {
-                format!("Secrets of namespace {namespace} may not be read: the role there needs get of secrets")
-            }
-            kube::Error::Api(status) => format!("the Kubernetes API server answers {}: {}", status.code, status.message),
-            error => format!("the Kubernetes API server: {}", super::client::root(&error)),
+        let found = answer.map_err(|error| {
+            let why = match error {
+                kube::Error::Api(status) if status.code == 403 => {
+                    format!("Secrets of namespace {namespace} may not be read: the role there needs get of secrets")
+                }
+                kube::Error::Api(status) => format!("the Kubernetes API server answers {}: {}", status.code, status.message),
+                error => format!("the Kubernetes API server: {}", super::client::root(&error)),
+            };
+            Unread { why, later: true }
         });
-        let data = found.and_then(|secret| secret.ok_or_else(|| format!("there is no Secret {name} in namespace {namespace}")));
+        let data = found.and_then(|secret| {
+            secret.ok_or_else(|| Unread { why: format!("there is no Secret {name} in namespace {namespace}"), later: false })
+        });
         // One newline at the end is an editor's, as in a file.
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).ok()?;
@@ -55,12 +68,22 @@ impl SecretTexts {
         Self(data.map(|secret| secret.data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, text(bytes.0))).collect()))
     }
 
+    /// Whether it was read.
+    pub fn were_read(&self) -> bool {
+        self.0.is_ok()
+    }
+
+    /// Whether it was not read, and may be the next time though nobody changes it: the API server refused, or did not answer.
+    pub fn may_be_read_later(&self) -> bool {
+        self.0.as_ref().is_err_and(|unread| unread.later)
+    }
+
     /// The text of a key.
     ///
     /// # Errors
     /// In words: the Secret cannot be read, has no such key, or what is there is no text.
     pub fn key(&self, key: &str) -> Result<SecretString, String> {
-        match self.0.as_ref().map_err(Clone::clone)?.get(key) {
+        match self.0.as_ref().map_err(|unread| unread.why.clone())?.get(key) {
             None => Err(format!("it has no key `{key}`")),
             Some(None) => Err(format!("what it has under `{key}` is not UTF-8")),
             Some(Some(text)) if text.expose_secret().is_empty() => Err(format!("what it has under `{key}` is empty")),
@@ -109,6 +132,6 @@ impl SecretReader for NamedSecrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         let read = key_of(&reference.source, &self.beside).ok_or_else(|| "it is in no cluster".to_owned());
         let read = read.and_then(|(at, key)| self.held.get(&at).ok_or_else(|| "it was not read".to_owned())?.key(key));
-        read.map_err(|why| SecretError { reference: reference.to_string(), why })
+        read.map_err(|why| SecretError { reference: reference.to_string(), why, missing: false })
     }
 }

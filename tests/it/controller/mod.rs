@@ -5,5 +5,6 @@ mod drift;
 mod floor;
 mod keeps_in_step;
 pub(crate) mod metrics;
+mod said;
 mod together;
 mod trouble;
