@@ -226,7 +226,7 @@ fn says_something(unit: &Unit) -> bool {
 /// The diagnostic of a portal that cannot be read.
 pub fn cannot_read(portal: &PortalName, error: &PortalError) -> Diagnostic {
     let code = match error {
-        PortalError::Denied(_) => codes::run::PORTAL_DENIED,
+        PortalError::Denied(_) | PortalError::NoCredential(_) => codes::run::PORTAL_DENIED,
         PortalError::Unavailable(_) => codes::run::PORTAL_UNAVAILABLE,
         PortalError::Misconfigured(_) => codes::run::PORTAL_MISCONFIGURED,
     };

@@ -78,7 +78,7 @@ impl From<crate::secrets::MacKeyError> for Failure {
 /// The exit code of a portal that cannot be read.
 pub(crate) fn exit_of(error: &PortalError) -> Exit {
     match error {
-        PortalError::Denied(_) => Exit::Denied,
+        PortalError::Denied(_) | PortalError::NoCredential(_) => Exit::Denied,
         PortalError::Unavailable(_) | PortalError::Misconfigured(_) => Exit::Error,
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn units(fleet: &Fleet) -> BTreeSet<UnitKey> {
 
 /// What is said of each portal of two fleets, compared once for all of its tenants. Whom it serves is looked at tenant by tenant: a customer more is
 /// nothing new to the others.
-pub(super) fn portals(before: &Fleet, now: &Fleet) -> BTreeSet<PortalName> {
+pub(crate) fn portals(before: &Fleet, now: &Fleet) -> BTreeSet<PortalName> {
     let bare = |fleet: &Fleet, name: &PortalName| {
         fleet.portals.get(name).map(|o| PortalSpec { source: None, organizations: None, ..o.served.spec.clone() })
     };

@@ -121,6 +121,11 @@ impl Controller {
         self.wake_those(why, |unit| unit.tenant == *tenant);
     }
 
+    /// Wakes every unit of some tenants.
+    pub fn wake_tenants(&self, tenants: &BTreeSet<TenantName>, why: Why) {
+        self.wake_those(why, |unit| tenants.contains(&unit.tenant));
+    }
+
     /// Wakes every unit of a portal.
     pub fn wake_portal(&self, portal: &PortalName, why: Why) {
         self.wake_those(why, |unit| unit.portal == *portal);
@@ -134,7 +139,8 @@ impl Controller {
     fn wake_those(&self, why: Why, which: impl Fn(&UnitKey) -> bool) {
         let mut state = self.state();
         let units: Vec<_> = state.queue.units().filter(which).collect();
-        units.iter().for_each(|unit| state.wake(unit, why, Instant::now()));
+        let at = Instant::now() + if why == Why::Changed { GATHER } else { Duration::ZERO };
+        units.iter().for_each(|unit| state.wake(unit, why, at));
         drop(state);
         self.told.notify_one();
     }
@@ -333,6 +339,7 @@ impl Controller {
             plan: Some(plan),
             report: None,
             spent: None,
+            began,
             took: began.elapsed(),
             failures,
             again: now,
@@ -399,7 +406,7 @@ impl Controller {
             let pause = SignedDuration::try_from(at.duration_since(now)).unwrap_or_default();
             let now = Timestamp::now();
             let again = now.checked_add(pause).unwrap_or(now);
-            let visit = Visit { key: unit.clone(), at: now, end, plan, report, spent, took: began.elapsed(), failures, again };
+            let visit = Visit { key: unit.clone(), at: now, end, plan, report, spent, began, took: began.elapsed(), failures, again };
             let visit = Arc::new(visit);
             state.visits.insert(unit, kept(&visit));
             visit

@@ -25,8 +25,8 @@ pub(super) fn kept(visit: &Arc<Visit>) -> Arc<Visit> {
         plan.resource_changes = Vec::new();
     }
     let (key, end, spent) = (visit.key.clone(), visit.end.clone(), visit.spent.clone());
-    let Visit { at, took, failures, again, .. } = **visit;
-    Arc::new(Visit { key, at, end, plan, report: None, spent, took, failures, again })
+    let Visit { at, began, took, failures, again, .. } = **visit;
+    Arc::new(Visit { key, at, end, plan, report: None, spent, began, took, failures, again })
 }
 
 /// What a report says of each tenant of a group.
@@ -57,7 +57,9 @@ fn end_of(tenant: &TenantName, report: &RunReport) -> End {
         match &outcome.result {
             OutcomeResult::Done => {}
             OutcomeResult::Pending { .. } => technician = true,
-            OutcomeResult::Failed { message, denied: true } => return End::Portal(PortalError::Denied(message.clone())),
+            OutcomeResult::Failed { message, denied: true } => {
+                return End::Portal(PortalError::Denied(format!("{}: {message}", outcome.address)));
+            }
             OutcomeResult::Failed { message, denied: false } | OutcomeResult::Uncertain { message } => {
                 failed.get_or_insert_with(|| format!("{}: {message}", outcome.address));
             }

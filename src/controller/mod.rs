@@ -15,7 +15,7 @@
 
 pub mod approval;
 pub mod backoff;
-mod changed;
+pub(crate) mod changed;
 pub mod cluster;
 mod drive;
 mod ended;
@@ -38,6 +38,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::apply::{RunReport, Stop};
 use crate::diagnostic::Diagnostic;
@@ -167,6 +168,8 @@ pub struct Visit {
     pub report: Option<RunReport>,
     /// The approval that it used up: it passes nothing any more.
     pub spent: Option<String>,
+    /// When it began, by a clock that nobody sets.
+    pub began: Instant,
     /// How long it took.
     pub took: Duration,
     /// Failures in a row, this one among them.

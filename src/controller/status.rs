@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{End, Visit};
 use crate::apply::OutcomeResult;
+use crate::model::kind::Placement;
 use crate::model::{Address, Tenant};
-use crate::plan::NOT_MANAGED;
 use crate::plan::document::TenantPlan;
+use crate::plan::{NOT_MANAGED, Refusal};
 use crate::portal::PortalError;
 
 /// A type of condition.
@@ -135,6 +136,41 @@ pub fn of_undeclared(visit: &Visit, declared: &Tenant) -> Vec<ResourceStatus> {
         .collect()
 }
 
+/// Whether a visit leaves something to be done about a resource, or did not look at it: a change that was not applied, or one that is in a
+/// technician's hands.
+pub fn is_open(visit: &Visit, address: &Address) -> bool {
+    let changes = |plan: &TenantPlan| plan.resource_changes.iter().any(|c| c.address == *address);
+    let waits = |plan: &TenantPlan| plan.waiting.iter().any(|w| w.address == *address);
+    let plan = visit.plan.as_ref();
+    match &visit.end {
+        // Changes in it were applied, or are left out.
+        End::InStep | End::Applied => plan.is_some_and(waits),
+        End::Suspended | End::Invalid { .. } => false,
+        End::Applying | End::Portal(_) | End::Contended { .. } | End::Stopped { .. } => true,
+        End::AwaitingApproval { .. } | End::AwaitingTechnician | End::DriftReported => plan.is_none_or(|p| changes(p) || waits(p)),
+        End::Refused { .. } | End::DependencyNotReady { .. } | End::Failed { .. } => plan.is_none_or(|p| changes(p) || waits(p)),
+    }
+}
+
+/// What a visit says of its portal itself; `None`: it did not look at it. Only a look speaks for a portal: that one change was denied is said of
+/// what was to be changed.
+pub fn of_portal(visit: &Visit) -> Option<Vec<Condition>> {
+    match &visit.end {
+        End::Portal(_) if visit.report.is_none() => Some(of_whole(visit)),
+        End::Suspended | End::Invalid { .. } | End::DependencyNotReady { .. } | End::Contended { .. } | End::Stopped { .. } => None,
+        End::InStep | End::Applying | End::Applied | End::AwaitingApproval { .. } | End::AwaitingTechnician => Some(readable()),
+        End::DriftReported | End::Refused { .. } | End::Failed { .. } | End::Portal(_) => Some(readable()),
+    }
+}
+
+fn readable() -> Vec<Condition> {
+    let message = "it can be read";
+    vec![
+        condition(ConditionType::Ready, Holds::True, "ReconciliationSucceeded", message),
+        condition(ConditionType::Synced, Holds::True, "ReconcileSuccess", message),
+    ]
+}
+
 /// What a visit says of its tenant as a whole: of what is not declared, or not validly.
 pub fn of_whole(visit: &Visit) -> Vec<Condition> {
     let (ready, reconciling, stalled, synced) = concerned_by(visit, None);
@@ -152,8 +188,9 @@ impl<'a> Concerned<'a> {
         let mut single = BTreeMap::new();
         if let Some(plan) = &visit.plan {
             for change in &plan.resource_changes {
-                let refused = change.blocked_by.first().map(|r| r.message.clone());
-                single.insert(&change.address, refused.unwrap_or_else(|| change.action_reason.clone()));
+                let refused = change.blocked_by.iter().find(|r| r.stands()).map(|r| in_words(r, &plan.digest));
+                let words = refused.or_else(|| whole_plan(visit)).unwrap_or_else(|| change.action_reason.clone());
+                single.insert(&change.address, words);
             }
             for waiting in &plan.waiting {
                 single.insert(&waiting.address, waiting.waits_for.clone());
@@ -173,18 +210,38 @@ impl<'a> Concerned<'a> {
                 OutcomeResult::Held { .. } | OutcomeResult::Cancelled => {}
             }
         }
-        let whole = match &visit.end {
-            End::Suspended
-            | End::Invalid { .. }
-            | End::DependencyNotReady { .. }
-            | End::Portal(_)
-            | End::Contended { .. }
-            | End::Stopped { .. } => true,
-            End::InStep | End::Applied | End::Applying | End::AwaitingApproval { .. } | End::AwaitingTechnician => false,
-            End::DriftReported | End::Refused { .. } | End::Failed { .. } => false,
-        };
-        Self { whole, single }
+        Self { whole: is_whole(visit), single }
     }
+}
+
+/// Whether a visit's end is about every resource: nothing was looked at. Else what the plan does not touch was seen to be in step.
+fn is_whole(visit: &Visit) -> bool {
+    match &visit.end {
+        End::Suspended | End::Invalid { .. } => true,
+        End::DependencyNotReady { .. } | End::Contended { .. } | End::Stopped { .. } | End::Failed { .. } => visit.plan.is_none(),
+        End::Portal(_) => visit.report.is_none(),
+        End::InStep | End::Applied | End::Applying | End::AwaitingApproval { .. } | End::AwaitingTechnician => false,
+        End::DriftReported | End::Refused { .. } => false,
+    }
+}
+
+/// What a guard says, and what can be done about it.
+fn in_words(refusal: &Refusal, digest: &str) -> String {
+    let Refusal { code, message, help, .. } = refusal;
+    if refusal.fact {
+        return format!("{code}: {message}; no approval passes it: {help}");
+    }
+    format!("{code}: {message}; to let it happen all the same, approve {digest} (annotation `tenantry.dev/approved-plan`)")
+}
+
+/// What guards say of a plan as a whole; `None`: they refuse nothing.
+fn whole_plan(visit: &Visit) -> Option<String> {
+    let End::Refused { codes, message } = &visit.end else { return None };
+    let plan = visit.plan.as_ref();
+    let all = plan.into_iter().flat_map(|p| p.blocked_by.iter().chain(p.resource_changes.iter().flat_map(|c| &c.blocked_by)));
+    let said = all.filter(|r| r.stands()).find(|r| r.message == *message);
+    let words = said.zip(plan).map(|(refusal, plan)| in_words(refusal, &plan.digest));
+    Some(words.unwrap_or_else(|| format!("{}: {message}", codes.join(", "))))
 }
 
 fn drifted(plan: Option<&TenantPlan>) -> BTreeSet<&Address> {
@@ -192,11 +249,13 @@ fn drifted(plan: Option<&TenantPlan>) -> BTreeSet<&Address> {
 }
 
 fn conditions(visit: &Visit, address: &Address, concerned: &Concerned<'_>, drifted: &BTreeSet<&Address>) -> Vec<Condition> {
-    let own = concerned.single.get(address);
+    // A refusal holds the whole plan, and the organization tells of its plans.
+    let of_plan = || whole_plan(visit).filter(|_| address.kind.def().placement == Placement::Tenant);
+    let own = concerned.single.get(address).cloned().or_else(of_plan);
     let not_managed = visit.plan.iter().flat_map(|p| &p.left_out).find(|l| l.rule == NOT_MANAGED && l.address == *address);
     let (ready, reconciling, stalled, synced) = match not_managed {
         Some(left) if !concerned.whole && own.is_none() => left_alone(&left.reason),
-        _ if concerned.whole || own.is_some() => concerned_by(visit, own.map(String::as_str)),
+        _ if concerned.whole || own.is_some() => concerned_by(visit, own.as_deref()),
         _ => in_step(),
     };
     let mut all: Vec<_> = [Some(ready), reconciling, stalled, Some(synced)].into_iter().flatten().collect();
@@ -240,16 +299,21 @@ fn concerned_by(visit: &Visit, own: Option<&str>) -> Four {
         Some(condition(ConditionType::Reconciling, Holds::True, reason, message))
     };
     let stalled = |reason, message: String| Some(condition(ConditionType::Stalled, Holds::True, reason, message));
+    // Not when it is tried again: that would be news of each resource each time.
     let failed = |message: String| {
-        let words = format!("{message}; tried again at {}", seconds(visit.again));
-        (ready("ReconciliationFailed", message.clone()), again(words), None, synced(Holds::False, "ReconcileError", message))
+        (ready("ReconciliationFailed", message.clone()), again(message.clone()), None, synced(Holds::False, "ReconcileError", message))
     };
     let stuck = |reason, message: String| {
         let synced = synced(Holds::False, "ReconcileError", message.clone());
         (ready("ReconciliationFailed", message.clone()), None, stalled(reason, message), synced)
     };
     match &visit.end {
-        End::InStep | End::Applied | End::DriftReported => in_step(),
+        End::InStep | End::Applied => in_step(),
+        End::DriftReported => {
+            let message = "somebody changed it in the portal, and it is left so, as `driftDetection` says";
+            let ready = condition(ConditionType::Ready, Holds::True, "ReconciliationSucceeded", message);
+            (ready, None, None, synced(Holds::True, "ReconcileSuccess", message.to_owned()))
+        }
         End::Applying => {
             let message = say("being applied");
             (ready("Progressing", message.clone()), again(message.clone()), None, synced(Holds::Unknown, "ReconcileSuccess", message))
@@ -268,13 +332,16 @@ fn concerned_by(visit: &Visit, own: Option<&str>) -> Four {
             let message = say("a technician has work orders");
             (ready("AwaitingTechnician", message.clone()), None, None, synced(Holds::False, "ReconcilePaused", message))
         }
-        End::Refused { codes, message } => stuck(refused(codes), own.map_or_else(|| message.clone(), str::to_owned)),
+        End::Refused { codes, message } => {
+            stuck(refused(codes), own.map(str::to_owned).or_else(|| whole_plan(visit)).unwrap_or_else(|| message.clone()))
+        }
         End::Invalid { message } => stuck("InvalidSpec", message.clone()),
         End::DependencyNotReady { message } => {
             let waits = synced(Holds::False, "ReconcileError", message.clone());
             (ready("DependencyNotReady", message.clone()), again(message.clone()), None, waits)
         }
-        End::Portal(PortalError::Denied(why)) => stuck("AccessDenied", format!("the portal denies access: {why}")),
+        End::Portal(PortalError::Denied(why)) => stuck("AccessDenied", format!("the portal denies access: {}", say(why))),
+        End::Portal(PortalError::NoCredential(why)) => stuck("AccessDenied", format!("nobody can sign in to the portal: {why}")),
         End::Portal(PortalError::Misconfigured(why)) => stuck("InvalidSpec", format!("the portal cannot be used as declared: {why}")),
         End::Portal(PortalError::Unavailable(why)) => failed(format!("the portal cannot be reached: {why}")),
         End::Contended { message } => stuck("Contended", message.clone()),
@@ -298,16 +365,7 @@ fn refused(codes: &[String]) -> &'static str {
 
 /// `managed`: what somebody changed is brought back by what is applied.
 fn drift(visit: &Visit, drifted: bool, managed: bool) -> Condition {
-    let read = !matches!(
-        visit.end,
-        End::Portal(_)
-            | End::Suspended
-            | End::Invalid { .. }
-            | End::DependencyNotReady { .. }
-            | End::Stopped { .. }
-            | End::Contended { .. }
-    );
-    match (read, drifted, &visit.end) {
+    match (!is_whole(visit), drifted, &visit.end) {
         (false, ..) => condition(ConditionType::Drifted, Holds::Unknown, "DriftDetectionFailed", "live could not be compared"),
         (true, true, End::Applied) if managed => {
             condition(ConditionType::Drifted, Holds::False, "NoDrift", "what somebody changed was brought back")
@@ -340,7 +398,8 @@ fn plan_pending(visit: &Visit, changes: bool) -> Option<Condition> {
     }
 }
 
-/// An instant to the second.
-fn seconds(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// When what failed is tried again, in words; `None`: it did not fail.
+pub fn tried_again(visit: &Visit) -> Option<String> {
+    let failed = matches!(visit.end, End::Failed { .. } | End::Stopped { .. } | End::Portal(PortalError::Unavailable(_)));
+    failed.then(|| format!("tried again at {}", visit.again.strftime("%Y-%m-%dT%H:%M:%SZ")))
 }

@@ -22,6 +22,10 @@ use crate::controller::fence::Fence;
 /// Longest wait for an answer: no lease outlives it, and no loop that writes hangs for longer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What the API server takes of an event's note and action, in bytes.
+const LONGEST_NOTE: usize = 1024;
+const LONGEST_ACTION: usize = 128;
+
 /// What became of a status that should be written.
 pub(super) enum Wrote {
     /// It stands there; before it stood this.
@@ -125,8 +129,8 @@ impl Hand {
         let event = Event {
             type_: if warns { EventType::Warning } else { EventType::Normal },
             reason,
-            note: Some(note.chars().take(1000).collect()),
-            action: about.chars().take(128).collect(),
+            note: Some(status::shortened(note, LONGEST_NOTE)),
+            action: status::shortened(about, LONGEST_ACTION),
             secondary: None,
         };
         let reference = ObjectReference {

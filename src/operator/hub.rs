@@ -22,7 +22,7 @@ use super::store::{Objects, Store, is_portal};
 use super::tell::Teller;
 use super::watch::{Heard, Namespace};
 use crate::controller::backoff::after_failures;
-use crate::controller::{Controller, Fleet, Open, Why};
+use crate::controller::{Controller, Fleet, Open, Why, changed};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Served, own_names};
 use crate::model::{Desired, Kind, Name, PortalName, PortalSpec, TenantName};
@@ -59,7 +59,8 @@ pub(crate) struct Hub {
     pub(crate) unheard: BTreeSet<(Kind, Namespace)>,
     pub(crate) store: Arc<Store>,
     pub(crate) opened: BTreeMap<PortalName, Opened>,
-    /// Tenants of whose documents one was deleted since the last declaration: whoever deleted it waits for a visit, whatever else is the same.
+    /// Tenants of whose documents one was deleted, is new, or has another generation since the last declaration: whoever did that waits for a
+    /// visit, whatever else is the same.
     pub(crate) touched: BTreeSet<TenantName>,
     /// Secrets that say something else since the last declaration that was taken in.
     pub(crate) rotated: BTreeSet<SecretKey>,
@@ -139,7 +140,7 @@ impl Hub {
     fn keep(&mut self, key: ObjectKey, object: Object) -> bool {
         let requested = object.asks.reconcile_requested.clone();
         let (tenant, called, deleting) = (object.tenant_name(), object.called.clone(), object.deleting);
-        let kind = key.kind;
+        let (kind, generation) = (key.kind, object.generation);
         let before = self.store.keep(key.clone(), object);
         let now = self.store.get(&key);
         if before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before.uid != now.uid) {
@@ -154,7 +155,7 @@ impl Hub {
                 (None, _) => {}
             }
         }
-        if deleting && before.as_ref().is_none_or(|b| !b.deleting) {
+        if before.as_ref().is_none_or(|b| b.generation != generation || (deleting && !b.deleting)) {
             self.touched.extend(tenant);
         }
         !before.zip(now).is_some_and(|(before, now)| before.says_the_same(&now))
@@ -187,6 +188,7 @@ impl Hub {
         let approved = approved(&all, &left_out, &desired);
         let refused = left_out.len() + invalid.len();
         let fleet = Fleet { edition, desired, portals, closed, approved, invalid, leaving };
+        let before = self.controller.fleet();
         if let Err(error) = self.turning(self.controller.declare(fleet)).await {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
             self.rotated.extend(rotated);
@@ -194,11 +196,12 @@ impl Hub {
             return Some(AT_LATEST);
         }
         touched.extend(naming);
-        touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
+        self.controller.wake_tenants(&touched, Why::Changed);
         reopened.iter().for_each(|portal| self.controller.wake_portal(portal, Why::Changed));
         self.shown.declared(refused);
         if let Some(fleet) = self.controller.fleet() {
-            self.tell(&fleet, &all, &left_out);
+            let alike = before.map(|before| changed::portals(&before, &fleet)).unwrap_or_default();
+            self.tell(&fleet, &alike, &all, &left_out);
         }
         (self.unread > 0).then(|| after_failures(self.unread, FIRST, 0.5).min(LONGEST))
     }
@@ -217,13 +220,13 @@ impl Hub {
     }
 
     /// Begins to tell of what no visit tells.
-    fn tell(&mut self, fleet: &Fleet, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) {
+    fn tell(&mut self, fleet: &Fleet, alike: &BTreeSet<PortalName>, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) {
         while let Some(ended) = self.telling.try_join_next() {
             if let Err(error) = ended {
                 tracing::error!(%error, "what was declared was not told of to its end, which is a bug");
             }
         }
-        let (teller, untold) = (Arc::clone(&self.teller), self.teller.declared(fleet, all, left_out));
+        let (teller, untold) = (Arc::clone(&self.teller), self.teller.declared(fleet, alike, all, left_out));
         self.telling.spawn(async move { teller.tell(untold).await });
     }
 

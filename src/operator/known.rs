@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::core::DynamicObject;
 use serde_json::{Value as Json, json};
+use tokio::time::Instant;
 
 use crate::model::kind::Placement;
 use crate::model::{Address, Kind, MSP, Name, TenantName};
@@ -55,8 +56,8 @@ pub(crate) struct Object {
     pub(crate) status: Arc<str>,
     /// What of it was declared to the controller last.
     pub(crate) declared: Declared,
-    /// When we first heard of the newest request to look.
-    pub(crate) asked: Option<Timestamp>,
+    /// When we first heard of the newest request to look, by a clock that nobody sets.
+    pub(crate) asked: Option<Instant>,
     /// It counted for something when all was declared last: it keeps its name.
     pub(crate) taken_in: bool,
 }
@@ -172,10 +173,10 @@ impl Object {
         Some(Address::new(self.tenant_name()?, kind, Name::new(&self.called).ok()?))
     }
 
-    /// True if it says the same: a status or a finalizer that we wrote says nothing.
+    /// True if it says the same: a status or a finalizer that we wrote says nothing. A generation is to be told of, whatever it says.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
-        let Self { text, uid, asks, deleting, .. } = self;
-        *text == other.text && *uid == other.uid && *asks == other.asks && *deleting == other.deleting
+        let Self { text, uid, generation, asks, deleting, .. } = self;
+        *text == other.text && *generation == other.generation && *uid == other.uid && *asks == other.asks && *deleting == other.deleting
     }
 
     /// A document that only says that the organization is there, with its labels, so that what selects it does not lose it.

@@ -3,7 +3,7 @@
 //! Comes in: visits, and reasons. Goes out: conditions from the closed sets, plans that wait, the words of events. Pure.
 
 use crate::apply::{Outcome, OutcomeResult};
-use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, of_whole};
+use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, is_open, tried_again};
 use crate::controller::{End, Fleet, Visit};
 use crate::diagnostic::Diagnostic;
 use crate::model::PortalName;
@@ -81,22 +81,19 @@ fn usable(message: &str) -> Vec<Condition> {
     ]
 }
 
-/// What a visit says of its portal itself; `None`: it did not look at it.
-pub(super) fn visited_portal(visit: &Visit) -> Option<Vec<Condition>> {
-    match &visit.end {
-        End::Portal(_) => Some(of_whole(visit)),
-        End::Suspended | End::Invalid { .. } | End::DependencyNotReady { .. } | End::Contended { .. } | End::Stopped { .. } => None,
-        End::InStep | End::Applying | End::Applied | End::AwaitingApproval { .. } | End::AwaitingTechnician => {
-            Some(usable("it can be read"))
-        }
-        End::DriftReported | End::Refused { .. } | End::Failed { .. } => Some(usable("it can be read")),
-    }
-}
-
 /// Of several resources in one document the one that is worst off speaks for all, by each type of condition.
 pub(super) fn worst(all: &[&ResourceStatus]) -> Vec<Condition> {
     let named: Vec<_> = all.iter().map(|s| (s.address.to_string(), s.conditions.as_slice())).collect();
     merged(named.iter().map(|(address, conditions)| (address.as_str(), *conditions)))
+}
+
+/// Adds when it is tried again: of an organization alone, for each of its resources would be written anew each time.
+pub(super) fn with_time(mut conditions: Vec<Condition>, visit: &Visit) -> Vec<Condition> {
+    if let Some(when) = tried_again(visit) {
+        let reconciling = conditions.iter_mut().filter(|c| c.ty == ConditionType::Reconciling);
+        reconciling.for_each(|c| c.message = format!("{}; {when}", c.message));
+    }
+    conditions
 }
 
 /// The plan that a visit leaves for somebody to approve.
@@ -120,18 +117,12 @@ pub(super) fn seen_to(fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Ob
         // The visit was of a fleet in which it still counted.
         return false;
     }
-    let waits = || {
-        let plan = visit.plan.as_ref();
-        plan.is_some_and(|p| p.resource_changes.iter().any(|c| c.address == address) || p.waiting.iter().any(|w| w.address == address))
-    };
     match &visit.end {
-        End::InStep | End::Applied | End::Suspended | End::Portal(PortalError::Misconfigured(_)) => true,
+        // Nobody can do anything in a portal that cannot be used as declared.
+        End::Portal(PortalError::Misconfigured(_) | PortalError::NoCredential(_)) => true,
         // Who is to be deleted is not let go of with nothing deleted: pausing does that.
         End::Invalid { .. } => !fleet.leaving.contains(&visit.key.tenant),
-        End::Applying => false,
-        End::Portal(PortalError::Denied(_) | PortalError::Unavailable(_)) | End::Contended { .. } | End::Stopped { .. } => false,
-        End::AwaitingApproval { .. } | End::AwaitingTechnician | End::DriftReported | End::Refused { .. } => !waits(),
-        End::DependencyNotReady { .. } | End::Failed { .. } => !waits(),
+        _ => !is_open(visit, &address),
     }
 }
 

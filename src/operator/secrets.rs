@@ -74,13 +74,13 @@ impl ClusterSecrets {
 
 impl SecretReader for ClusterSecrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
-        let failed = |why: String| SecretError { reference: reference.to_string(), why };
+        let failed = |why: String| SecretError { reference: reference.to_string(), why, missing: false };
         let SecretSource::SecretKeyRef { namespace: Some(namespace), name, key } = &reference.source else {
             return Err(failed("in a cluster secrets are named by `secretKeyRef`".to_owned()));
         };
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let texts = held.get(&(namespace.to_string(), name.to_string())).ok_or_else(|| failed("it was not read yet".to_owned()))?;
-        texts.texts.key(key).map_err(failed)
+        texts.texts.key(key).map_err(|why| SecretError { missing: !texts.texts.may_be_read_later(), ..failed(why) })
     }
 }
 

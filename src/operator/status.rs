@@ -243,7 +243,7 @@ fn condition(condition: &Condition, before: &Json, generation: i64, now: Timesta
 }
 
 /// A text that is too long, cut where a character ends.
-fn shortened(text: &str, longest: usize) -> String {
+pub(super) fn shortened(text: &str, longest: usize) -> String {
     if text.len() <= longest {
         return text.to_owned();
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::known::{Declared, Object, ObjectKey};
 use crate::model::Kind;
@@ -42,7 +42,7 @@ impl Store {
         object.declared = same.map(|b| b.declared).unwrap_or_default();
         object.taken_in = same.map_or_else(|| object.is_told_to_count(), |b| b.taken_in);
         let asked_before = same.filter(|b| b.asks.reconcile_requested == object.asks.reconcile_requested);
-        object.asked = asked_before.map_or_else(|| Some(Timestamp::now()), |b| b.asked);
+        object.asked = asked_before.map_or_else(|| Some(Instant::now()), |b| b.asked);
         kept.put(key, object);
         before
     }

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
-use jiff::SignedDuration;
 use kube::Client;
 use serde_json::Value as Json;
 
@@ -22,10 +21,10 @@ use super::store::{Objects, Store, is_portal, is_tenant};
 use super::unspoken::{Spoken, Unspoken};
 use crate::apply::OutcomeResult;
 use crate::controller::fence::Fence;
-use crate::controller::status::{ResourceStatus, of, of_undeclared, of_whole};
+use crate::controller::status::{ResourceStatus, of, of_portal, of_undeclared, of_whole};
 use crate::controller::{End, Fleet, Reporter, UnitKey, Visit};
 use crate::ledger::LedgerRead;
-use crate::model::{Address, Kind, Name};
+use crate::model::{Address, Kind, Name, PortalName};
 
 /// Custom resources that are written to at the same time, of one visit.
 const AT_ONCE: usize = 8;
@@ -90,12 +89,20 @@ impl Teller {
     }
 
     /// What is declared now. Records what no visit tells of it, for [`Self::tell`].
-    pub(crate) fn declared(&self, fleet: &Fleet, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) -> Untold {
+    ///
+    /// `alike` are the portals of which the same is said as before.
+    pub(crate) fn declared(
+        &self,
+        fleet: &Fleet,
+        alike: &BTreeSet<PortalName>,
+        all: &Objects,
+        left_out: &BTreeMap<ObjectKey, String>,
+    ) -> Untold {
         let mut state = self.state();
         state.left_out.clone_from(left_out);
         state.declared += 1;
         let declared = state.declared;
-        let spoken = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, key, object)).collect();
+        let spoken = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, alike, key, object)).collect();
         Untold { declared, spoken }
     }
 
@@ -108,7 +115,14 @@ impl Teller {
         }
     }
 
-    fn told_by_nobody(&self, state: &mut State, fleet: &Fleet, key: &ObjectKey, object: &Object) -> Option<Spoken> {
+    fn told_by_nobody(
+        &self,
+        state: &mut State,
+        fleet: &Fleet,
+        alike: &BTreeSet<PortalName>,
+        key: &ObjectKey,
+        object: &Object,
+    ) -> Option<Spoken> {
         let tenant = object.tenant.as_deref();
         let portals = object.tenant_name().map(|tenant| self.shown.portals_of(&tenant)).unwrap_or_default();
         let conditions = match (state.left_out.get(key), tenant) {
@@ -123,7 +137,7 @@ impl Teller {
                 let name = Name::new(&object.called).ok()?;
                 let suspended = fleet.portals.get(&name).is_some_and(|open| open.served.spec.control.suspend == Some(true));
                 if !suspended && fleet.desired.tenants.keys().any(|t| self.shown.portals_of(t).contains(&name)) {
-                    return None;
+                    return state.told.get_mut(key)?.declared_anew(object, alike.contains(&name)).then(|| (key.clone(), false));
                 }
                 say::portal(fleet, &name)?
             }
@@ -281,7 +295,7 @@ impl Teller {
         }
         for (key, object) in self.store.of_portal(visit.key.portal.as_str()).into_iter().filter(|(key, _)| !left_out.contains_key(key)) {
             let unless_told = || say::portal(fleet, &visit.key.portal).filter(|_| !told.contains_key(&key));
-            let Some(conditions) = say::visited_portal(visit).or_else(unless_told) else { continue };
+            let Some(conditions) = of_portal(visit).or_else(unless_told) else { continue };
             let told = told.entry(key.clone()).or_default();
             let generation = (object.declared.edition <= fleet.edition).then_some(object.declared.generation);
             told.portals = BTreeMap::from([(visit.key.portal.to_string(), Said { generation, conditions, ..Said::default() })]);
@@ -297,14 +311,29 @@ impl Teller {
 }
 
 impl Told {
+    /// Takes in that a portal's document has another generation; true if what visits told of the one before is true of this one.
+    fn declared_anew(&mut self, object: &Object, says_the_same: bool) -> bool {
+        let newest = object.declared.generation;
+        let mut is_news = false;
+        for said in self.portals.values_mut().filter(|said| said.generation.is_some_and(|told| told != newest)) {
+            said.generation = says_the_same.then_some(newest);
+            is_news |= says_the_same;
+        }
+        is_news
+    }
+
     /// Takes in what a visit says of one custom resource; `own` are the resources that it declares.
     fn visited(&mut self, fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Object, own: &[&ResourceStatus], ids: Option<&Ids>) {
         self.portals.remove("");
         let before = self.portals.remove(visit.key.portal.as_str()).unwrap_or_default();
+        let is_of_now = object.declared.edition <= fleet.edition;
         let mut said = Said {
-            generation: (object.declared.edition <= fleet.edition).then_some(object.declared.generation),
+            generation: is_of_now.then_some(object.declared.generation),
             conditions: match own {
                 _ if object.asks.paused && !is_tenant(key.kind) => say::paused(),
+                // It came while its tenant was visited: the visit says nothing of it.
+                [] if !is_of_now && !object.deleting && before.conditions.is_empty() => say::not_looked_at(),
+                [] if !is_of_now && !object.deleting => before.conditions,
                 [] => of_whole(visit),
                 [one] => one.conditions.clone(),
                 several => say::worst(several),
@@ -313,6 +342,7 @@ impl Told {
             ..Said::default()
         };
         if is_tenant(key.kind) {
+            said.conditions = say::with_time(said.conditions, visit);
             let inline = own.iter().filter(|s| !is_tenant(s.address.kind));
             said.children = inline.map(|status| Child::of(status)).collect();
             let known: BTreeMap<String, String> = match ids {
@@ -331,9 +361,7 @@ impl Told {
 
     /// Takes in that a visit came after a request, and which approval it used up.
     fn asked(&mut self, visit: &Visit, kind: Kind, object: &Object) {
-        let took = SignedDuration::try_from(visit.took).unwrap_or_default();
-        let began = visit.at.checked_sub(took).unwrap_or(visit.at);
-        if visit.end != End::Applying && object.asked.is_some_and(|at| at <= began) {
+        if visit.end != End::Applying && object.asked.is_some_and(|at| at <= visit.began) {
             self.handled.clone_from(&object.asks.reconcile_requested);
         }
         let approves = object.tenant.is_none() || is_tenant(kind);

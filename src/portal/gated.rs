@@ -47,7 +47,7 @@ struct Unopened(PortalError);
 impl Gate for Unopened {
     fn shut(&self) -> Option<CallError> {
         Some(match &self.0 {
-            PortalError::Denied(why) => CallError::Denied(why.clone()),
+            PortalError::Denied(why) | PortalError::NoCredential(why) => CallError::Denied(why.clone()),
             error => CallError::Refused(format!("it cannot be opened for writing: {error}")),
         })
     }

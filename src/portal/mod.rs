@@ -240,6 +240,9 @@ pub enum PortalError {
     /// Credentials are missing, wrong or not enough.
     #[error("access denied: {0}")]
     Denied(String),
+    /// A credential that the `Portal` document names is not there.
+    #[error("access denied: {0}")]
+    NoCredential(String),
     /// It does not answer, or answers nonsense.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -83,7 +83,7 @@ impl SecretReader for LocalSecrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         match self.text(&reference.source) {
             Ok(text) => Ok(SecretString::from(text)),
-            Err(why) => Err(SecretError { reference: reference.to_string(), why }),
+            Err(why) => Err(SecretError { reference: reference.to_string(), why, missing: false }),
         }
     }
 }

@@ -27,4 +27,6 @@ pub struct SecretError {
     pub reference: String,
     /// Why, without the secret.
     pub why: String,
+    /// Nothing is there, until somebody puts it there: asking again is of no use.
+    pub missing: bool,
 }

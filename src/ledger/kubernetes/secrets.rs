@@ -137,6 +137,6 @@ impl SecretReader for NamedSecrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         let read = key_of(&reference.source, &self.beside).ok_or_else(|| "it is in no cluster".to_owned());
         let read = read.and_then(|(at, key)| self.held.get(&at).ok_or_else(|| "it was not read".to_owned())?.key(key));
-        read.map_err(|why| SecretError { reference: reference.to_string(), why })
+        read.map_err(|why| SecretError { reference: reference.to_string(), why, missing: false })
     }
 }

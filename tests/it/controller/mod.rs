@@ -6,5 +6,6 @@ mod floor;
 mod keeps_in_step;
 mod memory;
 pub(crate) mod metrics;
+mod said;
 mod together;
 mod trouble;

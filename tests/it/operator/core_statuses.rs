@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use serde_json::{Value as Json, json};
 use tenantry::model::Kind;
 
-use super::stand::{Stand, says};
+use super::stand::{Stand, says, words};
 use crate::servers::kubernetes::Cluster;
 
 const READY: &str = "True ReconciliationSucceeded";
@@ -97,5 +97,42 @@ async fn an_organization_with_many_inline_users_lists_some_of_them_and_how_many_
     let acme = stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == READY).await;
     assert_eq!(acme["status"]["children"].as_array().unwrap().len(), 500);
     assert_eq!(acme["status"]["childrenNotListed"], 1500);
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_generation_that_says_the_same_is_observed_at_once() {
+    let stand = Stand::new().await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "interval": "1h" })).await;
+    let user = |name: &str| json!({ "name": name, "email": format!("{name}@acme.example"), "administrator": name == "ann" });
+    let users = |names: [&str; 2]| json!({ "displayName": "Acme", "users": names.map(user) });
+    stand.apply(Kind::Organization, "acme", users(["ann", "bob"])).await;
+    stand.ready(Kind::Organization, "acme").await;
+    stand.at_rest().await;
+    stand.apply(Kind::Organization, "acme", users(["bob", "ann"])).await;
+    stand.until(Kind::Organization, "acme", |o| o["metadata"]["generation"] == 2 && o["status"]["observedGeneration"] == 2).await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "interval": "60m" })).await;
+    stand.until(Kind::Portal, "main", |o| o["metadata"]["generation"] == 2 && o["status"]["observedGeneration"] == 2).await;
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn an_organization_whose_deletions_a_guard_refuses_is_not_ready_and_names_the_guard() {
+    let stand = Stand::new().await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded" })).await;
+    let user = |n: usize| json!({ "name": format!("u{n:02}"), "email": format!("u{n:02}@acme.example"), "administrator": n == 0 });
+    let users = |many: usize| json!({ "displayName": "Acme", "users": (0..many).map(user).collect::<Vec<_>>() });
+    stand.apply(Kind::Organization, "acme", users(30)).await;
+    stand.ready(Kind::Organization, "acme").await;
+    stand.apply(Kind::Organization, "acme", users(1)).await;
+    let acme = stand.until(Kind::Organization, "acme", |o| o["status"]["plans"][0].is_object()).await;
+    assert_eq!(says(&acme, "Ready"), "False ReconciliationFailed", "{:#}", acme["status"]);
+    assert_eq!([says(&acme, "Stalled"), says(&acme, "PlanPending")], ["True GuardRefused", "True PlannedWithChanges"]);
+    let digest = acme["status"]["plans"][0]["digest"].as_str().unwrap();
+    let why = words(&acme, "Stalled");
+    assert!(why.contains(": G") || why.starts_with('G'), "it names the guard: {why}");
+    assert!(why.contains(digest) && why.contains("tenantry.dev/approved-plan"), "{why}");
     stand.end().await;
 }

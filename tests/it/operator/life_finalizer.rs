@@ -65,10 +65,10 @@ async fn documents_go_when_the_secret_of_their_portal_went_after_they_were_ready
     stand.ready(Kind::User, "bob").await;
     let secrets = Api::<Secret>::namespaced(stand.client.clone(), &stand.namespace);
     secrets.delete("key", &DeleteParams::default()).await.unwrap();
-    stand.until(Kind::User, "bob", |o| says(o, "Stalled") != "-").await;
+    stand.until(Kind::User, "bob", |o| says(o, "Stalled") == "True AccessDenied").await;
     stand.delete(Kind::User, "bob").await;
-    stand.delete(Kind::Organization, "acme").await;
     stand.until_gone(Kind::User, "bob").await;
+    stand.delete(Kind::Organization, "acme").await;
     stand.until_gone(Kind::Organization, "acme").await;
     stand.end().await;
 }

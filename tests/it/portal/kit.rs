@@ -21,7 +21,7 @@ pub(crate) struct NoSecrets;
 
 impl SecretReader for NoSecrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
-        Err(SecretError { reference: reference.to_string(), why: "a test has none".to_owned() })
+        Err(SecretError { reference: reference.to_string(), why: "a test has none".to_owned(), missing: false })
     }
 }
 

@@ -16,7 +16,7 @@ impl SecretReader for Knows {
         if reference.to_string().contains(self.0) {
             return Ok("hunter2".into());
         }
-        Err(SecretError { reference: reference.to_string(), why: "it is not set".to_owned() })
+        Err(SecretError { reference: reference.to_string(), why: "it is not set".to_owned(), missing: false })
     }
 }
 

@@ -241,7 +241,7 @@ impl SecretReader for Secrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         let reference = reference.to_string();
         let found = self.0.lock().unwrap().get(&reference).cloned();
-        found.map(SecretString::from).ok_or_else(|| SecretError { reference, why: "it is not set".to_owned() })
+        found.map(SecretString::from).ok_or_else(|| SecretError { reference, why: "it is not set".to_owned(), missing: false })
     }
 }
 

@@ -61,8 +61,10 @@ impl Credentials<'_> {
             PortalError::Misconfigured(format!("{what}: add spec.credentials.{name}"))
         };
         let reference = found.ok_or_else(missing)?;
-        let denied = |e| PortalError::Denied(format!("the credential `{name}` of the Portal {}: {e}", self.spec.name));
-        self.secrets.read(reference).map_err(denied)
+        self.secrets.read(reference).map_err(|error| {
+            let why = format!("the credential `{name}` of the Portal {}: {error}", self.spec.name);
+            if error.missing { PortalError::NoCredential(why) } else { PortalError::Denied(why) }
+        })
     }
 }
 

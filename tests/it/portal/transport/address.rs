@@ -188,6 +188,8 @@ async fn a_credential_that_is_missing_is_found_when_the_portal_is_opened() {
     );
     let denied = check("missing");
     assert!(matches!(&denied, PortalError::Denied(why) if why.contains("`missing`")), "{denied}");
+    let gone = check("gone");
+    assert!(matches!(&gone, PortalError::NoCredential(why) if why.contains("`gone`")), "{gone}");
 }
 
 #[tokio::test]

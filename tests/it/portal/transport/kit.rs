@@ -160,8 +160,11 @@ pub(super) struct Secrets;
 impl SecretReader for Secrets {
     fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         match &reference.source {
-            SecretSource::Env(name) if &**name != "MISSING" => Ok(SecretString::from(secret(name))),
-            _ => Err(SecretError { reference: reference.to_string(), why: "the variable is not set".to_owned() }),
+            SecretSource::Env(name) if !["MISSING", "GONE"].contains(&&**name) => Ok(SecretString::from(secret(name))),
+            source => {
+                let missing = matches!(source, SecretSource::Env(name) if &**name == "GONE");
+                Err(SecretError { reference: reference.to_string(), why: "the variable is not set".to_owned(), missing })
+            }
         }
     }
 }
@@ -175,7 +178,7 @@ pub(super) fn spec(endpoint: &str) -> PortalSpec {
     let mut spec = PortalSpec::from_fields(Name::slugify("acme-portal"), &Fields::new(), None);
     spec.endpoint = Some(endpoint.to_owned());
     let named = |name: &str| (name.to_owned(), SecretRef { source: SecretSource::Env(name.to_uppercase().into()) });
-    spec.credentials = ["key", "user", "password", "missing"].map(named).into();
+    spec.credentials = ["key", "user", "password", "missing", "gone"].map(named).into();
     spec
 }
 
