@@ -161,7 +161,7 @@ impl Hub {
             own_names::of_tenant(specs, &loaded, tenant, kind)
         };
         let (all, edition) = self.store.declare();
-        let Gathered { mut desired, invalid, left_out } = fleet::gather(&all, &self.home, &names);
+        let Gathered { mut desired, invalid, left_out, counted } = fleet::gather(&all, &self.home, &names);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut rotated = std::mem::take(&mut self.rotated);
         rotated.extend(self.secrets.hold(&self.client, &secrets::named(&desired)).await);
@@ -182,6 +182,7 @@ impl Hub {
         touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
         reopened.iter().for_each(|portal| self.controller.wake_portal(portal, Why::Changed));
         self.shown.declared(refused);
+        self.store.counted(counted);
         if let Some(fleet) = self.controller.fleet() {
             self.teller.declared(&fleet, &all, &left_out).await;
         }

@@ -55,6 +55,8 @@ pub(crate) struct Object {
     pub(crate) status: Arc<str>,
     /// What of it was declared to the controller last.
     pub(crate) declared: Declared,
+    /// What it declared when it counted last, of members alone.
+    pub(crate) counted: Arc<[Address]>,
     /// When we first heard of the newest request to look.
     pub(crate) asked: Option<Timestamp>,
 }
@@ -134,6 +136,7 @@ impl Object {
             asks: Asks::of(annotations),
             status: object.data.get("status").unwrap_or(&Json::Null).to_string().into(),
             declared: Declared::default(),
+            counted: Arc::default(),
             asked: None,
         };
         Some((ObjectKey { namespace, kind, name }, object))

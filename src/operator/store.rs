@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::known::{Declared, Object, ObjectKey};
-use crate::model::Kind;
+use crate::model::{Address, Kind};
 use crate::model::kind::Placement;
 
 /// Objects by their keys. Whoever holds one shares it.
@@ -40,6 +40,7 @@ impl Store {
         let before = kept.take(&key);
         let same = before.as_ref().filter(|b| b.uid == object.uid);
         object.declared = same.map(|b| b.declared).unwrap_or_default();
+        object.counted = same.map(|b| Arc::clone(&b.counted)).unwrap_or_default();
         let asked_before = same.filter(|b| b.asks.reconcile_requested == object.asks.reconcile_requested);
         object.asked = asked_before.map_or_else(|| Some(Timestamp::now()), |b| b.asked);
         kept.put(key, object);
@@ -55,6 +56,16 @@ impl Store {
     pub(crate) fn note(&self, key: &ObjectKey, change: impl FnOnce(&mut Object)) {
         if let Some(object) = self.kept().objects.get_mut(key) {
             change(Arc::make_mut(object));
+        }
+    }
+
+    /// Notes what documents declare that count.
+    pub(crate) fn counted(&self, counted: BTreeMap<ObjectKey, Vec<Address>>) {
+        let mut kept = self.kept();
+        for (key, addresses) in counted {
+            if let Some(object) = kept.objects.get_mut(&key).filter(|o| *o.counted != *addresses) {
+                Arc::make_mut(object).counted = addresses.into();
+            }
         }
     }
 
