@@ -96,6 +96,8 @@ pub struct Fleet {
 pub struct Approved {
     /// By somebody who may approve for every tenant, and did not say which plan they mean.
     pub everywhere: BTreeSet<String>,
+    /// By somebody who may approve for all tenants of one portal: what they say passes nothing in another's.
+    pub portals: BTreeMap<PortalName, BTreeSet<String>>,
     /// By somebody who may approve for one tenant: what they say passes nothing of another's.
     pub tenants: BTreeMap<TenantName, BTreeSet<String>>,
     /// For one tenant in one portal.
@@ -124,13 +126,15 @@ impl Approved {
         let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
         let mut all: BTreeSet<&String> = own.collect();
         all.extend(self.everywhere.get(digest));
+        all.extend(self.portals.get(&unit.portal).and_then(|digests| digests.get(digest)));
         all.into_iter().cloned().collect()
     }
 
     /// All that could be meant for a unit.
     fn about(&self, unit: &UnitKey) -> BTreeSet<&String> {
         let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
-        self.everywhere.iter().chain(own).collect()
+        let of_portal = self.portals.get(&unit.portal).into_iter().flatten();
+        self.everywhere.iter().chain(of_portal).chain(own).collect()
     }
 
     /// The deletions of a tenant's that were approved.

@@ -9,10 +9,10 @@ use super::known::ObjectKey;
 use super::status::applied_plans;
 use super::store::Objects;
 use crate::controller::Approved;
-use crate::model::Desired;
 use crate::model::kind::Placement;
+use crate::model::{Desired, Name};
 
-/// The digests that annotations approve: an organization's for its own tenant, a portal's for all of its tenants; and the deletions, each of the
+/// The digests that annotations approve: an organization's for its own tenant, a portal's for all of its tenants, in this portal; and the deletions, each of the
 /// very object that has the annotation.
 pub(super) fn approved(all: &Objects, left_out: &BTreeMap<ObjectKey, String>, desired: &Desired) -> Approved {
     let mut approved = Approved::default();
@@ -27,7 +27,11 @@ pub(super) fn approved(all: &Objects, left_out: &BTreeMap<ObjectKey, String>, de
         let used: BTreeSet<_> = applied_plans(&object.status()).into_iter().collect();
         let fresh = object.asks.approved.iter().filter(|digest| !used.contains(*digest)).cloned();
         match (key.kind.def().placement, tenant) {
-            (Placement::Configuration, _) => approved.everywhere.extend(fresh),
+            (Placement::Configuration, _) => {
+                if let Ok(portal) = Name::new(&object.called) {
+                    approved.portals.entry(portal).or_default().extend(fresh);
+                }
+            }
             // What is deleted may be a tenant that the ledger alone knows.
             (Placement::Tenant, Some(tenant)) if object.deleting || desired.tenants.contains_key(&tenant) => {
                 approved.tenants.entry(tenant).or_default().extend(fresh);

@@ -72,20 +72,22 @@ fn first_words(diagnostics: &[Diagnostic]) -> String {
 /// Documents in namespaces where they may not stand. What stands there earlier keeps its name.
 fn foreign(known: &Objects, home: &str) -> BTreeMap<ObjectKey, String> {
     let mut left_out = BTreeMap::new();
+    let mut claims: BTreeMap<&str, Vec<(&ObjectKey, &Object)>> = BTreeMap::new();
+    for (key, object) in known.iter().map(|(key, o)| (key, o.as_ref())).filter(|(key, _)| is_tenant(key.kind)) {
+        claims.entry(object.tenant.as_deref().unwrap_or_default()).or_default().push((key, object));
+    }
     let mut organizations: BTreeMap<&str, (&ObjectKey, &Object)> = BTreeMap::new();
-    for (key, object) in known.iter().map(|(key, o)| (key, o.as_ref())).filter(|(key, o)| is_tenant(key.kind) && !o.deleting) {
-        let Some(tenant) = object.tenant.as_deref() else { continue };
-        let age = |(key, object): &(&ObjectKey, &Object)| (object.created, object.uid.clone(), (*key).clone());
-        match organizations.get(tenant) {
-            Some(known) if age(known) <= age(&(key, object)) => {
-                left_out.insert(key.clone(), format!("namespace {} has an organization `{tenant}` already", known.0.namespace));
-            }
-            Some(known) => {
-                left_out.insert(known.0.clone(), format!("namespace {} has an organization `{tenant}` already", key.namespace));
-                organizations.insert(tenant, (key, object));
-            }
-            None => drop(organizations.insert(tenant, (key, object))),
-        }
+    for (tenant, mut claims) in claims {
+        // One that is being deleted still has its name, and no other namespace takes it meanwhile.
+        claims.sort_by_key(|(key, object)| (object.created, object.uid.clone(), (*key).clone()));
+        let Some(namespace) = claims.first().map(|(key, _)| key.namespace.clone()) else { continue };
+        let here = |(key, _): &&(&ObjectKey, &Object)| key.namespace == namespace;
+        let live = claims.iter().filter(here).find(|(_, object)| !object.deleting);
+        let Some(counts) = live.or_else(|| claims.first()).copied() else { continue };
+        // Beside it in its namespace what is being deleted goes on to its end.
+        let others = claims.iter().filter(|(key, object)| *key != counts.0 && !(key.namespace == namespace && object.deleting));
+        left_out.extend(others.map(|(key, _)| ((*key).clone(), format!("namespace {namespace} has an organization `{tenant}` already"))));
+        organizations.insert(tenant, counts);
     }
     for (key, object) in known.iter().filter(|(key, _)| !is_tenant(key.kind) && key.kind.def().placement != Placement::Configuration) {
         let Some(tenant) = object.tenant.as_deref() else { continue };

@@ -17,7 +17,7 @@ use super::fleet::{self, Gathered};
 use super::known::{Object, ObjectKey};
 use super::secrets::{self, ClusterSecrets, SecretKey};
 use super::shown::Shown;
-use super::store::{Store, is_portal};
+use super::store::{Objects, Store, is_portal};
 use super::tell::Teller;
 use super::watch::{Heard, Namespace};
 use crate::controller::{Controller, Fleet, Open, Why};
@@ -51,8 +51,11 @@ pub(crate) struct Hub {
     pub(crate) unheard: BTreeSet<(Kind, Namespace)>,
     pub(crate) store: Arc<Store>,
     pub(crate) opened: BTreeMap<PortalName, Opened>,
-    /// Tenants of whose documents one was deleted since the last declaration: whoever deleted it waits for a visit, whatever else is the same.
-    pub(crate) touched: BTreeSet<TenantName>,
+    /// Documents that somebody deleted, or asked for a look at, since the last declaration: whoever did waits for a visit, whatever else is the same.
+    /// Who is woken is known once it is known which documents count.
+    pub(crate) touched: BTreeMap<ObjectKey, Why>,
+    /// Our term as a leader that was heard of last and not declared since.
+    pub(crate) term: Option<u64>,
     /// Secrets that say something else since the last declaration that was taken in.
     pub(crate) rotated: BTreeSet<SecretKey>,
     pub(crate) shown: Arc<Shown>,
@@ -113,7 +116,10 @@ impl Hub {
             }
             Heard::Applied(key, object) => self.keep(key, *object),
             Heard::Gone(key) => self.forget(&key),
-            Heard::Leading => true,
+            Heard::Leading(term) => {
+                self.term = Some(term);
+                true
+            }
             Heard::Secret(key) => self.secrets.changed(&key),
         }
     }
@@ -123,29 +129,35 @@ impl Hub {
         self.store.forget(key)
     }
 
-    /// Keeps an object; true if it says something else than before. A status that we wrote says nothing.
+    /// Keeps an object; true if it says something else than before. A status that we wrote says nothing, but which
+    /// approvals were used: another replica may have written that.
     fn keep(&mut self, key: ObjectKey, object: Object) -> bool {
-        let requested = object.asks.reconcile_requested.clone();
-        let (tenant, called, deleting) = (object.tenant_name(), object.called.clone(), object.deleting);
-        let kind = key.kind;
         let before = self.store.keep(key.clone(), object);
         let now = self.store.get(&key);
         if before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before.uid != now.uid) {
             // It went and came back under its name before anybody told us: nothing that was said of it is true of this one.
             self.teller.forget(&key);
         }
-        let asked = requested.is_some() && before.as_ref().is_some_and(|b| b.asks.reconcile_requested != requested);
-        if asked {
-            match (&tenant, Name::new(&called)) {
-                (Some(tenant), _) => self.controller.wake_tenant(tenant, Why::Asked),
-                (None, Ok(portal)) if is_portal(kind) => self.controller.wake_portal(&portal, Why::Asked),
+        let requested = |object: &Arc<Object>| object.asks.reconcile_requested.clone();
+        let asked = before.as_ref().zip(now.as_ref()).is_some_and(|(b, n)| requested(n).is_some() && requested(b) != requested(n));
+        if now.as_ref().is_some_and(|now| now.deleting) && before.as_ref().is_none_or(|b| !b.deleting) {
+            self.touched.insert(key, Why::Changed);
+        } else if asked {
+            self.touched.entry(key).or_insert(Why::Asked);
+        }
+        !before.zip(now).is_some_and(|(before, now)| before.says_the_same(&now))
+    }
+
+    /// Wakes whom documents that count belong to: those of others wake nobody.
+    fn wake(&self, touched: &BTreeMap<ObjectKey, Why>, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) {
+        for (key, why) in touched.iter().filter(|(key, _)| !left_out.contains_key(*key)) {
+            let Some(object) = all.get(key) else { continue };
+            match (object.tenant_name(), Name::new(&object.called)) {
+                (Some(tenant), _) => self.controller.wake_tenant(&tenant, *why),
+                (None, Ok(portal)) if is_portal(key.kind) => self.controller.wake_portal(&portal, *why),
                 (None, _) => {}
             }
         }
-        if deleting && before.as_ref().is_none_or(|b| !b.deleting) {
-            self.touched.extend(tenant);
-        }
-        !before.zip(now).is_some_and(|(before, now)| before.says_the_same(&now))
     }
 
     /// Declares what is known; false if it is to be tried again.
@@ -166,7 +178,7 @@ impl Hub {
         let mut rotated = std::mem::take(&mut self.rotated);
         rotated.extend(self.secrets.hold(&self.client, &secrets::named(&desired)).await);
         let (portals, closed) = self.open(&desired, &rotated);
-        let mut touched = std::mem::take(&mut self.touched);
+        let (touched, term) = (std::mem::take(&mut self.touched), self.term.take());
         let naming = tenants_naming(&desired, &rotated);
         let reopened: Vec<_> = desired.portals.iter().filter(|spec| names_any(spec, &rotated)).map(|spec| spec.name.clone()).collect();
         let approved = approved(&all, &left_out, &desired);
@@ -176,13 +188,17 @@ impl Hub {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
             self.rotated.extend(rotated);
             self.touched.extend(touched);
+            self.term = term;
             return false;
         }
-        touched.extend(naming);
-        touched.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
+        naming.iter().for_each(|tenant| self.controller.wake_tenant(tenant, Why::Changed));
+        self.wake(&touched, &all, &left_out);
         reopened.iter().for_each(|portal| self.controller.wake_portal(portal, Why::Changed));
         self.shown.declared(refused);
         self.store.counted(counted);
+        if let Some(term) = term {
+            self.controller.begin_term(term);
+        }
         if let Some(fleet) = self.controller.fleet() {
             self.teller.declared(&fleet, &all, &left_out).await;
         }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use kube::core::DynamicObject;
 use serde_json::{Value as Json, json};
 
+use super::status::applied_plans;
 use crate::model::kind::Placement;
 use crate::model::{Address, Kind, MSP, Name, TenantName};
 
@@ -157,10 +158,13 @@ impl Object {
         Some(Address::new(self.tenant_name()?, kind, Name::new(&self.called).ok()?))
     }
 
-    /// True if it says the same: a status or a finalizer that we wrote says nothing.
+    /// True if it says the same: a status or a finalizer that we wrote says nothing, but for the approvals that were used.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
-        let Self { text, uid, asks, deleting, .. } = self;
-        *text == other.text && *uid == other.uid && *asks == other.asks && *deleting == other.deleting
+        let Self { text, uid, asks, deleting, status, .. } = self;
+        let same = *text == other.text && *uid == other.uid && *asks == other.asks && *deleting == other.deleting;
+        let used_alike =
+            || asks.approved.is_empty() || *status == other.status || applied_plans(&self.status()) == applied_plans(&other.status());
+        same && used_alike()
     }
 
     /// A document that only says that the organization is there, with its labels, so that what selects it does not lose it.
