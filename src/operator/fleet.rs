@@ -10,7 +10,9 @@ use std::time::Duration;
 use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::manifest::{self, Builtins, Loaded, Settings, SourceText};
 use crate::model::kind::Placement;
-use crate::model::{Address, Desired, Fields, Kind, MSP, Mark, Management, Name, PortalSpec, Resource, SecretRef, SecretSource, TenantName, Value};
+use crate::model::{
+    Address, Desired, Fields, Kind, MSP, Management, Mark, Name, PortalSpec, Resource, SecretRef, SecretSource, TenantName, Value,
+};
 
 use super::known::{Object, ObjectKey};
 use super::status::external_ids;
@@ -170,7 +172,8 @@ fn own_secrets(loaded: &Loaded, documents: &[ObjectKey], wrong: &mut BTreeMap<Ob
     for (source, mark, what) in found {
         let Some(key) = documents.get(source.0 as usize) else { continue };
         let place = Range { file: key.path(), line: mark.line, column: mark.column.into(), length: 0, line_text: None };
-        let error = Diagnostic::error(codes::manifest::BAD_SECRET_REFERENCE, format!("{what}: in a cluster secrets are named by `secretKeyRef`"));
+        let error =
+            Diagnostic::error(codes::manifest::BAD_SECRET_REFERENCE, format!("{what}: in a cluster secrets are named by `secretKeyRef`"));
         let error = error.help("put it into a Secret beside the document, and name that").at(Some(place));
         wrong.entry(key.clone()).or_default().insert(0, error);
     }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::known::{Declared, Object, ObjectKey};
-use crate::model::{Address, Kind};
 use crate::model::kind::Placement;
+use crate::model::{Address, Kind};
 
 /// Objects by their keys. Whoever holds one shares it.
 pub(crate) type Objects = BTreeMap<ObjectKey, Arc<Object>>;

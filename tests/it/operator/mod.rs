@@ -15,6 +15,7 @@ mod gitops;
 mod ground;
 mod keeps_in_step;
 mod leader;
+mod left_out;
 mod life;
 mod life_asks;
 mod life_finalizer;
