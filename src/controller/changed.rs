@@ -62,7 +62,8 @@ fn alike(a: Option<&Tenant>, b: Option<&Tenant>) -> bool {
     match (a, b) {
         (None, None) => true,
         (Some(a), Some(b)) => {
-            a.resources.len() == b.resources.len()
+            a.unread == b.unread
+                && a.resources.len() == b.resources.len()
                 && a.resources.iter().zip(&b.resources).all(|(a, b)| a.address == b.address && a.fields == b.fields && a.meta == b.meta)
         }
         (Some(_), None) | (None, Some(_)) => false,

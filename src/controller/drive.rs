@@ -63,6 +63,9 @@ struct State {
     units: BTreeSet<UnitKey>,
     /// Approvals that were used up.
     spent: Spent,
+    /// How often visits were held up, and whether they are.
+    term: u64,
+    held: bool,
     /// When the loop turned last.
     turned: Option<Instant>,
 }
@@ -169,6 +172,23 @@ impl Controller {
         self.state().turned.map(|at| at.elapsed())
     }
 
+    /// Begins no visit until the term that this begins is said to begin: a face that may have been one of several calls it whenever it comes to lead or
+    /// ceases to, for what it declared meanwhile may be older than what the leader before it did.
+    pub fn hold(&self) -> u64 {
+        let mut state = self.state();
+        state.held = true;
+        state.term += 1;
+        state.term
+    }
+
+    /// What is declared is as new as a term of ours; one that is over by now begins nothing.
+    pub fn begin_term(&self, term: u64) {
+        let mut state = self.state();
+        state.held &= state.term != term;
+        drop(state);
+        self.told.notify_one();
+    }
+
     /// What is declared now.
     pub fn fleet(&self) -> Option<Arc<Fleet>> {
         self.state().fleet.clone()
@@ -228,7 +248,7 @@ impl Controller {
     fn begin(self: &Arc<Self>, tasks: &mut Tasks) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.state();
-        let fleet = Arc::clone(state.fleet.as_ref()?);
+        let fleet = Arc::clone(state.fleet.as_ref().filter(|_| !state.held)?);
         let portals: Vec<_> = state.queue.next().filter_map(|(portal, at)| Some((portal.clone(), at?))).collect();
         let mut next: Option<Instant> = None;
         for (portal, at) in portals {

@@ -136,7 +136,8 @@ impl Approved {
     /// All that could be meant for a unit.
     fn about(&self, unit: &UnitKey) -> BTreeSet<&String> {
         let own = self.tenants.get(&unit.tenant).into_iter().chain(self.units.get(unit)).flatten();
-        self.everywhere.iter().chain(self.portals.get(&unit.portal).into_iter().flatten()).chain(own).collect()
+        let of_portal = self.portals.get(&unit.portal).into_iter().flatten();
+        self.everywhere.iter().chain(of_portal).chain(own).collect()
     }
 
     /// The deletions of a tenant's that were approved.

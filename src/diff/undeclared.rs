@@ -2,6 +2,7 @@
 //! if everything that must hold holds; else what stays says which condition failed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::identity::Identity;
 use super::{
@@ -121,6 +122,9 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
     if object.and_then(|o| o.owner.as_deref()).is_some_and(|owner| owner != input.installation) {
         return keep("another installation has marked it as its own", out);
     }
+    if unread(input, row) {
+        return keep("the document that declared it is still there and cannot be taken in: mend that document, or delete it", out);
+    }
     let attested = input.ledger.attestations.get(&row.address).filter(|a| a.until >= input.now);
     if object.is_none() && !attested.is_some_and(|a| a.present) && made_by.is_some_and(|i| orders::asks(input, i)) {
         // Nobody has made it: the order is withdrawn.
@@ -161,6 +165,13 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
         return keep(&why, out);
     }
     out.deltas.push(deletion(input, ours, delta));
+}
+
+/// Whether a document still stands for it that cannot be read: what cannot be read is never absent. Who destroys or offboards means all there is.
+fn unread(input: &Input<'_>, row: &LedgerRow) -> bool {
+    let ids = input.desired.and_then(|tenant| tenant.unread.get(&row.address));
+    let is_it = |ids: &BTreeSet<Box<str>>| ids.is_empty() || row.id.as_ref().is_some_and(|id| ids.contains(id));
+    input.purpose == Purpose::Converge && !offboard::takes_access(input, row.address.kind) && ids.is_some_and(is_it)
 }
 
 /// What a technician recorded as there, and neither a manifest, a row nor an intent tells of: a work order was withdrawn after it was done.

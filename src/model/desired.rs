@@ -124,6 +124,9 @@ impl Resource {
 pub struct Tenant {
     /// Sorted by address.
     pub resources: Vec<Resource>,
+    /// What a document declared that is still there and cannot be taken in any more: it is not as if nothing declared it. With each the ids that it
+    /// had in portals; none: whatever its id.
+    pub unread: BTreeMap<Address, BTreeSet<Box<str>>>,
 }
 
 impl Tenant {

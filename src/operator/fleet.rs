@@ -7,12 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Range, codes};
 use crate::manifest::{self, Builtins, Loaded, Settings, SourceText};
-use crate::model::{Desired, Fields, Kind, Management, Name, PortalSpec, Resource, SecretRef, SecretSource, TenantName, Value};
+use crate::model::{
+    Address, Desired, Fields, Kind, Management, Mark, Name, PortalSpec, Resource, SecretRef, SecretSource, TenantName, Value,
+};
 
 use super::known::{Object, ObjectKey};
 use super::places::Places;
+use super::status::external_ids;
 use super::store::{Objects, is_portal, is_tenant};
 
 /// Says what portals have of a kind by themselves for a tenant.
@@ -28,20 +31,22 @@ pub(crate) struct Gathered {
     pub(crate) leaving: BTreeSet<TenantName>,
     /// Documents that count for nothing, and why.
     pub(crate) left_out: BTreeMap<ObjectKey, String>,
+    /// What each document of a member declares.
+    pub(crate) counted: BTreeMap<ObjectKey, Vec<Address>>,
 }
 
 /// Sorts out what the cluster has. `home` is the namespace of the MSP's own documents; `names` says what portals have by themselves.
 pub(crate) fn gather(known: &Objects, home: &str, names: Names<'_>) -> Gathered {
     let mut places = Places::of(known, home);
     let mut left_out = std::mem::take(&mut places.left_out);
-    left_out.extend(own_secrets(known));
     let mut invalid: BTreeMap<TenantName, Vec<Diagnostic>> = BTreeMap::new();
     loop {
         let texts = texts(known, &places, &left_out, &invalid);
         let documents: Vec<ObjectKey> = texts.iter().map(|(key, _)| (*key).clone()).collect();
         let portals = portals(known, &places, &documents);
         let loaded = lower(texts, portals.as_deref(), names);
-        let wrong = by_document(&loaded, &documents);
+        let mut wrong = by_document(&loaded, &documents);
+        own_secrets(&loaded, &documents, &mut wrong);
         if wrong.is_empty() && !loaded.has_errors() {
             return finish(known, &places, loaded.desired, invalid, left_out, documents);
         }
@@ -67,28 +72,6 @@ fn first_words(diagnostics: &[Diagnostic]) -> String {
         .first()
         .map(|d| if d.help.is_empty() { d.summary.clone() } else { format!("{}: {}", d.summary, d.help) })
         .unwrap_or_default()
-}
-
-/// Variables and files are the operator's own: whoever may write a custom resource may not read them.
-fn own_secrets(known: &Objects) -> impl Iterator<Item = (ObjectKey, String)> {
-    let asks = |object: &Object| (object.text.contains("\"env\"") || object.text.contains("\"file\"")) && names_own_secrets(object);
-    let those = known.iter().filter(move |(_, object)| asks(object));
-    those.map(|(key, _)| (key.clone(), "in a cluster secrets are named by `secretKeyRef`".to_owned()))
-}
-
-/// True where a document names a variable or a file as a secret's place.
-fn names_own_secrets(object: &Object) -> bool {
-    fn walk(value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::Object(map) => {
-                let place = map.len() == 1 && ["env", "file"].iter().any(|key| map.get(*key).is_some_and(serde_json::Value::is_string));
-                place || map.values().any(walk)
-            }
-            serde_json::Value::Array(items) => items.iter().any(walk),
-            _ => false,
-        }
-    }
-    serde_json::from_str(&object.text).is_ok_and(|document: serde_json::Value| walk(&document))
 }
 
 /// The texts that are lowered, in the order in which lowering takes them.
@@ -148,6 +131,37 @@ fn by_document(loaded: &Loaded, documents: &[ObjectKey]) -> BTreeMap<ObjectKey, 
     wrong
 }
 
+/// Adds the documents that name a variable or a file as a secret's place: those are the operator's own, and whoever may write a custom resource may
+/// not read them.
+fn own_secrets(loaded: &Loaded, documents: &[ObjectKey], wrong: &mut BTreeMap<ObjectKey, Vec<Diagnostic>>) {
+    let resources = loaded.desired.tenants.values().flat_map(|t| &t.resources);
+    let of_tenants = resources.filter(|r| r.fields.iter().any(|(_, value)| is_own_secret(value)));
+    let mut found: Vec<_> = of_tenants.map(|r| (r.source, r.mark, r.address.to_string())).collect();
+    let portals = loaded.desired.portals.iter().filter(|spec| spec.credentials.iter().any(|(_, reference)| is_own(reference)));
+    found.extend(portals.filter_map(|spec| Some((spec.source?, Mark { line: 1, column: 1 }, format!("portal {}", spec.name)))));
+    for (source, mark, what) in found {
+        let Some(key) = documents.get(source.0 as usize) else { continue };
+        let place = Range { file: key.path(), line: mark.line, column: mark.column.into(), length: 0, line_text: None };
+        let error =
+            Diagnostic::error(codes::manifest::BAD_SECRET_REFERENCE, format!("{what}: in a cluster secrets are named by `secretKeyRef`"));
+        let error = error.help("put it into a Secret beside the document, and name that").at(Some(place));
+        wrong.entry(key.clone()).or_default().insert(0, error);
+    }
+}
+
+fn is_own_secret(value: &Value) -> bool {
+    match value {
+        Value::Secret(reference) => is_own(reference),
+        Value::List(items) => items.iter().any(is_own_secret),
+        Value::Map(entries) => entries.iter().any(|(_, value)| is_own_secret(value)),
+        Value::Bool(_) | Value::Integer(_) | Value::Text(_) => false,
+    }
+}
+
+const fn is_own(reference: &SecretRef) -> bool {
+    matches!(reference.source, SecretSource::Env(_) | SecretSource::File(_))
+}
+
 fn finish(
     known: &Objects,
     places: &Places<'_>,
@@ -157,10 +171,14 @@ fn finish(
     documents: Vec<ObjectKey>,
 ) -> Gathered {
     let mut paused = BTreeSet::new();
+    let mut counted: BTreeMap<ObjectKey, Vec<Address>> = BTreeMap::new();
     let namespace = |resource: &Resource| documents.get(resource.source.0 as usize);
     for tenant in desired.tenants.values_mut() {
         for resource in &mut tenant.resources {
             let Some(key) = namespace(resource).cloned() else { continue };
+            if !is_tenant(key.kind) {
+                counted.entry(key.clone()).or_default().push(resource.address.clone());
+            }
             place_secrets(&mut resource.fields, resource.address.kind, &key.namespace);
             let Some(object) = known.get(&key) else { continue };
             if is_tenant(resource.address.kind) {
@@ -182,7 +200,31 @@ fn finish(
             organization.meta.get_or_insert_default().control.suspend = Some(true);
         }
     }
-    Gathered { desired, invalid, left_out, leaving: places.leaving() }
+    let unread = unread(known, &left_out);
+    for (address, ids) in unread {
+        if let Some(tenant) = desired.tenants.get_mut(&address.tenant) {
+            tenant.unread.insert(address, ids);
+        }
+    }
+    Gathered { desired, invalid, left_out, leaving: places.leaving(), counted }
+}
+
+/// What documents declared that count for nothing now, though nobody deleted them: as far as is remembered; else, where the operator has begun anew,
+/// what they say that they declare, if the status tells what portals call it. Who only claims an address keeps nothing of another's.
+fn unread(known: &Objects, left_out: &BTreeMap<ObjectKey, String>) -> BTreeMap<Address, BTreeSet<Box<str>>> {
+    let mut unread = BTreeMap::new();
+    let objects = left_out.keys().filter_map(|key| Some((key, known.get(key)?)));
+    for (key, object) in objects.filter(|(key, object)| !is_tenant(key.kind) && !object.deleting) {
+        if !object.counted.is_empty() {
+            unread.extend(object.counted.iter().map(|address| (address.clone(), BTreeSet::new())));
+        } else if let Some(address) = object.address(key.kind) {
+            let ids = external_ids(&object.status());
+            if !ids.is_empty() {
+                unread.entry(address).or_insert(ids);
+            }
+        }
+    }
+    unread
 }
 
 /// What an annotation says for now instead of the manifest.

@@ -59,9 +59,11 @@ pub(crate) struct Hub {
     pub(crate) unheard: BTreeSet<(Kind, Namespace)>,
     pub(crate) store: Arc<Store>,
     pub(crate) opened: BTreeMap<PortalName, Opened>,
-    /// Tenants of whose documents one was deleted, is new, or has another generation since the last declaration: whoever did that waits for a
-    /// visit, whatever else is the same.
-    pub(crate) touched: BTreeSet<TenantName>,
+    /// Documents that are new, that somebody deleted, asked for a look at, or gave another generation, since the last declaration: whoever did waits for a
+    /// visit, whatever else is the same. Who is woken is known once it is known which documents count.
+    pub(crate) touched: BTreeMap<ObjectKey, Why>,
+    /// Our term as a leader that was heard of last and not declared since.
+    pub(crate) term: Option<u64>,
     /// Secrets that say something else since the last declaration that was taken in.
     pub(crate) rotated: BTreeSet<SecretKey>,
     /// How often in a row a Secret could not be read.
@@ -126,7 +128,10 @@ impl Hub {
             }
             Heard::Applied(key, object) => self.keep(key, *object),
             Heard::Gone(key) => self.forget(&key),
-            Heard::Leading => true,
+            Heard::Leading(term) => {
+                self.term = Some(term);
+                true
+            }
             Heard::Secret(key) => self.secrets.changed(&key),
         }
     }
@@ -136,29 +141,40 @@ impl Hub {
         self.store.forget(key)
     }
 
-    /// Keeps an object; true if it says something else than before. A status that we wrote says nothing.
+    /// Keeps an object; true if it says something else than before. A status that we wrote says nothing, but which
+    /// approvals were used: another replica may have written that.
     fn keep(&mut self, key: ObjectKey, object: Object) -> bool {
-        let requested = object.asks.reconcile_requested.clone();
-        let (tenant, called, deleting) = (object.tenant_name(), object.called.clone(), object.deleting);
-        let (kind, generation) = (key.kind, object.generation);
         let before = self.store.keep(key.clone(), object);
         let now = self.store.get(&key);
         if before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before.uid != now.uid) {
             // It went and came back under its name before anybody told us: nothing that was said of it is true of this one.
             self.teller.forget(&key);
         }
-        let asked = requested.is_some() && before.as_ref().is_some_and(|b| b.asks.reconcile_requested != requested);
-        if asked {
-            match (&tenant, Name::new(&called)) {
-                (Some(tenant), _) => self.controller.wake_tenant(tenant, Why::Asked),
-                (None, Ok(portal)) if is_portal(kind) => self.controller.wake_portal(&portal, Why::Asked),
+        let requested = |object: &Arc<Object>| object.asks.reconcile_requested.clone();
+        let asked = before.as_ref().zip(now.as_ref()).is_some_and(|(b, n)| requested(n).is_some() && requested(b) != requested(n));
+        if now.as_ref().is_some_and(|now| now.deleting) && before.as_ref().is_none_or(|b| !b.deleting) {
+            self.touched.insert(key, Why::Changed);
+        } else if asked {
+            self.touched.entry(key).or_insert(Why::Asked);
+        } else if !is_portal(key.kind) && before.as_ref().map(|b| b.generation) != now.as_ref().map(|n| n.generation) {
+            self.touched.entry(key).or_insert(Why::Changed);
+        }
+        !before.zip(now).is_some_and(|(before, now)| before.says_the_same(&now))
+    }
+
+    /// Wakes whom documents that count belong to: those of others wake nobody.
+    fn wake(&self, touched: &BTreeMap<ObjectKey, Why>, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) {
+        let mut changed = BTreeSet::new();
+        for (key, why) in touched.iter().filter(|(key, _)| !left_out.contains_key(*key)) {
+            let Some(object) = all.get(key) else { continue };
+            match (object.tenant_name(), Name::new(&object.called)) {
+                (Some(tenant), _) if *why == Why::Changed => drop(changed.insert(tenant)),
+                (Some(tenant), _) => self.controller.wake_tenant(&tenant, *why),
+                (None, Ok(portal)) if is_portal(key.kind) => self.controller.wake_portal(&portal, *why),
                 (None, _) => {}
             }
         }
-        if before.as_ref().is_none_or(|b| b.generation != generation || (deleting && !b.deleting)) {
-            self.touched.extend(tenant);
-        }
-        !before.zip(now).is_some_and(|(before, now)| before.says_the_same(&now))
+        self.controller.wake_tenants(&changed, Why::Changed);
     }
 
     /// Declares what is known; after how long it is to be tried again, if it is.
@@ -174,7 +190,7 @@ impl Hub {
             own_names::of_tenant(specs, &loaded, tenant, kind)
         };
         let (all, edition) = self.store.declare();
-        let Gathered { mut desired, invalid, left_out, leaving } = fleet::gather(&all, &self.home, &names);
+        let Gathered { mut desired, invalid, left_out, leaving, counted } = fleet::gather(&all, &self.home, &names);
         self.store.take_in(&left_out);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut rotated = std::mem::take(&mut self.rotated);
@@ -182,7 +198,7 @@ impl Hub {
         rotated.extend(other);
         self.unread = if all_read { 0 } else { self.unread.saturating_add(1) };
         let (portals, closed) = self.open(&desired, &rotated);
-        let mut touched = std::mem::take(&mut self.touched);
+        let (touched, term) = (std::mem::take(&mut self.touched), self.term.take());
         let naming = tenants_naming(&desired, &rotated);
         let reopened: Vec<_> = desired.portals.iter().filter(|spec| names_any(spec, &rotated)).map(|spec| spec.name.clone()).collect();
         let approved = approved(&all, &left_out, &desired);
@@ -193,12 +209,17 @@ impl Hub {
             tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
             self.rotated.extend(rotated);
             self.touched.extend(touched);
+            self.term = term;
             return Some(AT_LATEST);
         }
-        touched.extend(naming);
-        self.controller.wake_tenants(&touched, Why::Changed);
+        self.controller.wake_tenants(&naming, Why::Changed);
+        self.wake(&touched, &all, &left_out);
         reopened.iter().for_each(|portal| self.controller.wake_portal(portal, Why::Changed));
         self.shown.declared(refused);
+        self.store.counted(counted);
+        if let Some(term) = term {
+            self.controller.begin_term(term);
+        }
         if let Some(fleet) = self.controller.fleet() {
             let alike = before.map(|before| changed::portals(&before, &fleet)).unwrap_or_default();
             self.tell(&fleet, &alike, &all, &left_out);

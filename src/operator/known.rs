@@ -11,6 +11,7 @@ use kube::core::DynamicObject;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
+use super::status::applied_plans;
 use crate::model::kind::Placement;
 use crate::model::{Address, Kind, MSP, Name, TenantName};
 
@@ -56,6 +57,8 @@ pub(crate) struct Object {
     pub(crate) status: Arc<str>,
     /// What of it was declared to the controller last.
     pub(crate) declared: Declared,
+    /// What it declared when it counted last, of members alone.
+    pub(crate) counted: Arc<[Address]>,
     /// When we first heard of the newest request to look, by a clock that nobody sets.
     pub(crate) asked: Option<Instant>,
     /// It counted for something when all was declared last: it keeps its name.
@@ -142,6 +145,7 @@ impl Object {
             asks: Asks::of(annotations),
             status: object.data.get("status").unwrap_or(&Json::Null).to_string().into(),
             declared: Declared::default(),
+            counted: Arc::default(),
             asked: None,
             taken_in: false,
         };
@@ -173,10 +177,14 @@ impl Object {
         Some(Address::new(self.tenant_name()?, kind, Name::new(&self.called).ok()?))
     }
 
-    /// True if it says the same: a status or a finalizer that we wrote says nothing. A generation is to be told of, whatever it says.
+    /// True if it says the same: a status or a finalizer that we wrote says nothing, but for the approvals that were used. A generation is to be told of,
+    /// whatever it says.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
-        let Self { text, uid, generation, asks, deleting, .. } = self;
-        *text == other.text && *generation == other.generation && *uid == other.uid && *asks == other.asks && *deleting == other.deleting
+        let Self { text, uid, generation, asks, deleting, status, .. } = self;
+        let same = *text == other.text && *generation == other.generation && *uid == other.uid;
+        let used_alike =
+            || asks.approved.is_empty() || *status == other.status || applied_plans(&self.status()) == applied_plans(&other.status());
+        same && *asks == other.asks && *deleting == other.deleting && used_alike()
     }
 
     /// A document that only says that the organization is there, with its labels, so that what selects it does not lose it.

@@ -123,7 +123,8 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         state_dir,
         unheard,
         store,
-        touched: BTreeSet::new(),
+        touched: BTreeMap::new(),
+        term: None,
         opened: BTreeMap::new(),
         rotated: BTreeSet::new(),
         unread: 0,
@@ -132,14 +133,20 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     };
     // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = tokio::spawn(hub.run(heard));
-    let controller = tokio::spawn(async move { controller.run().await });
+    let running = tokio::spawn({
+        let controller = Arc::clone(&controller);
+        async move { controller.run().await }
+    });
     let quiet = async {
-        if let Err(error) = controller.await {
+        if let Err(error) = running.await {
             tracing::error!(%error, "the controller ended without a word");
         }
     };
+    // What a former leader did may have been told and not taken in yet: each term begins with what is declared then.
+    controller.hold();
     let told = |leads: bool| {
-        if leads && tell.send(watch::Heard::Leading).is_err() {
+        let term = controller.hold();
+        if leads && tell.send(watch::Heard::Leading(term)).is_err() {
             tracing::error!("nothing is heard any more");
         }
         led(leads);

@@ -34,6 +34,8 @@ pub(crate) struct Told {
     pub(crate) applied: Option<Timestamp>,
     /// The newest request to look that a visit came after.
     pub(crate) handled: Option<String>,
+    /// It counts for nothing: what portals called it stays, for what it declared before is not absent.
+    pub(crate) refused: bool,
     /// Approved plans that were applied, newest first.
     pub(crate) spent: Vec<String>,
     /// Of a portal: the plans that wait of tenants that have no organization here, such as the MSP, by tenant.
@@ -134,6 +136,10 @@ pub(crate) fn of(object: &Object, told: &Told, now: Timestamp) -> Option<Json> {
     set("lastHandledReconcileAt", handled.or_else(|| before.get("lastHandledReconcileAt").cloned()));
     let spent = spent(object, &before, told);
     set("appliedPlans", (!spent.is_empty()).then(|| spent.into()));
+    if told.refused {
+        set("portals", before.get("portals").cloned());
+        set("externalId", before.get("externalId").cloned());
+    }
     let (children, more) = children(told);
     set("children", (!children.is_empty()).then(|| children.into()));
     set("childrenNotListed", (more > 0).then(|| more.into()));
@@ -151,6 +157,12 @@ fn generation(before: &Json, told: &Told) -> i64 {
 pub(crate) fn applied_plans(status: &Json) -> Vec<String> {
     let said = status.get("appliedPlans").and_then(Json::as_array).into_iter().flatten();
     said.filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
+/// What portals call what a document declares, or declared when it counted last.
+pub(crate) fn external_ids(status: &Json) -> BTreeSet<Box<str>> {
+    let portals = status.get("portals").and_then(Json::as_array).into_iter().flatten();
+    portals.filter_map(|portal| portal.get("externalId").and_then(Json::as_str)).map(Into::into).collect()
 }
 
 /// An approval that was used passes nothing for as long as the annotation names it; given again it is a new one.

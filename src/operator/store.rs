@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::known::{Declared, Object, ObjectKey};
-use crate::model::Kind;
 use crate::model::kind::Placement;
+use crate::model::{Address, Kind};
 
 /// Objects by their keys. Whoever holds one shares it.
 pub(crate) type Objects = BTreeMap<ObjectKey, Arc<Object>>;
@@ -41,6 +41,7 @@ impl Store {
         let same = before.as_ref().filter(|b| b.uid == object.uid);
         object.declared = same.map(|b| b.declared).unwrap_or_default();
         object.taken_in = same.map_or_else(|| object.is_told_to_count(), |b| b.taken_in);
+        object.counted = same.map(|b| Arc::clone(&b.counted)).unwrap_or_default();
         let asked_before = same.filter(|b| b.asks.reconcile_requested == object.asks.reconcile_requested);
         object.asked = asked_before.map_or_else(|| Some(Instant::now()), |b| b.asked);
         kept.put(key, object);
@@ -56,6 +57,16 @@ impl Store {
     pub(crate) fn note(&self, key: &ObjectKey, change: impl FnOnce(&mut Object)) {
         if let Some(object) = self.kept().objects.get_mut(key) {
             change(Arc::make_mut(object));
+        }
+    }
+
+    /// Notes what documents declare that count.
+    pub(crate) fn counted(&self, counted: BTreeMap<ObjectKey, Vec<Address>>) {
+        let mut kept = self.kept();
+        for (key, addresses) in counted {
+            if let Some(object) = kept.objects.get_mut(&key).filter(|o| *o.counted != *addresses) {
+                Arc::make_mut(object).counted = addresses.into();
+            }
         }
     }
 

@@ -143,7 +143,9 @@ impl Teller {
             }
             (None, None) => say::refused("it names no organization"),
         };
+        let refused = state.left_out.contains_key(key);
         let told = state.told.entry(key.clone()).or_default();
+        told.refused = refused;
         told.portals =
             BTreeMap::from([(String::new(), Said { generation: Some(object.declared.generation), conditions, ..Said::default() })]);
         told.handled.clone_from(&object.asks.reconcile_requested);
@@ -216,7 +218,7 @@ impl Teller {
             let state = self.state();
             let spoken_of = |(key, _): &(ObjectKey, Arc<Object>)| {
                 let told = state.told.get(key).and_then(|told| told.portals.get(visit.key.portal.as_str()));
-                state.left_out.contains_key(key) || told.is_some_and(|said| said.generation.is_some())
+                told.is_some_and(|said| said.generation.is_some())
             };
             // A document of its own for what was inline, say, or a portal that was away.
             (state.ids.get(&visit.key).copied(), !objects.iter().all(spoken_of))
@@ -273,7 +275,7 @@ impl Teller {
         let mut state = self.state();
         let State { told, left_out, .. } = &mut *state;
         let mut spoken_of = Vec::new();
-        for (key, object) in objects.iter().filter(|(key, _)| !left_out.contains_key(key)) {
+        for (key, object) in objects {
             let own = by_document.get(key).map_or(&[][..], Vec::as_slice);
             let told = told.entry(key.clone()).or_default();
             told.visited(fleet, visit, key, object, own, ids);
@@ -325,6 +327,7 @@ impl Told {
     /// Takes in what a visit says of one custom resource; `own` are the resources that it declares.
     fn visited(&mut self, fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Object, own: &[&ResourceStatus], ids: Option<&Ids>) {
         self.portals.remove("");
+        self.refused = false;
         let before = self.portals.remove(visit.key.portal.as_str()).unwrap_or_default();
         let is_of_now = object.declared.edition <= fleet.edition;
         let mut said = Said {
@@ -377,7 +380,12 @@ impl Told {
 impl Reporter for Teller {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
         self.shown.metrics.visited(visit);
-        let objects = self.store.of_tenant(visit.key.tenant.as_str());
+        let mut objects = self.store.of_tenant(visit.key.tenant.as_str());
+        {
+            // Of what counts for nothing no visit tells, and no document that merely claims a customer's name speaks for it.
+            let state = self.state();
+            objects.retain(|(key, _)| !state.left_out.contains_key(key));
+        }
         let ids = self.ids(visit, &objects).await;
         let spoken = self.record(fleet, visit, ids.as_ref(), &objects);
         self.speak(spoken).await;

@@ -30,8 +30,8 @@ pub(crate) enum Heard {
     Applied(ObjectKey, Box<Object>),
     /// One is gone.
     Gone(ObjectKey),
-    /// We lead now: what others told is told anew.
-    Leading,
+    /// We lead now, for a term of the controller's: what others told is told anew, and nobody is visited before what is declared was taken in.
+    Leading(u64),
     /// A Secret is there, other than it was, or gone.
     Secret(SecretKey),
 }

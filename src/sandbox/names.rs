@@ -134,7 +134,7 @@ pub(super) fn resource(tenant: &TenantName, kind: Kind, name: Name, fields: Fiel
 pub(super) fn declared(name: &TenantName, known: &Known<'_>) -> Tenant {
     let objects = known.tenant.collections.values().flat_map(|c| &c.objects);
     let resources = objects.map(|o| resource(name, o.kind, name_of(o), known.with_names(o.def(), &o.fields)));
-    let mut tenant = Tenant { resources: resources.collect() };
+    let mut tenant = Tenant { resources: resources.collect(), ..Tenant::default() };
     sort(&mut tenant);
     tenant
 }

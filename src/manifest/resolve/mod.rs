@@ -113,7 +113,7 @@ fn group(batches: impl Iterator<Item = Vec<Resource>>, found: &mut Vec<Located>)
             resource.address.tenant = name;
             tenant.resources.push(resource);
         } else {
-            tenants.insert(resource.address.tenant.clone(), Tenant { resources: vec![resource] });
+            tenants.insert(resource.address.tenant.clone(), Tenant { resources: vec![resource], ..Tenant::default() });
         }
     }
     for tenant in tenants.values_mut() {

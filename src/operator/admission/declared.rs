@@ -44,7 +44,11 @@ pub(super) fn tenant_of(change: &Change) -> Option<&str> {
 fn with(objects: &Objects, key: &ObjectKey, object: Option<&Object>) -> Objects {
     let mut objects = objects.clone();
     match object {
-        Some(object) => drop(objects.insert(key.clone(), Arc::new(object.clone()))),
+        Some(object) => {
+            let counted = objects.get(key).filter(|known| known.uid == object.uid).map(|known| Arc::clone(&known.counted));
+            let object = Object { counted: counted.unwrap_or_default(), ..object.clone() };
+            objects.insert(key.clone(), Arc::new(object));
+        }
         None => drop(objects.remove(key)),
     }
     objects

@@ -80,7 +80,7 @@ pub(super) fn read_desired(json: Json, customers: bool) -> Result<Desired, Vec<S
     let mut tenants = BTreeMap::new();
     for (name, resources) in saved.tenants {
         let resources = read_tenant(&name, resources, files, &mut errors);
-        tenants.insert(name, Tenant { resources });
+        tenants.insert(name, Tenant { resources, ..Tenant::default() });
     }
     let desired = Desired { tenants, portals, sources, manifests_digest: saved.manifests_digest, ..Desired::default() };
     errors.extend(refused_references(&desired, customers));

@@ -6,6 +6,7 @@ use tenantry::model::{ApprovalMode, Control, Desired, Kind};
 
 use super::floor::Floor;
 use crate::support::declared::{Say, admin, desired, org, user};
+use crate::support::name;
 
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
@@ -125,5 +126,38 @@ async fn a_customers_own_mode_goes_before_the_portals() {
     let mut ends = floor.declare(&fleet).await;
     ends.sort();
     assert_eq!(ends, ["acme Applied", "beta AwaitingApproval"]);
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_approved_for_all_of_a_portal_passes_nothing_in_another() {
+    let mut floor = in_mode(ApprovalMode::Manual);
+    floor.declare(&acme()).await;
+    let digest = floor.pending("acme");
+    floor.approved.portals.entry(name("other")).or_default().insert(digest.clone());
+    assert_eq!(floor.declare(&acme()).await, [""; 0], "it concerns nobody here");
+    assert_eq!(floor.portal.took(), [""; 0]);
+    floor.approved.portals.entry(name("main")).or_default().insert(digest);
+    assert_eq!(floor.declare(&acme()).await, ["acme Applied"]);
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_the_leader_before_used_passes_nothing_for_nobody_looks_before_what_stands_now_is_declared() {
+    let mut floor = in_mode(ApprovalMode::Manual);
+    floor.declare(&acme()).await;
+    let digest = floor.pending("acme");
+    // It stands by, and hears of an approval; it leads before it hears that it was used.
+    let standing_by = floor.controller.hold();
+    floor.approve("acme", &digest);
+    assert_eq!(floor.declare(&acme()).await, [""; 0]);
+    let leads = floor.controller.hold();
+    floor.controller.begin_term(standing_by);
+    assert_eq!(floor.after(AN_HOUR).await, [""; 0], "a word of another term begins nothing");
+    floor.approved.units.clear();
+    assert_eq!(floor.declare(&acme()).await, [""; 0]);
+    floor.controller.begin_term(leads);
+    assert_eq!(floor.after(Duration::from_secs(2)).await, ["acme AwaitingApproval"]);
+    assert_eq!(floor.portal.took(), [""; 0]);
     floor.end().await;
 }

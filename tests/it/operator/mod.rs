@@ -18,6 +18,7 @@ mod hangs;
 mod keeps_in_step;
 mod leader;
 mod leaves;
+mod left_out;
 mod life;
 mod life_asks;
 mod life_finalizer;

@@ -234,5 +234,5 @@ pub(super) fn resource(address: &str, json: serde_json::Value) -> Resource {
 pub(super) fn tenant(resources: Vec<Resource>) -> Tenant {
     let mut resources = resources;
     resources.sort_by(|a, b| (a.address.kind, &a.address.name).cmp(&(b.address.kind, &b.address.name)));
-    Tenant { resources }
+    Tenant { resources, ..Tenant::default() }
 }

@@ -133,7 +133,7 @@ prop_compose! {
         for (name, mut resources) in tenants {
             resources.sort_by(|a, b| a.address.cmp(&b.address));
             resources.dedup_by(|a, b| a.address == b.address);
-            desired.tenants.insert(name, Tenant { resources });
+            desired.tenants.insert(name, Tenant { resources, ..Tenant::default() });
         }
         desired.portals.push(PortalSpec::from_fields(world::name("portal"), &portal, None));
         desired

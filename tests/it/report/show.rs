@@ -36,7 +36,7 @@ fn state() -> TenantState {
         mark: Mark { line: 14, column: 3 },
         meta: None,
     };
-    desired.tenants.insert(name("acme"), Tenant { resources: vec![alice] });
+    desired.tenants.insert(name("acme"), Tenant { resources: vec![alice], ..Tenant::default() });
     let object = |id: &str, key: &str| LiveObject {
         kind: Kind::User,
         id: id.into(),
@@ -118,7 +118,7 @@ fn by_hand(now: &str) -> TenantState {
         Resource { address, fields, marks: Box::default(), source, mark: Mark { line, column: 3 }, meta: None }
     };
     let resources = vec![user("alice", 14), user("bob", 17), user("carol", 20)];
-    desired.tenants.insert(name("acme"), Tenant { resources });
+    desired.tenants.insert(name("acme"), Tenant { resources, ..Tenant::default() });
     let mut live = LiveTenant::default();
     for kind in [Kind::Organization, Kind::User, Kind::Group] {
         let unreadable = Collection { completeness: Completeness::Unreadable, objects: Vec::new() };

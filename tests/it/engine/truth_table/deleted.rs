@@ -107,3 +107,21 @@ async fn beyond_the_limits_nothing_is_deleted_unless_approved() {
     assert!(applied.report.final_plan_empty);
     assert_eq!(stage.portal.took().len(), 6);
 }
+
+#[tokio::test]
+async fn what_a_document_declared_that_cannot_be_read_any_more_is_kept_and_what_one_only_claims_is_not() {
+    let stage = stage().given(&both()).await;
+    let id = stage.bench.ledger.of("main", "acme").rows[&address("acme/user/ann")].id.clone().unwrap();
+    let unread = |ids: &[Box<str>]| {
+        let mut wanted = desired([acme()]);
+        let tenant = wanted.tenants.values_mut().next().unwrap();
+        tenant.unread.insert(address("acme/user/ann"), ids.iter().cloned().collect());
+        wanted
+    };
+    for ids in [&[][..], &[id]] {
+        let body = stage.plan(&unread(ids)).await;
+        stage.check_plan(&body, &[]);
+        assert!(retained(&body, "acme/user/ann").unwrap().contains("cannot be taken in"));
+    }
+    stage.check_plan(&stage.plan(&unread(&["another".into()])).await, &["acme/user/ann delete"]);
+}
