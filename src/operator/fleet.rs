@@ -71,6 +71,12 @@ fn foreign(known: &Objects, home: &str) -> BTreeMap<ObjectKey, String> {
     let mut organizations: BTreeMap<&str, (&ObjectKey, &Object)> = BTreeMap::new();
     for (key, object) in known.iter().map(|(key, o)| (key, o.as_ref())).filter(|(key, o)| is_tenant(key.kind) && !o.deleting) {
         let Some(tenant) = object.tenant.as_deref() else { continue };
+        if tenant == MSP {
+            // Left out by itself, wherever it stands: its error would hold up what is the MSP's own.
+            let why = "`msp` is the MSP itself, and no customer: give the customer another name";
+            left_out.insert(key.clone(), why.to_owned());
+            continue;
+        }
         let age = |(key, object): &(&ObjectKey, &Object)| (object.created, object.uid.clone(), (*key).clone());
         match organizations.get(tenant) {
             Some(known) if age(known) <= age(&(key, object)) => {
