@@ -83,9 +83,27 @@ impl Teller {
         let untold: Vec<Spoken> = {
             let mut state = self.state();
             state.left_out.clone_from(left_out);
-            all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, key, object)).collect()
+            let gone: Vec<Spoken> = all.iter().filter_map(|(key, object)| self.less_told(&mut state, key, object)).collect();
+            let untold = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, key, object));
+            let untold: BTreeMap<ObjectKey, bool> = gone.into_iter().chain(untold).collect();
+            untold.into_iter().collect()
         };
         self.speak(untold).await;
+    }
+
+    /// Drops what portals said that serve a tenant no more: nobody looks there, so no visit takes it back.
+    fn less_told(&self, state: &mut State, key: &ObjectKey, object: &Object) -> Option<Spoken> {
+        let tenant = object.tenant_name().filter(|_| !state.left_out.contains_key(key))?;
+        let told = state.told.get_mut(key)?;
+        let expected: BTreeSet<String> = self.shown.portals_of(&tenant).iter().map(ToString::to_string).collect();
+        let before = told.portals.len();
+        told.portals.retain(|portal, _| portal.is_empty() || expected.contains(portal));
+        if told.portals.len() == before || expected.is_empty() {
+            return None;
+        }
+        told.await_looks(&expected);
+        // Whoever is deleted is let go of by the next visit, which knows what was taken away.
+        Some((key.clone(), false))
     }
 
     fn told_by_nobody(&self, state: &mut State, fleet: &Fleet, key: &ObjectKey, object: &Object) -> Option<Spoken> {
@@ -236,10 +254,7 @@ impl Teller {
             let changed = own.iter().map(|s| &s.address).chain(object.address(key.kind).as_ref()).any(|a| applied.contains(a));
             told.applied = told.applied.max(visit.report.as_ref().filter(|_| changed).map(|r| r.timestamp));
             told.portals.retain(|portal, _| expected.contains(portal));
-            for portal in &expected {
-                let not_yet = || Said { conditions: say::not_looked_at(), ..Said::default() };
-                told.portals.entry(portal.clone()).or_insert_with(not_yet);
-            }
+            told.await_looks(&expected);
             if !object.deleting {
                 told.seen_to.clear();
             } else if say::seen_to(fleet, visit, key, object) {
@@ -267,6 +282,14 @@ impl Teller {
 }
 
 impl Told {
+    /// Says of portals that said nothing yet that they will.
+    fn await_looks(&mut self, expected: &BTreeSet<String>) {
+        for portal in expected {
+            let not_yet = || Said { conditions: say::not_looked_at(), ..Said::default() };
+            self.portals.entry(portal.clone()).or_insert_with(not_yet);
+        }
+    }
+
     /// Takes in what a visit says of one custom resource; `own` are the resources that it declares.
     fn visited(&mut self, fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Object, own: &[&ResourceStatus], ids: Option<&Ids>) {
         self.portals.remove("");
@@ -274,7 +297,7 @@ impl Told {
         let mut said = Said {
             generation: (object.declared.edition <= fleet.edition).then_some(object.declared.generation),
             conditions: match own {
-                _ if object.asks.paused && !is_tenant(key.kind) => say::paused(),
+                _ if object.asks.paused && (!is_tenant(key.kind) || matches!(visit.end, End::Suspended)) => say::paused(),
                 [] => of_whole(visit),
                 [one] => one.conditions.clone(),
                 several => say::worst(several),

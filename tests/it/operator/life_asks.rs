@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tenantry::model::Kind;
 
-use super::stand::{Setup, Stand, is_ready, says, until};
+use super::stand::{Setup, Stand, is_ready, says, until, words};
 
 /// A customer in step, and nothing under way.
 async fn in_step(portal: Json) -> Stand {
@@ -40,6 +40,16 @@ async fn a_paused_user_is_left_alone_until_it_is_not() {
     let bob = stand.until(Kind::User, "bob", |o| o["metadata"]["generation"] == 2 && is_ready(o)).await;
     assert_eq!(bob["spec"]["firstName"], "Bob");
     assert_eq!(stand.portal().took(), ["update acme/user/bob"]);
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_paused_customer_is_told_that_its_annotation_says_so() {
+    let stand = in_step(json!({ "profile": "embedded" })).await;
+    stand.annotate(Kind::Organization, "acme", "tenantry.dev/paused", "true").await;
+    let acme = stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == "Unknown Suspended").await;
+    assert_eq!(words(&acme, "Ready"), "the annotation `tenantry.dev/paused` says to leave it alone");
     stand.end().await;
 }
 
