@@ -261,6 +261,21 @@ pub(crate) fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocatio
     Ok(location)
 }
 
+/// Refuses a ledger in a cluster that nobody made: the namespace is always named, and a wrong one would read as nothing to do.
+///
+/// # Errors
+/// When there is none, or it cannot be seen.
+pub(crate) async fn there_in_cluster(location: &LedgerLocation) -> Result<(), Failure> {
+    if let LedgerLocation::Kubernetes(place) = location
+        && !location.is_there().await?
+    {
+        let why = format!("there is no ledger in namespace {} of the cluster", place.namespace());
+        let help = "name the namespace that the operator keeps its ledger in: its own, unless its --ledger says another";
+        return Err(Failure::new(Exit::Error, why).help(help));
+    }
+    Ok(())
+}
+
 /// Where state is kept: `.tenantry` beside the first root; in the current directory, if that is the root or nothing is.
 pub(crate) fn state_dir(places: &Places) -> PathBuf {
     if let Some(given) = &places.state_dir {

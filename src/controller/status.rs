@@ -319,7 +319,7 @@ fn concerned_by(visit: &Visit, own: Option<&str>) -> Four {
             (ready("Progressing", message.clone()), again(message.clone()), None, synced(Holds::Unknown, "ReconcileSuccess", message))
         }
         End::Suspended => {
-            let message = "a manifest says to leave it alone (`suspend`)".to_owned();
+            let message = "a manifest (`suspend`) or the annotation `tenantry.dev/paused` says to leave it alone".to_owned();
             let ready = condition(ConditionType::Ready, Holds::Unknown, "Suspended", message.clone());
             (ready, None, None, synced(Holds::Unknown, "ReconcilePaused", message))
         }

@@ -14,6 +14,7 @@ use super::ended::{ends, used_up};
 use super::known::Known;
 use super::{End, Fleet, Open, Spent, Tools, UnitKey};
 use crate::apply::{Run, RunReport, Stop, World};
+use crate::diagnostic::brief;
 use crate::engine::{self, Purpose, Scope, Served, View};
 use crate::guard::{self, Approvals, Policy};
 use crate::ledger::{Holder, LedgerError, LockId};
@@ -160,8 +161,7 @@ fn without_looking(fleet: &Fleet, portal: &PortalName, tenant: &TenantName) -> O
         return Some(End::Suspended);
     }
     if let Some(diagnostics) = fleet.invalid.get(tenant) {
-        let first = diagnostics.iter().find(|d| d.is_error()).or(diagnostics.first());
-        return Some(End::Invalid { message: first.map(|d| d.summary.clone()).unwrap_or_default() });
+        return Some(End::Invalid { message: brief(diagnostics) });
     }
     if let Some(other) = fleet.invalid.keys().next()
         && fleet.desired.tenants.get(tenant).is_some_and(engine::names_tenants)

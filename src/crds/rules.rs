@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::manifest::{NAME, rule};
-use crate::model::kind::{KindDef, Placement, Sense};
+use crate::model::kind::{KindDef, Placement};
 use crate::model::{MSP, Name};
 
 /// The name in the address, before and after a change.
@@ -31,7 +31,7 @@ pub(super) fn of_document(def: &KindDef, spec: Json, status: Json) -> Json {
         "metadata.name is no name of a resource, which has 1 to 63 lowercase letters, digits and hyphens: put another one into spec.name",
     );
     let schema = keeps_its_name(def, schema);
-    offboards_customers_alone(def, keeps_its_organization(def, schema))
+    is_a_customer(def, keeps_its_organization(def, schema))
 }
 
 /// A former name is what a portal, the ledger and other documents know a resource by.
@@ -56,11 +56,14 @@ fn keeps_its_organization(def: &KindDef, schema: Json) -> Json {
     rule(schema, "self.spec.organization == oldSelf.spec.organization", &remedy)
 }
 
-fn offboards_customers_alone(def: &KindDef, schema: Json) -> Json {
-    def.with_sense(Sense::Offboard).fold(schema, |schema, (_, field)| {
-        let path = field.path;
-        let rule_text = format!("!({NAMED} == '{MSP}' && has(self.spec.{path}) && self.spec.{path})");
-        let remedy = format!("take {path} out of the MSP itself: it would take the access of its own technicians away");
-        rule(schema, &rule_text, &remedy)
-    })
+/// A portal would make a customer of an organization with the MSP's own name.
+fn is_a_customer(def: &KindDef, schema: Json) -> Json {
+    if def.placement != Placement::Tenant {
+        return schema;
+    }
+    let remedy = format!(
+        "{MSP} is the MSP itself: give the customer another name; what is the MSP's own says `organization: {MSP}` and needs no {}",
+        def.name
+    );
+    rule(schema, &format!("{NAMED} != '{MSP}'"), &remedy)
 }

@@ -154,7 +154,11 @@ pub struct Code {
     pub help: &'static str,
 }
 
+mod brief;
 pub mod codes;
+pub(crate) mod near;
+
+pub use brief::brief;
 
 /// `docs/diagnostics.md`, from the tables.
 pub fn docs() -> String {

@@ -77,6 +77,18 @@ impl LedgerLocation {
         })
     }
 
+    /// Whether there is one. Of one that may be there and cannot be seen, opening it says why; a database is asked when it is opened.
+    ///
+    /// # Errors
+    /// When a cluster cannot be reached, has no kind `LedgerShard`, or does not let us read.
+    pub async fn is_there(&self) -> Result<bool, LedgerError> {
+        Ok(match self {
+            Self::Sqlite(path) => path.try_exists().unwrap_or(true),
+            Self::Postgres(_) => true,
+            Self::Kubernetes(place) => KubernetesReader::is_there(place).await?,
+        })
+    }
+
     /// Opens it for reading alone; one that does not exist reads as an empty ledger and is not made.
     ///
     /// # Errors

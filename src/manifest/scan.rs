@@ -173,6 +173,8 @@ impl<'t> Scanner<'t> {
         let tenant = match kind.def().placement {
             Placement::Configuration => return None,
             Placement::MspOnly => MSP,
+            // The MSP's own name is refused with its place, which lowering knows.
+            Placement::Tenant if name == MSP => return None,
             Placement::Tenant => name,
             Placement::Member { .. } => self.organization?,
         };

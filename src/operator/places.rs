@@ -22,6 +22,10 @@ pub(super) struct Places<'k> {
     pub(super) left_out: BTreeMap<ObjectKey, String>,
 }
 
+fn is_msp(object: &Object) -> bool {
+    object.tenant.as_deref() == Some(MSP)
+}
+
 /// A document that lays claim to a name.
 type Claim<'k> = (&'k ObjectKey, &'k Object);
 
@@ -34,9 +38,14 @@ impl<'k> Places<'k> {
         let portals = keepers(portals, Some(home), "a Portal", &mut left_out);
         let deletes = portals.values().any(|(_, portal)| at(&document(portal), "/spec/deletionPolicy/organizations") == Some("Delete"));
         let organizations = all()
-            .filter(|(key, o)| is_tenant(key.kind) && (!o.deleting || is_leaving(o, deletes)))
+            .filter(|(key, o)| is_tenant(key.kind) && !is_msp(o) && (!o.deleting || is_leaving(o, deletes)))
             .filter_map(|claim| Some((claim.1.tenant.as_deref()?, claim)));
         let organizations = keepers(organizations, None, "an organization", &mut left_out);
+        // Left out by itself, wherever it stands: its error would hold up what is the MSP's own.
+        let msp = all().filter(|(key, o)| is_tenant(key.kind) && is_msp(o));
+        left_out.extend(
+            msp.map(|(key, _)| (key.clone(), "`msp` is the MSP itself, and no customer: give the customer another name".to_owned())),
+        );
         // One that somebody deleted and that is kept only by others' finalizers speaks for nobody while another one has its name.
         for (key, object) in all().filter(|(key, o)| is_tenant(key.kind) && o.deleting) {
             let keeper = object.tenant.as_deref().and_then(|tenant| organizations.get(tenant)).filter(|(keeper, _)| *keeper != key);

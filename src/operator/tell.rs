@@ -102,8 +102,10 @@ impl Teller {
         state.left_out.clone_from(left_out);
         state.declared += 1;
         let declared = state.declared;
-        let spoken = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, alike, key, object)).collect();
-        Untold { declared, spoken }
+        let gone: Vec<Spoken> = all.iter().filter_map(|(key, object)| self.less_told(&mut state, key, object)).collect();
+        let untold = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, alike, key, object));
+        let spoken: BTreeMap<ObjectKey, bool> = gone.into_iter().chain(untold).collect();
+        Untold { declared, spoken: spoken.into_iter().collect() }
     }
 
     /// Tells of what no visit tells. Leaves the rest where something was declared anew meanwhile: what is true of it now is told by who tells of that.
@@ -113,6 +115,21 @@ impl Teller {
             let rest = spoken.split_off(spoken.len().min(IN_A_ROW));
             self.speak(std::mem::replace(&mut spoken, rest)).await;
         }
+    }
+
+    /// Drops what portals said that serve a tenant no more: nobody looks there, so no visit takes it back.
+    fn less_told(&self, state: &mut State, key: &ObjectKey, object: &Object) -> Option<Spoken> {
+        let tenant = object.tenant_name().filter(|_| !state.left_out.contains_key(key))?;
+        let told = state.told.get_mut(key)?;
+        let expected: BTreeSet<String> = self.shown.portals_of(&tenant).iter().map(ToString::to_string).collect();
+        let before = told.portals.len();
+        told.portals.retain(|portal, _| portal.is_empty() || expected.contains(portal));
+        if told.portals.len() == before || expected.is_empty() {
+            return None;
+        }
+        told.await_looks(&expected);
+        // Whoever is deleted is let go of by the next visit, which knows what was taken away.
+        Some((key.clone(), false))
     }
 
     fn told_by_nobody(
@@ -282,10 +299,7 @@ impl Teller {
             let changed = own.iter().map(|s| &s.address).chain(object.address(key.kind).as_ref()).any(|a| applied.contains(a));
             told.applied = told.applied.max(visit.report.as_ref().filter(|_| changed).map(|r| r.timestamp));
             told.portals.retain(|portal, _| expected.contains(portal));
-            for portal in &expected {
-                let not_yet = || Said { conditions: say::not_looked_at(), ..Said::default() };
-                told.portals.entry(portal.clone()).or_insert_with(not_yet);
-            }
+            told.await_looks(&expected);
             if !object.deleting {
                 told.seen_to.clear();
             } else if say::seen_to(fleet, visit, key, object) {
@@ -324,6 +338,14 @@ impl Told {
         is_news
     }
 
+    /// Says of portals that said nothing yet that they will.
+    fn await_looks(&mut self, expected: &BTreeSet<String>) {
+        for portal in expected {
+            let not_yet = || Said { conditions: say::not_looked_at(), ..Said::default() };
+            self.portals.entry(portal.clone()).or_insert_with(not_yet);
+        }
+    }
+
     /// Takes in what a visit says of one custom resource; `own` are the resources that it declares.
     fn visited(&mut self, fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Object, own: &[&ResourceStatus], ids: Option<&Ids>) {
         self.portals.remove("");
@@ -333,7 +355,7 @@ impl Told {
         let mut said = Said {
             generation: is_of_now.then_some(object.declared.generation),
             conditions: match own {
-                _ if object.asks.paused && !is_tenant(key.kind) => say::paused(),
+                _ if object.asks.paused && (!is_tenant(key.kind) || matches!(visit.end, End::Suspended)) => say::paused(),
                 // It came while its tenant was visited: the visit says nothing of it.
                 [] if !is_of_now && !object.deleting && before.conditions.is_empty() => say::not_looked_at(),
                 [] if !is_of_now && !object.deleting => before.conditions,

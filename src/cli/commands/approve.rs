@@ -6,10 +6,13 @@ use crate::cli::consents::Consents;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session;
-use crate::ledger::Holder;
+use crate::ledger::{Holder, LedgerLocation};
 
 /// Runs `approve`.
 pub(super) fn run(face: &Face<'_>, args: &ApproveArgs) -> Result<Exit, Failure> {
+    if let LedgerLocation::Kubernetes(place) = session::location(face, &args.places)? {
+        return Err(in_a_cluster(place.namespace(), &args.digest));
+    }
     let folder = session::state_dir(&args.places);
     let consents = Consents::new(&folder);
     let pending = consents.pending();
@@ -28,4 +31,13 @@ pub(super) fn run(face: &Face<'_>, args: &ApproveArgs) -> Result<Exit, Failure> 
     face.output
         .data(&format!("Approved {} for {} in portal {}: `run` applies it once.", meant.digest, meant.unit.tenant, meant.unit.portal));
     Ok(Exit::Success)
+}
+
+/// Where an operator applies, consent stands on the custom resource: whoever may annotate that may approve.
+fn in_a_cluster(namespace: &str, digest: &str) -> Failure {
+    let why = format!("the ledger is in a cluster, in namespace {namespace}, where plans are approved on the organization itself");
+    Failure::usage(why).help(format!(
+        "kubectl -n NAMESPACE annotate organizations.tenantry.dev NAME tenantry.dev/approved-plan={digest}; \
+         its `status.plans` shows what the plan does"
+    ))
 }

@@ -22,6 +22,10 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Runs `ledger`.
 pub(super) async fn run(face: &Face<'_>, command: LedgerCommand) -> Result<Exit, Failure> {
     let location = session::location(face, &command.places)?;
+    // Claiming begins where nothing is yet.
+    if !matches!(command.action, LedgerAction::Claim { .. }) {
+        session::there_in_cluster(&location).await?;
+    }
     match command.action {
         LedgerAction::List { tenant, output } => {
             let scope = session::scope(&Select { tenant, ..Select::default() })?;
@@ -54,6 +58,7 @@ pub(super) async fn run(face: &Face<'_>, command: LedgerCommand) -> Result<Exit,
 /// Runs `unlock`.
 pub(super) async fn unlock(face: &Face<'_>, args: &UnlockArgs) -> Result<Exit, Failure> {
     let location = session::location(face, &args.places)?;
+    session::there_in_cluster(&location).await?;
     let broken = location.open().await?.unlock(&LockId(args.id.as_str().into())).await?;
     if broken == 0 {
         return Err(Failure::new(Exit::Error, format!("no lock has the id {}", args.id))

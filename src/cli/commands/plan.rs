@@ -13,7 +13,7 @@ use crate::cli::selection::Selection;
 use crate::cli::session::{self, Session, mac_with};
 use crate::engine::{self, Planned, Purpose, Scope, View};
 use crate::guard::{self, Policy, Tighten};
-use crate::ledger::LedgerRead;
+use crate::ledger::{LedgerLocation, LedgerRead};
 use crate::model::PortalName;
 use crate::plan::document::{PlanDocument, refused_references, write_desired};
 use crate::plan::{Inputs, Judged, Plan};
@@ -27,6 +27,11 @@ pub(super) async fn run(face: &Face<'_>, args: &PlanCommand) -> Result<Exit, Fai
     let session = Session::open(face, &args.planning.places, &scope).await?;
     slips::portals(&session, &scope)?;
     let ledger = session.ledger().await?;
+    if let LedgerLocation::Kubernetes(place) = &session.location
+        && !session.location.is_there().await?
+    {
+        face.output.note(&format!("There is no ledger in namespace {} yet: the plan is made as if nothing were ours.", place.namespace()));
+    }
     slips::selection(&args.planning.select, &session, &scope, ledger.as_ref()).await?;
     slips::ledger(&args.planning.places, &session, ledger.as_ref()).await?;
     slips::embedded(face, &args.planning.places, &session, &ledger.tenants().await?)?;

@@ -35,7 +35,7 @@ codes! {
     EXTERNAL_ID_CONFLICT = "M038", "Two pinned ids contradict each other", "pin each object of a portal by one resource";
     NO_MANIFESTS = "M039", "A folder, or everything that was given, has no manifests", "check the path; files end in .yaml, .yml or .json";
     TENANT_RENAMED = "M040", "An organization names former names", "a tenant keeps its name, which its portals know it by: keep the name, and change `displayName` instead";
-    MSP_OFFBOARDED = "M041", "The MSP itself is marked as offboarded", "take `offboard` out: it would take the access of the MSP's own technicians away";
+    MSP_IS_NO_CUSTOMER = "M041", "An Organization has the name `msp`, which is the MSP's own", "give the customer another name; what is the MSP's own says `organization: msp` and needs no Organization";
     OFFBOARDED_IS_REACHED = "M042", "Something of the MSP still reaches into an organization that is offboarded", "take the organization out of it, if the MSP's own people and connections are to go as well";
     MORE_PROBLEMS = "M099", "More problems than are shown", "correct the ones shown first";
 }

@@ -98,6 +98,15 @@ impl KubernetesReader {
     pub async fn open(place: &Place) -> Result<Self, LedgerError> {
         Self::new(place.connect().await?, place.namespace()).await
     }
+
+    /// Whether somebody made a ledger at a place.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn is_there(place: &Place) -> Result<bool, LedgerError> {
+        let shards = Shards::new(place.connect().await?, place.namespace());
+        Ok(installation::read(&shards).await?.is_some())
+    }
 }
 
 impl KubernetesLedger {

@@ -6,7 +6,7 @@ use super::super::tree::{Data, Entry};
 use super::member::{COMMON, MetaDraft, applies};
 use super::{Cx, Head, Pending, member, value};
 use crate::diagnostic::codes::manifest as codes;
-use crate::model::kind::{FieldType, KindDef, Placement, Sense};
+use crate::model::kind::{FieldType, KindDef, Placement};
 use crate::model::{Address, FieldId, Fields, Kind, Mark, Name, Resource, TenantName, Value};
 
 /// Lowers a document whose head is known, its inline resources included.
@@ -119,10 +119,6 @@ impl Draft {
                 FieldType::Organizations => self.organizations(cx, id, entry, field.path),
                 _ => value::entry(cx, &field.ty, entry, field.path),
             };
-            if field.sense == Sense::Offboard && self.address.tenant.is_msp() && lowered.as_ref().is_some_and(Value::is_true) {
-                let text = format!("`{}` on the MSP itself would take the access of its own technicians away", field.path);
-                cx.problems.error(codes::MSP_OFFBOARDED, entry.place(), text);
-            }
             if let Some(value) = lowered {
                 self.fields.push((id, value, entry.key_place.mark()));
             }

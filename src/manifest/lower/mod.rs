@@ -332,7 +332,15 @@ fn tenant(cx: &mut Cx<'_, '_>, kind: Kind, spec: &[Entry<'_>], name: Option<&Nam
             if placement != Placement::Tenant {
                 return Some(Name::msp());
             }
-            cx.out.tenant(name?.as_str())
+            let name = name?;
+            if name.is_msp() {
+                // A portal would make a customer of it: what is the MSP's own is in the portal's own account, which nothing makes.
+                cx.problems
+                    .error(codes::MSP_IS_NO_CUSTOMER, name_place, "`msp` is the MSP itself, and no customer")
+                    .help("give the customer another name; what is the MSP's own says `organization: msp` and needs no Organization");
+                return None;
+            }
+            cx.out.tenant(name.as_str())
         }
     }
 }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path};
 use std::sync::{Arc, OnceLock};
 
-use crate::diagnostic::{Diagnostic, codes::portal as codes};
+use crate::diagnostic::{Diagnostic, codes::portal as codes, near::did_you_mean};
 use crate::model::rule::{Effect, Verdict};
 use crate::model::{Capabilities, FieldId, FieldSupport, IntentAction, Kind};
 use document::Action;
@@ -183,16 +183,21 @@ pub fn load_profile(name_or_path: &str, trusted_root: Option<&Path>) -> Result<A
     }
     let is_path = name_or_path.contains('/') || name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml");
     if !is_path {
-        let names: Vec<_> = shipped().collect();
-        let wrong = Diagnostic::error(codes::PROFILE_UNKNOWN, format!("no profile is called `{name_or_path}`"));
-        return Err(vec![
-            wrong.help(format!("name a shipped profile ({}), or give the path of one below the trusted root", names.join(", "))),
-        ]);
+        return Err(vec![unknown(name_or_path)]);
     }
     let text = read_below(name_or_path, trusted_root).map_err(|e| vec![*e])?;
     // The place of what is wrong is one that can be opened from here, as those of manifests are.
     let place = trusted_root.filter(|root| *root != Path::new(".")).map(|root| root.join(name_or_path).display().to_string());
     Profile::parse(&text, place.as_deref().unwrap_or(name_or_path)).map(Arc::new)
+}
+
+/// That no profile has a name, and which ones there are.
+fn unknown(name: &str) -> Diagnostic {
+    let names: Vec<_> = shipped().collect();
+    let meant = did_you_mean(name, names.iter().copied(), "");
+    let there = format!("There are: {}; one of your own is named by its path below the trusted root", names.join(", "));
+    let help = if meant.is_empty() { there } else { format!("{meant} {there}") };
+    Diagnostic::error(codes::PROFILE_UNKNOWN, format!("no profile is called `{name}`")).help(help)
 }
 
 /// A shipped profile; compiled when it is first asked for, once in the life of the process.

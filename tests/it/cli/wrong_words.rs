@@ -29,7 +29,7 @@ fn a_field_that_the_portal_lacks_is_shown_where_it_stands() {
 #[test]
 fn a_profile_that_there_is_not_names_its_portal_and_one_that_is_missing_is_told_once() {
     let slip = ("portals/access.yaml", "profile: idemeum", "profile: idemeun");
-    check("idemeum", slip, 65, &["no profile is called `idemeun`", "about msp/portal/access"]);
+    check("idemeum", slip, 65, &["no profile is called `idemeun`", "about msp/portal/access", "did you mean `idemeum`? There are: "]);
     let said = check("idemeum", ("portals/access.yaml", "  profile: idemeum\n", ""), 65, &["this portal needs `profile`"]);
     assert!(!said.contains("P002"), "{said}");
 }
@@ -50,4 +50,12 @@ fn what_every_plan_leaves_out_is_not_said_to_go_on() {
 #[test]
 fn a_role_in_another_case_is_taken_for_the_portals_own() {
     check("wiv", ("customers/kessler-werke.yaml", "roles: [Admin]", "roles: [admin]"), 65, &["did you mean `Admin`?"]);
+}
+
+#[test]
+fn a_plan_of_an_operator_is_approved_in_its_cluster() {
+    let shell = Shell::of("idemeum");
+    let said = shell.run("approve sha256:abc --ledger kubernetes://fleet").exits(64).said();
+    let command = "kubectl -n NAMESPACE annotate organizations.tenantry.dev NAME tenantry.dev/approved-plan=sha256:abc";
+    assert!(said.contains(command) && said.contains("in namespace fleet") && !said.contains("nothing waits"), "{said}");
 }

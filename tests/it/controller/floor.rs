@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use tenantry::apply::Stop;
 use tenantry::controller::fence::{Fence, Term};
 use tenantry::controller::{Approved, Controller, End, Fleet, Open, Reporter, Tools, UnitKey, Visit};
+use tenantry::diagnostic::Diagnostic;
 use tenantry::engine::Served;
-use tenantry::model::{Desired, PortalSpec};
+use tenantry::model::{Desired, PortalSpec, TenantName};
 use tenantry::portal::{Execute, Observe};
 use tokio::time::Instant;
 
@@ -26,6 +27,8 @@ pub(super) struct Floor {
     pub(super) fence: Fence,
     pub(super) spec: PortalSpec,
     pub(super) approved: Approved,
+    /// Tenants whose declarations have errors.
+    pub(super) invalid: BTreeMap<TenantName, Vec<Diagnostic>>,
     /// What changes the portal; the portal itself unless a test puts something in between.
     pub(super) execute: Arc<dyn Execute>,
     /// What reads it, likewise.
@@ -74,7 +77,19 @@ impl Floor {
         });
         let spec = PortalSpec { name: name("main"), parallelism: 2, ..PortalSpec::embedded() };
         let (execute, observe) = (Arc::clone(&portal) as _, Arc::clone(&portal) as _);
-        Self { portal, controller, fence, spec, approved: Approved::default(), execute, observe, stop, ends, running }
+        Self {
+            portal,
+            controller,
+            fence,
+            spec,
+            approved: Approved::default(),
+            invalid: BTreeMap::new(),
+            execute,
+            observe,
+            stop,
+            ends,
+            running,
+        }
     }
 
     /// Declares this and waits until it is quiet; what visits came to, in their order.
@@ -87,7 +102,7 @@ impl Floor {
             portals: BTreeMap::from([(self.spec.name.clone(), open)]),
             closed: BTreeMap::new(),
             approved: self.approved.clone(),
-            invalid: BTreeMap::new(),
+            invalid: self.invalid.clone(),
             leaving: Default::default(),
         };
         self.controller.declare(fleet).await.unwrap();

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tenantry::controller::End;
 use tenantry::controller::fence::{Fence, Term};
+use tenantry::diagnostic::Diagnostic;
+use tenantry::diagnostic::codes::manifest as codes;
 use tenantry::model::live::KeyHolder;
 use tenantry::model::rule::Conduct;
 use tenantry::model::{Capabilities, Control, Desired, Kind, LiveTenant, Value};
@@ -15,6 +18,7 @@ use tenantry::portal::{CallError, Observe, PortalError, TenantKey};
 use super::floor::Floor;
 use crate::engine::scripted::{Fault, Scripted};
 use crate::support::declared::{Say, admin, desired, org, user};
+use crate::support::name;
 
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
@@ -40,6 +44,17 @@ async fn pauses_grow_to_an_hour_and_are_short_again_when_something_is_declared_a
     assert_eq!(floor.visit("acme").failures, 1);
     floor.portal.behave(|m| m.down = None);
     assert_eq!(floor.after(Duration::from_secs(10)).await, ["acme Applied"]);
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_declared_with_errors_is_told_with_its_code_its_remedy_and_how_many_more_there_are() {
+    let mut floor = Floor::new();
+    let wrong = |user: &str| Diagnostic::error(codes::UNKNOWN_FIELD, "a user has no field `colour`").about(format!("acme/user/{user}"));
+    floor.invalid.insert(name("acme"), vec![wrong("ann"), wrong("bob")]);
+    assert_eq!(floor.declare(&acme()).await, ["acme Invalid"]);
+    let expected = format!("M015 acme/user/ann: a user has no field `colour`; {} (and 1 more)", codes::UNKNOWN_FIELD.help);
+    assert!(matches!(&floor.visit("acme").end, End::Invalid { message } if *message == expected), "{:?}", floor.visit("acme").end);
     floor.end().await;
 }
 

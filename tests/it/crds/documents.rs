@@ -104,6 +104,7 @@ fn bad() -> Vec<String> {
             "colour: red",
             "contact: {fax: '1'}",
             "organization: acme",
+            "name: msp",
             "users: [{name: a, email: a@acme.example, colour: red}]",
             "users: [{name: a, email: a@acme.example, organization: acme}]",
             "users: [{name: a, email: a@acme.example, suspend: true}]",

@@ -1,5 +1,6 @@
 //! The manifest stage: what people write becomes the desired state, and everything that is wrong is said at once.
 
+mod brief;
 mod files;
 mod golden;
 mod hostile;

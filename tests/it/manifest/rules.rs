@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tenantry::manifest::Builtins;
+use tenantry::manifest::{Builtins, Settings, SourceText, lower_sources};
 use tenantry::model::{Kind, TenantName};
 
 use super::{acme, addresses, document, field, fine, load, load_with, refused, resource};
@@ -27,9 +27,10 @@ fn the_msp_is_a_tenant_without_a_document() {
 }
 
 #[test]
-fn an_organization_named_msp_is_the_msp_itself_and_no_selector_picks_it() {
+fn no_selector_picks_the_msp() {
     let selector = "role: Administrator\ncustomers: {selector: {matchLabels: {}}}";
-    let loaded = fine(&(acme("") + &document("Organization", "msp", "displayName: We") + &document("Delegation", "d", selector)));
+    let tech = document("User", "tech", "organization: msp\nemail: tech@msp.example");
+    let loaded = fine(&(acme("") + &tech + &document("Delegation", "d", selector)));
     assert_eq!(field(&loaded, "msp/delegation/d", "customers"), serde_json::json!(["acme"]));
 }
 
@@ -289,10 +290,18 @@ fn references_lead_only_to_earlier_kinds_so_that_no_cycle_can_exist() {
 }
 
 #[test]
-fn the_msp_is_never_offboarded() {
-    refused(&document("Organization", "msp", "displayName: We\noffboard: true"), &[("M041", "own technicians")]);
-    fine(&document("Organization", "msp", "displayName: We\noffboard: false"));
-    fine(&acme("offboard: true"));
+fn the_msp_is_no_customer() {
+    refused(&document("Organization", "msp", "displayName: Acme"), &[("M041", "`msp` is the MSP itself")]);
+    refused(&document("Organization", "acme", "name: msp\ndisplayName: Acme"), &[("M041", "`msp` is the MSP itself")]);
+    fine(&document("Organization", "msp", "name: acme\ndisplayName: Acme"));
+}
+
+#[test]
+fn the_msp_is_no_customer_where_another_one_is_wanted() {
+    let text = document("Organization", "msp", "displayName: Acme") + &acme("");
+    let settings = Settings { only: Some(&|tenant| tenant == "acme"), builtins: Builtins::Unknown };
+    let loaded = lower_sources(vec![SourceText::new("all.yaml", text)], settings);
+    assert_eq!(loaded.diagnostics.iter().map(|d| d.code.as_str()).collect::<Vec<_>>(), ["M041"]);
 }
 
 #[test]
@@ -307,9 +316,9 @@ fn a_window_has_times_of_the_day() {
 #[test]
 fn what_still_reaches_an_offboarded_organization_is_said() {
     let integration = |with: &str| document("Integration", "mail", &format!("organization: msp\ntype: smtp\nsharedWith: {with}"));
-    let (acme, msp) = (acme("offboard: true"), document("Organization", "msp", "displayName: We"));
-    refused(&format!("{acme}{msp}{}", integration("{names: [acme]}")), &[("M042", "msp/integration/mail still reaches it")]);
-    fine(&format!("{acme}{msp}{}", integration("{names: []}")));
+    let acme = acme("offboard: true");
+    refused(&format!("{acme}{}", integration("{names: [acme]}")), &[("M042", "msp/integration/mail still reaches it")]);
+    fine(&format!("{acme}{}", integration("{names: []}")));
 }
 
 /// The diagnostics of an integration with these settings.

@@ -136,3 +136,17 @@ async fn an_organization_whose_deletions_a_guard_refuses_is_not_ready_and_names_
     assert!(why.contains(digest) && why.contains("tenantry.dev/approved-plan"), "{why}");
     stand.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn what_a_portal_that_is_gone_said_is_taken_back_without_a_look() {
+    let stand = Stand::new().await;
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "interval": "10h" })).await;
+    stand.apply(Kind::Organization, "acme", json!({ "displayName": "Acme" })).await;
+    stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == READY).await;
+    stand.apply(Kind::Portal, "wrong", json!({ "profile": "it-conducter" })).await;
+    stand.until(Kind::Organization, "acme", |o| says(o, "Ready").starts_with("False")).await;
+    stand.api(Kind::Portal).delete("wrong", &kube::api::DeleteParams::default()).await.unwrap();
+    stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == READY).await;
+    stand.end().await;
+}

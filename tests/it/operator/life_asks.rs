@@ -45,6 +45,16 @@ async fn a_paused_user_is_left_alone_until_it_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_paused_customer_is_told_that_its_annotation_says_so() {
+    let stand = in_step(json!({ "profile": "embedded" })).await;
+    stand.annotate(Kind::Organization, "acme", "tenantry.dev/paused", "true").await;
+    let acme = stand.until(Kind::Organization, "acme", |o| says(o, "Ready") == "Unknown Suspended").await;
+    assert_eq!(words(&acme, "Ready"), "the annotation `tenantry.dev/paused` says to leave it alone");
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
 async fn a_suspended_customer_is_neither_read_nor_changed() {
     let stand = in_step(json!({ "profile": "embedded" })).await;
     stand.patch(Kind::Organization, "acme", json!({ "spec": { "suspend": true } })).await;

@@ -164,6 +164,7 @@ macro_rules! examples {
 
 examples! {
     quickstart_is_planned_alike: "quickstart",
+    what_is_waited_for_is_planned_alike: "gitops",
     an_msp_is_planned_alike: "msp",
     every_portal_is_planned_alike: "every-portal",
     idemeum_is_planned_alike: "idemeum",

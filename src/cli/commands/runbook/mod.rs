@@ -32,6 +32,7 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Runs `runbook`.
 pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exit, Failure> {
     let location = session::location(face, &command.places)?;
+    session::there_in_cluster(&location).await?;
     match &command.action {
         RunbookAction::List(args) => {
             if let Some(file) = missing(&location) {

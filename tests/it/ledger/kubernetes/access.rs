@@ -146,3 +146,31 @@ async fn the_program_reads_a_ledger_in_the_cluster_that_kubeconfig_names() {
     let (list, audit) = said.await.unwrap();
     assert!(list.contains("acme/user/alice") && audit.contains("create displayName"), "{list}{audit}");
 }
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn a_namespace_without_a_ledger_is_no_ledger_in_which_nothing_waits() {
+    let (empty, used) = (namespace().await, namespace().await);
+    open(&used).await;
+    let folder = tempfile::tempdir().unwrap();
+    let acme = "apiVersion: tenantry.dev/v1alpha1\nkind: Organization\nmetadata: {name: acme}\nspec: {displayName: Acme}\n";
+    std::fs::write(folder.path().join("acme.yaml"), acme).unwrap();
+    let kubeconfig = Cluster::shared().kubeconfig_file();
+    let look = move || {
+        let run = |namespace: &str, command: &[&str]| {
+            let place = format!("kubernetes://{namespace}");
+            run_with(folder.path(), &[command, &["--ledger", &place]].concat(), &[("KUBECONFIG", kubeconfig.to_str().unwrap())])
+        };
+        for command in [&["runbook", "list"][..], &["ledger", "list"], &["ledger", "audit"], &["unlock", "x"]] {
+            for namespace in ["nosuch", &empty] {
+                let said = run(namespace, command).exits(1).said();
+                assert!(said.contains(&format!("there is no ledger in namespace {namespace} of the cluster")), "{command:?}: {said}");
+            }
+        }
+        assert!(run(&used, &["runbook", "list"]).exits(0).said().contains("No work order waits."));
+        let none_yet = "There is no ledger in namespace";
+        assert!(run(&empty, &["plan", "-f", "acme.yaml"]).said().contains(none_yet));
+        assert!(!run(&used, &["plan", "-f", "acme.yaml"]).said().contains(none_yet));
+    };
+    tokio::task::spawn_blocking(look).await.unwrap();
+}
