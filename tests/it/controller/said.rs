@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tenantry::controller::status::{Condition, ConditionType, is_open, of, of_portal, of_undeclared};
 use tenantry::controller::{End, Visit};
 use tenantry::model::{Control, Desired, DriftMode, Kind};
+use tenantry::plan::document::WaitingResource;
 use tenantry::portal::PortalError;
 
 use super::floor::Floor;
@@ -41,17 +42,16 @@ fn ended(like: &Visit, end: End) -> Visit {
 #[tokio::test(start_paused = true)]
 async fn what_is_in_a_technicians_hands_is_open() {
     let floor = Floor::new();
-    floor.portal.behave(|m| {
-        m.by_hand.insert(Kind::User);
-        m.instructs = true;
-    });
     floor.declare(&acme()).await;
-    let later = floor.after(Duration::from_secs(3600)).await;
-    let visit = floor.visit("acme");
-    assert_eq!(visit.end, End::AwaitingTechnician, "{later:?}");
-    assert!(visit.plan.as_ref().is_some_and(|p| p.resource_changes.is_empty()), "it was given out before");
-    assert!(is_open(&visit, &address("acme/user/bob")));
-    assert!(!is_open(&visit, &address("acme/organization/acme")));
+    let (mut visit, bob) = (floor.visit("acme"), address("acme/user/bob"));
+    let plan = visit.plan.as_mut().unwrap();
+    plan.resource_changes.clear();
+    plan.waiting = vec![WaitingResource { address: bob.clone(), waits_for: "a technician".to_owned(), technician: true, failed: false }];
+    for end in [End::AwaitingTechnician, End::Applied, End::InStep] {
+        let visit = Visit { end: end.clone(), ..visit.clone() };
+        assert!(is_open(&visit, &bob), "{end:?}: it was given out by an earlier visit");
+        assert!(!is_open(&visit, &address("acme/organization/acme")), "{end:?}");
+    }
     floor.end().await;
 }
 
