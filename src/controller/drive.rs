@@ -3,6 +3,8 @@
 //! Comes in: fleets ([`Controller::declare`]), wake-ups ([`Controller::wake`]). Goes out: visits, to the [`Reporter`]. Ends when it is told to
 //! stop and the visits under way have ended. Never begins a visit while it does not lead.
 
+mod wake;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,10 +36,9 @@ const ACTS: usize = 32;
 const WIDE_ACTS: usize = 8;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
-/// Word of what a visit itself recorded comes within this time after its end.
-const OWN_WORD: Duration = Duration::from_secs(2);
 /// The loop turns at least so often, so that one that hangs is seen.
 const TURN: Duration = Duration::from_secs(10);
+
 /// A controller.
 pub struct Controller {
     tools: Tools,
@@ -111,60 +112,6 @@ impl Controller {
         }
         self.told.notify_one();
         Ok(())
-    }
-
-    /// Wakes a unit.
-    pub fn wake(&self, unit: &UnitKey, why: Why) {
-        self.state().wake(unit, why, Instant::now());
-        self.told.notify_one();
-    }
-
-    /// Wakes every unit of a tenant.
-    pub fn wake_tenant(&self, tenant: &TenantName, why: Why) {
-        self.wake_those(why, |unit| unit.tenant == *tenant);
-    }
-
-    /// Wakes every unit of some tenants.
-    pub fn wake_tenants(&self, tenants: &BTreeSet<TenantName>, why: Why) {
-        self.wake_those(why, |unit| tenants.contains(&unit.tenant));
-    }
-
-    /// Wakes every unit of a portal.
-    pub fn wake_portal(&self, portal: &PortalName, why: Why) {
-        self.wake_those(why, |unit| unit.portal == *portal);
-    }
-
-    /// Wakes every unit.
-    pub fn wake_all(&self, why: Why) {
-        self.wake_those(why, |_| true);
-    }
-
-    fn wake_those(&self, why: Why, which: impl Fn(&UnitKey) -> bool) {
-        let mut state = self.state();
-        let units: Vec<_> = state.queue.units().filter(which).collect();
-        let at = Instant::now() + if why == Why::Changed { GATHER } else { Duration::ZERO };
-        units.iter().for_each(|unit| state.wake(unit, why, at));
-        drop(state);
-        self.told.notify_one();
-    }
-
-    /// Takes in word that something was recorded of a unit, by whomever. Woken is who waits for people, and who was looked at before: somebody confirmed
-    /// something, took it back, or applied. Others look again by themselves.
-    pub fn recorded(&self, unit: &UnitKey) {
-        let mut state = self.state();
-        let concerns = state.visits.get(unit).is_some_and(|visit| match visit.end {
-            End::AwaitingTechnician | End::Refused { .. } | End::Contended { .. } => true,
-            End::InStep | End::Applied | End::AwaitingApproval { .. } | End::DriftReported => {
-                Timestamp::now().duration_since(visit.at).unsigned_abs() > OWN_WORD
-            }
-            End::Applying | End::Suspended | End::Invalid { .. } => false,
-            End::DependencyNotReady { .. } | End::Portal(_) | End::Failed { .. } | End::Stopped { .. } => false,
-        });
-        if concerns {
-            state.wake(unit, Why::Answered, Instant::now() + GATHER);
-            drop(state);
-            self.told.notify_one();
-        }
     }
 
     /// How long ago the loop turned; `None`: it does not run yet. More than a minute means that it hangs.
@@ -454,11 +401,5 @@ struct Over {
 impl Over {
     fn of(unit: UnitKey, end: End, began: Instant) -> Self {
         Self { unit, end, plan: None, report: None, spent: None, began }
-    }
-}
-
-impl State {
-    fn wake(&mut self, unit: &UnitKey, why: Why, at: Instant) {
-        self.queue.wake(unit, why, at);
     }
 }

@@ -8,7 +8,7 @@
 //! One visit, in order: read without a lock → plan → judge → approve → lock → read and plan again → apply → plan again → unlock. At rest it
 //! ends after the first plan, so that a controller with nothing to do writes nothing.
 //!
-//! Reading order: here (what goes in and out), `drive` (the loop, with `tasks`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
+//! Reading order: here (what goes in and out), `drive` (the loop, with `tasks` and `wake`), `changed` (who is woken by a new fleet), `queue` (what is visited when),
 //! `backoff` and `pace`, `visit` (one of them, with `ended`), `known` (what is asked of the ledger once), `approval` (may it be applied), `lead` (which of several instances acts), `fence` (no call after the
 //! lease's end), `status` (what a person is told of each resource), `preview` (what would come of another declaration), `metrics`, `health` (the
 //! server that both faces listen with), `cluster` (how the command line starts the face that it never meets).

@@ -5,7 +5,7 @@
 use crate::apply::{Outcome, OutcomeResult};
 use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, is_open, tried_again};
 use crate::controller::{End, Fleet, Visit};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, brief};
 use crate::model::PortalName;
 use crate::plan::Action;
 use crate::plan::document::PlanDocument;
@@ -28,8 +28,7 @@ pub(super) fn refused(why: &str) -> Vec<Condition> {
 
 /// What is said where nobody looks at a tenant's documents, which have errors.
 pub(super) fn invalid(diagnostics: &[Diagnostic]) -> Vec<Condition> {
-    let first = diagnostics.iter().find(|d| d.is_error()).or(diagnostics.first());
-    refused(&first.map(|d| d.summary.clone()).unwrap_or_default())
+    refused(&brief(diagnostics))
 }
 
 pub(super) fn unserved(tenant: &str) -> Vec<Condition> {
