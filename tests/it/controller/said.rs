@@ -43,7 +43,7 @@ fn ended(like: &Visit, end: End) -> Visit {
 async fn what_is_in_a_technicians_hands_is_open() {
     let floor = Floor::new();
     floor.declare(&acme()).await;
-    let (mut visit, bob) = (floor.visit("acme"), address("acme/user/bob"));
+    let (mut visit, bob) = (floor.told().pop().unwrap(), address("acme/user/bob"));
     let plan = visit.plan.as_mut().unwrap();
     plan.resource_changes.clear();
     plan.waiting = vec![WaitingResource { address: bob.clone(), waits_for: "a technician".to_owned(), technician: true, failed: false }];
