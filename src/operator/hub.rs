@@ -179,20 +179,24 @@ impl Hub {
 
     /// Declares what is known; after how long it is to be tried again, if it is.
     async fn declare(&mut self) -> Option<Duration> {
-        let profiles = std::sync::Mutex::new(BTreeMap::new());
+        let profiles = std::sync::Mutex::new((BTreeSet::new(), BTreeMap::new()));
         let names = |specs: &[PortalSpec], tenant: &TenantName, kind: Kind| {
-            let mut loaded = profiles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut profiles = profiles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (asked, loaded) = &mut *profiles;
             for spec in specs {
-                if let Ok(profile) = load_profile(&spec.profile, self.profiles.as_deref()) {
-                    loaded.entry(spec.name.clone()).or_insert(profile);
+                // Once a declaration: this is asked for each tenant and kind, and a profile of one's own is a file to read and to compile.
+                if asked.insert(spec.name.clone())
+                    && let Ok(profile) = load_profile(&spec.profile, self.profiles.as_deref())
+                {
+                    loaded.insert(spec.name.clone(), profile);
                 }
             }
-            own_names::of_tenant(specs, &loaded, tenant, kind)
+            own_names::of_tenant(specs, loaded, tenant, kind)
         };
         let (all, edition) = self.store.declare();
         let Gathered { mut desired, invalid, left_out, leaving, counted } = fleet::gather(&all, &self.home, &names);
         self.store.take_in(&left_out);
-        desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+        desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).1);
         let mut rotated = std::mem::take(&mut self.rotated);
         let (other, all_read) = self.secrets.hold(&self.client, &secrets::named(&desired), &|| self.shown.turned()).await;
         rotated.extend(other);
@@ -286,6 +290,9 @@ impl Hub {
 }
 
 fn names_any(spec: &PortalSpec, rotated: &BTreeSet<SecretKey>) -> bool {
+    if rotated.is_empty() {
+        return false;
+    }
     let only = Desired { portals: vec![spec.clone()], ..Desired::default() };
     !rotated.is_disjoint(&secrets::named(&only))
 }
