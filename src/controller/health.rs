@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,8 +15,26 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
+use super::Controller;
 use super::metrics::MEDIA_TYPE;
+
+/// A loop that has not turned for so long hangs.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// Whether the loops turn: the face's own, which `own` says when it turned last and `what` names, and the controller's. One that has not begun does not
+/// hang.
+///
+/// # Errors
+/// With what hangs.
+pub fn turning(own: Option<Instant>, what: &str, controller: Option<&Controller>) -> Result<(), String> {
+    if own.is_some_and(|at| at.elapsed() > HANGS) {
+        return Err(format!("{what} hangs"));
+    }
+    let turned = controller.and_then(Controller::turned);
+    if turned.is_some_and(|ago| ago > HANGS) { Err("the loop that looks at portals hangs".to_owned()) } else { Ok(()) }
+}
 
 /// What a face answers.
 pub trait Answers: Send + Sync {

@@ -17,7 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use super::{End, UnitKey, Visit};
+use super::{Controller, End, UnitKey, Visit};
 use crate::apply::OutcomeResult;
 use crate::model::{Kind, PortalName};
 use crate::portal::meter::Meter;
@@ -168,6 +168,13 @@ impl Metrics {
         for refusal in plan.blocked_by.iter().filter(|r| r.stands()) {
             self.blocked.get_or_create(&vec![("code", refusal.code.clone())]).inc_by(plan.resource_changes.len().max(1) as u64);
         }
+    }
+
+    /// All of it as text, with what a controller knows; `None`: there is none yet.
+    pub fn of(&self, controller: Option<&Controller>, leads: bool, manifest_errors: usize) -> String {
+        let visits = controller.map(Controller::visits).unwrap_or_default();
+        let depth = controller.map(Controller::depth).unwrap_or_default();
+        self.text(&visits, Now { depth, leads, manifest_errors })
     }
 
     /// All of it as text, with the newest visit of each unit.

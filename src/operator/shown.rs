@@ -3,19 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::apply::Stop;
 use crate::controller::Controller;
 use crate::controller::fence::Fence;
-use crate::controller::health::Answers;
-use crate::controller::metrics::{Metrics, Now};
+use crate::controller::health::{Answers, turning};
+use crate::controller::metrics::Metrics;
 use crate::model::{PortalName, TenantName};
-
-/// A loop that has not turned for so long hangs.
-const HANGS: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub struct Shown {
@@ -74,11 +70,7 @@ impl Shown {
 impl Answers for Shown {
     fn healthy(&self) -> Result<(), String> {
         let state = self.state();
-        if state.turned.is_some_and(|at| at.elapsed() > HANGS) {
-            return Err("the loop that gathers custom resources hangs".to_owned());
-        }
-        let turned = state.controller.as_ref().and_then(|c| c.turned());
-        if turned.is_some_and(|ago| ago > HANGS) { Err("the loop that looks at portals hangs".to_owned()) } else { Ok(()) }
+        turning(state.turned, "the loop that gathers custom resources", state.controller.as_deref())
     }
 
     fn ready(&self) -> Result<&'static str, String> {
@@ -98,9 +90,7 @@ impl Answers for Shown {
             let state = self.state();
             (state.controller.clone(), state.refused)
         };
-        let visits = controller.as_ref().map(|c| c.visits()).unwrap_or_default();
-        let depth = controller.map(|c| c.depth()).unwrap_or_default();
-        self.metrics.text(&visits, Now { depth, leads: self.fence.is_open(), manifest_errors: refused })
+        self.metrics.of(controller.as_deref(), self.fence.is_open(), refused)
     }
 
     fn status(&self) -> Option<String> {

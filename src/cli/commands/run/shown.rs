@@ -2,20 +2,16 @@
 //! health, readiness, metrics, and how each customer is, as JSON. Holds no secret: it shows visits, which have none.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
 use crate::controller::fence::Fence;
-use crate::controller::health::Answers;
-use crate::controller::metrics::{Metrics, Now};
+use crate::controller::health::{Answers, turning};
+use crate::controller::metrics::Metrics;
 use crate::controller::{Controller, End, Fleet, Visit, status};
 use crate::diagnostic::Diagnostic;
-
-/// A loop that has not turned for so long hangs.
-const HANGS: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub(super) struct Shown {
@@ -76,11 +72,7 @@ impl Shown {
 impl Answers for Shown {
     fn healthy(&self) -> Result<(), String> {
         let state = self.state();
-        if state.turned.is_some_and(|at| at.elapsed() > HANGS) {
-            return Err("the loop that looks at the folder hangs".to_owned());
-        }
-        let turned = state.controller.as_ref().and_then(|c| c.turned());
-        if turned.is_some_and(|ago| ago > HANGS) { Err("the loop that looks at portals hangs".to_owned()) } else { Ok(()) }
+        turning(state.turned, "the loop that looks at the folder", state.controller.as_deref())
     }
 
     fn ready(&self) -> Result<&'static str, String> {
@@ -95,9 +87,7 @@ impl Answers for Shown {
             let state = self.state();
             (state.controller.clone(), state.broken.iter().filter(|d| d.is_error()).count())
         };
-        let visits = controller.as_ref().map(|c| c.visits()).unwrap_or_default();
-        let depth = controller.map(|c| c.depth()).unwrap_or_default();
-        self.metrics.text(&visits, Now { depth, leads: self.fence.is_open(), manifest_errors: errors })
+        self.metrics.of(controller.as_deref(), self.fence.is_open(), errors)
     }
 
     fn status(&self) -> Option<String> {
