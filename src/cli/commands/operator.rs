@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::stops::Stops;
 use crate::controller::cluster::{NotStarted, Wanted};
-use crate::ledger::LedgerLocation;
+use crate::ledger::{LedgerError, LedgerLocation};
 
 /// Runs `operator`.
 pub(super) async fn run(face: &Face<'_>, args: &OperatorArgs) -> Result<Exit, Failure> {
@@ -44,6 +44,9 @@ pub(super) async fn run(face: &Face<'_>, args: &OperatorArgs) -> Result<Exit, Fa
 
 fn failure(error: NotStarted) -> Failure {
     match error {
+        // The ledger's own help speaks of a person at a desk.
+        NotStarted::Ledger(error @ LedgerError::Unavailable(_)) => Failure::from(error)
+            .help("check --kubeconfig, --context, --namespace and --ledger (docs/kubernetes/install.md); nothing was changed"),
         NotStarted::Ledger(error) => error.into(),
         NotStarted::MacKey(error) => error.into(),
         NotStarted::Listen(..) => Failure::new(Exit::Error, error.to_string()).help("give another address with --listen"),

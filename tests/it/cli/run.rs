@@ -202,6 +202,15 @@ fn what_cannot_be_run_is_told_at_once() {
 }
 
 #[test]
+fn what_the_operator_cannot_begin_with_is_told_at_once() {
+    let shell = Shell::empty();
+    let file = shell.run("operator --ledger ledger.db").exits(64);
+    assert!(file.err.contains("a pod that is moved would lose it"), "{}", file.err);
+    let nowhere = shell.run("operator --kubeconfig not-there --listen 127.0.0.1:0").exits(1);
+    assert!(nowhere.err.contains("not-there") && nowhere.err.contains("help: check --kubeconfig"), "{}", nowhere.err);
+}
+
+#[test]
 fn the_unit_for_systemd_is_well_formed_and_starts_what_there_is() {
     let unit = crate::support::program::root().join("docs/systemd/tenantry.service");
     let text = std::fs::read_to_string(&unit).expect("the unit");
