@@ -50,7 +50,7 @@ pub(super) async fn commit(ledger: &KubernetesLedger, lock: &LockId, writes: Vec
     let mut heads = commit::heads(&writes);
     let (Some(head), true) = (heads.pop_first(), heads.is_empty()) else {
         let _turns = ledger.turns.wait(commit::heads(&writes)).await;
-        return Ok(commit::commit(ledger.shards(), &ledger.cache, lock, &locking::new_id().0, &writes).await?);
+        return Ok(one(ledger, lock, &writes, 1).await?);
     };
     let (done, told) = oneshot::channel();
     let place = (lock.0.clone(), head);
@@ -70,12 +70,12 @@ pub(super) async fn commit(ledger: &KubernetesLedger, lock: &LockId, writes: Vec
 /// Makes commits as one; and each by itself if together they are refused.
 async fn make(ledger: &KubernetesLedger, lock: &LockId, all: Vec<Waiting>) {
     let (writes, waiting): (Vec<_>, Vec<_>) = all.into_iter().map(|waiting| (waiting.writes, waiting.done)).unzip();
-    let made = alone(ledger, lock, &writes.concat()).await;
+    let made = one(ledger, lock, &writes.concat(), writes.len()).await;
     let several = waiting.len() > 1;
     for (writes, done) in writes.iter().zip(waiting) {
         let result = match &made {
             // What is wrong with one of them is told to that one.
-            Err(Failure::Ledger(_)) if several => alone(ledger, lock, writes).await.map_err(LedgerError::from),
+            Err(Failure::Ledger(_)) if several => one(ledger, lock, writes, 1).await.map_err(LedgerError::from),
             Err(failure) => Err(failure.clone().into()),
             Ok(()) => Ok(()),
         };
@@ -84,6 +84,7 @@ async fn make(ledger: &KubernetesLedger, lock: &LockId, all: Vec<Waiting>) {
     }
 }
 
-async fn alone(ledger: &KubernetesLedger, lock: &LockId, writes: &[Write]) -> Result<(), Failure> {
-    commit::commit(ledger.shards(), &ledger.cache, lock, &locking::new_id().0, writes).await
+/// Makes one commit of what counts as so many.
+async fn one(ledger: &KubernetesLedger, lock: &LockId, writes: &[Write], count: usize) -> Result<(), Failure> {
+    commit::commit(ledger.shards(), &ledger.cache, lock, (&locking::new_id().0, count), writes).await
 }
