@@ -283,16 +283,17 @@ impl Reader {
         // What only the MSP has is empty in every other tenant, whoever lists it.
         let tells = |kind: Kind, list: &List| msp || list.within == Within::Portal && kind.def().placement != Placement::MspOnly;
         let whole = |kind: Kind, list: &List| wanted(kind) && tells(kind, list) && !narrow.contains(&(kind, list.name.clone()));
-        let mut read = self.spanning(whole).await?;
-        let places: Vec<_> = match found {
-            Some(found) => {
-                read.extend(found);
-                tenants.iter().map(|key| (key, Place::There(key.id.as_deref().map(str::to_owned)))).collect()
-            }
-            None => {
-                let index = self.index(&read);
-                tenants.iter().map(|key| (key, index.place(key))).collect()
-            }
+        let is_tenant = |kind: Kind| kind.def().placement == Placement::Tenant;
+        let is_found = found.is_some();
+        let mut read = match found {
+            Some(found) => found,
+            None => self.spanning(|kind, list| is_tenant(kind) && whole(kind, list)).await?,
+        };
+        let places: Vec<_> = if is_found {
+            tenants.iter().map(|key| (key, Place::There(key.id.as_deref().map(str::to_owned)))).collect()
+        } else {
+            let index = self.index(&read);
+            tenants.iter().map(|key| (key, index.place(key))).collect()
         };
         let there: Vec<_> = places
             .iter()
@@ -301,6 +302,10 @@ impl Reader {
                 Place::Absent | Place::Unknown(_) => None,
             })
             .collect();
+        if !there.is_empty() {
+            // Who is not there has nothing: a customer that is to be made costs no look at all the others' users.
+            read.extend(self.spanning(|kind, list| !is_tenant(kind) && whole(kind, list)).await?);
+        }
         read.extend(self.of_few(&there, &narrow, &|kind| kind.def().placement != Placement::Tenant).await);
         read.extend(self.of_tenants(&there, &wanted).await);
         let live = places.iter().map(|(key, place)| match place {
