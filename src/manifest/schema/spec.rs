@@ -28,7 +28,7 @@ impl Reader {
         if def.placement == Placement::Tenant {
             for child in Kind::ALL.iter().map(|k| k.def()) {
                 if let Placement::Member { inline } = child.placement {
-                    properties.insert(inline.to_owned(), self.inline(child));
+                    properties.insert(inline.to_owned(), self.below().inline(child));
                 }
             }
         }
@@ -42,7 +42,7 @@ impl Reader {
         self.common(&mut properties, def.placement);
         let entry = self.with_rules(def, self.object(properties, required));
         let mut list = json!({ "type": "array", "description": format!("Its {}", def.nouns), "items": entry });
-        if let (Self::ApiServer, Json::Object(map)) = (self, &mut list) {
+        if let (Self::ApiServer(_), Json::Object(map)) = (self, &mut list) {
             map.insert("x-kubernetes-list-type".to_owned(), "map".into());
             map.insert("x-kubernetes-list-map-keys".to_owned(), json!(["name"]));
             let maps = def.fields.iter().any(|f| matches!(f.ty, FieldType::Map(_)));
@@ -70,7 +70,7 @@ impl Reader {
     fn common(self, properties: &mut Map<String, Json>, placement: Placement) {
         for (key, ty, doc) in COMMON.iter().filter(|(key, ..)| applies(key, placement)) {
             let schema = match *key {
-                "previously" => self.list(self.name(""), "atomic"),
+                "previously" => self.list(self.each().name(""), "atomic"),
                 "externalId" => self.pinned_id(ty),
                 _ => self.type_schema(ty),
             };

@@ -5,6 +5,7 @@
 mod documents;
 mod kept;
 mod shape;
+mod told;
 
 use std::path::Path;
 
