@@ -48,6 +48,7 @@ async fn an_answer_says_what_to_write_instead() {
         "a name has lowercase letters, digits and hyphens",
     )
     .await;
+    check("Organization", "name: msp", "metadata.name: Invalid value: msp is the MSP itself: give the customer another name").await;
     check("User", "previously: [Alice B]", "such as acme-it").await;
     check("Integration", "sharedWith: {names: [Acme]}", "such as acme-it").await;
     check("Organization", "interval: 1d", "write one from 1s to 999h, such as 30s, 10m or 1h30m").await;
