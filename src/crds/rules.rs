@@ -19,8 +19,8 @@ pub(super) fn of_document(def: &KindDef, spec: Json, status: Json) -> Json {
         "type": "object",
         "description": def.doc,
         "properties": {
-            "apiVersion": { "type": "string", "description": "The version of the form" },
-            "kind": { "type": "string", "description": "The kind" },
+            "apiVersion": { "type": "string", "description": "The version of the form of this document, `tenantry.dev/v1alpha1`." },
+            "kind": { "type": "string", "description": "The kind of this document." },
             // Kubernetes' own bound, told here so that the cost of rules is known.
             "metadata": { "type": "object", "properties": { "name": { "type": "string", "maxLength": 253 } } },
             "spec": spec,

@@ -33,7 +33,7 @@ impl Reader {
             FieldType::List(inner) => self.list(self.each().type_schema(inner), "atomic"),
             FieldType::Set(inner) => self.list(self.each().type_schema(inner), "set"),
             FieldType::Record(inner) => {
-                let (properties, required) = self.fields(inner.iter().map(|f| (f.path, f)));
+                let (properties, required) = self.fields(&[], inner.iter().map(|f| (f.path, f)));
                 self.object(properties, required)
             }
             FieldType::Map(inner) => self.map(inner),
@@ -97,9 +97,17 @@ impl Reader {
 
     fn organizations(self) -> Json {
         let labels = self.type_schema(&FieldType::Map(&FieldType::Text(200)));
-        let selector = self.object([("matchLabels".to_owned(), labels)].into_iter().collect(), vec!["matchLabels".into()]);
-        let names = described(self.list(self.each().name(""), "set"), "By name");
-        let selector = described(selector, "By label; `matchLabels: {}` picks every organization");
+        let selector = self.object(
+            [(
+                "matchLabels".to_owned(),
+                described(labels, "The labels that an organization has to have, all of them; `{}` picks every organization."),
+            )]
+            .into_iter()
+            .collect(),
+            vec!["matchLabels".into()],
+        );
+        let names = described(self.list(self.each().name(""), "set"), "Organizations by their names.");
+        let selector = described(selector, "Organizations by their labels, beside those that are named.");
         let schema = self.object([("names".to_owned(), names), ("selector".to_owned(), selector)].into_iter().collect(), Vec::new());
         match self {
             Self::Editor => with(schema, "minProperties", 1),
@@ -114,15 +122,20 @@ impl Reader {
     fn secret(self) -> Json {
         let part = self.part_of_secret();
         let key_ref = self.object(
-            [("name".to_owned(), self.secret_name(part.clone())), ("key".to_owned(), part)].into_iter().collect(),
+            [
+                ("name".to_owned(), described(self.secret_name(part.clone()), "The name of the Secret.")),
+                ("key".to_owned(), described(part, "The key in the Secret's data.")),
+            ]
+            .into_iter()
+            .collect(),
             vec!["name".into(), "key".into()],
         );
-        let file = described(self.path(), "A file");
-        let variable = described(self.variable_form(), "An environment variable");
+        let file = described(self.path(), "The path of a file that holds the secret, from the manifest's own folder on; not in a cluster.");
+        let variable = described(self.variable_form(), "The name of an environment variable that holds the secret; not in a cluster.");
         let properties = [
             ("env".to_owned(), self.variable(variable)),
             ("file".to_owned(), file),
-            ("secretKeyRef".to_owned(), described(key_ref, "A key of a Kubernetes Secret")),
+            ("secretKeyRef".to_owned(), described(key_ref, "A key of a Kubernetes Secret in the namespace of this document.")),
         ];
         let schema = self.object(properties.into_iter().collect(), Vec::new());
         match self {
