@@ -142,7 +142,7 @@ impl Hand {
             ..ObjectReference::default()
         };
         if let Err(error) = within(self.recorder.publish(&event, &reference)).await {
-            tracing::debug!(%error, "an event could not be written");
+            tracing::debug!(object = key.path(), %error, "an event could not be written");
         }
     }
 }
