@@ -121,7 +121,7 @@ pub struct Places {
     /// Where the ledger and the embedded portal are kept [default: .tenantry beside the first manifest path, or in it if that is the current directory]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// The ledger: a file, or `postgres://…` [default: ledger.db in the state directory]
+    /// The ledger: a file, `postgres://…`, or `kubernetes://NAMESPACE?context=NAME&kubeconfig=FILE` [default: ledger.db in the state directory]
     #[arg(long, value_name = "LOCATION", hide_env_values = true)]
     pub ledger: Option<String>,
 }

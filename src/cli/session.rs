@@ -16,7 +16,7 @@ use super::forgotten;
 use super::secrets::Secrets;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Pattern, Scope, Served, own_names};
-use crate::ledger::{Ledger, LedgerLocation, LedgerRead};
+use crate::ledger::{Ledger, LedgerError, LedgerLocation, LedgerRead};
 use crate::manifest::{self, Builtins};
 use crate::model::{Address, Desired, Digest, Kind, Name, PortalName, PortalSpec};
 use crate::portal::gated::Gated;
@@ -117,7 +117,7 @@ impl Session {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn ledger(&self) -> Result<Arc<dyn LedgerRead>, Failure> {
-        Ok(self.location.open_read_only().await?)
+        self.location.open_read_only().await.map_err(|error| not_had(&self.location, error))
     }
 
     /// Opens the ledger for writing.
@@ -125,7 +125,7 @@ impl Session {
     /// # Errors
     /// When it cannot be written.
     pub(crate) async fn ledger_for_writing(&self) -> Result<Arc<dyn Ledger>, Failure> {
-        Ok(self.location.open().await?)
+        self.location.open().await.map_err(|error| not_had(&self.location, error))
     }
 
     /// The key of the MACs for looking: without one, nothing was recorded and every secret is new.
@@ -261,13 +261,49 @@ pub(crate) fn location(face: &Face<'_>, places: &Places) -> Result<LedgerLocatio
     Ok(location)
 }
 
+/// Whether this run has manifests to look at. Whoever names a ledger in a cluster and no path means what is declared in that cluster, and not whatever
+/// lies in the folder that a shell happens to be in.
+pub(crate) fn has_manifests(places: &Places, location: &LedgerLocation) -> bool {
+    !matches!(location, LedgerLocation::Kubernetes(_)) || !places.file.is_empty() || places.portals.is_some()
+}
+
+/// Refuses a command that cannot do without manifests where it has none to look at.
+///
+/// # Errors
+/// Says how those of the cluster are given.
+pub(crate) fn needs_manifests(places: &Places, location: &LedgerLocation, why: &str, command: &str) -> Result<(), Failure> {
+    let LedgerLocation::Kubernetes(place) = location else { return Ok(()) };
+    if has_manifests(places, location) {
+        return Ok(());
+    }
+    let namespace = place.namespace();
+    Err(Failure::usage(format!(
+        "{why}, and no -f says where manifests are: the ledger is in a cluster, so the current folder is not looked at"
+    ))
+    .help(format!(
+        "give the cluster's own: `kubectl get tenantry -n {namespace} -o yaml | tenantry {command} -f -`; or those of a folder: -f PATH"
+    )))
+}
+
+/// A ledger that cannot be had, with what says where it is.
+fn not_had(location: &LedgerLocation, error: LedgerError) -> Failure {
+    match (location, error) {
+        (LedgerLocation::Kubernetes(place), error @ LedgerError::Unavailable(_)) => {
+            let namespace = place.namespace();
+            let form = format!("--ledger 'kubernetes://{namespace}?kubeconfig=FILE&context=NAME'");
+            Failure::from(error).help(format!("{form} and KUBECONFIG say which cluster it is (docs/ledger.md); nothing was changed"))
+        }
+        (_, error) => error.into(),
+    }
+}
+
 /// Refuses a ledger in a cluster that nobody made: the namespace is always named, and a wrong one would read as nothing to do.
 ///
 /// # Errors
 /// When there is none, or it cannot be seen.
 pub(crate) async fn there_in_cluster(location: &LedgerLocation) -> Result<(), Failure> {
     if let LedgerLocation::Kubernetes(place) = location
-        && !location.is_there().await?
+        && !location.is_there().await.map_err(|error| not_had(location, error))?
     {
         let why = format!("there is no ledger in namespace {} of the cluster", place.namespace());
         let help = "name the namespace that the operator keeps its ledger in: its own, unless its --ledger says another";

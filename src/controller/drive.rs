@@ -251,7 +251,7 @@ impl Controller {
 
     /// A visit that a bug ended: its units are visited again as after any failure, and nobody else is kept waiting.
     fn broke(self: &Arc<Self>, about: About, error: &JoinError, tasks: &mut Tasks) {
-        tracing::error!(portal = %about.portal, %error, "a visit ended without a word, which is a bug");
+        tracing::error!(portal = %about.portal, tenants = ?about.tenants, %error, "a visit ended without a word, which is a bug");
         let mut state = self.state();
         if about.is_look {
             state.looks.entry(about.portal.clone()).and_modify(|n| *n = n.saturating_sub(1));

@@ -323,7 +323,7 @@ pub(super) async fn act(tools: &Tools, known: &Known, fleet: &Fleet, spent: &Spe
     let ended = locked_act(tools, known, fleet, spent, open, group, &lock).await;
     // A lock that cannot be given back runs out by itself.
     if let Err(error) = tools.ledger.unlock(&lock).await {
-        tracing::warn!(portal = %group.portal, %error, "a lock could not be given back");
+        tracing::warn!(portal = %group.portal, tenants = ?group.tenants.keys(), %error, "a lock could not be given back");
     }
     match ended {
         Ok((report, used)) => Acted { ends: ends(group, &report), spent: used_up(group, &report, &used), report: Some(report) },

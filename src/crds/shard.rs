@@ -14,20 +14,21 @@ pub(super) fn definition_of_shards() -> Definition {
     let count = |doc: &str| json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX, "description": doc });
     let schema = json!({
         "type": "object",
-        "description": "A part of the ledger, which the program writes: the record of what is ours",
+        "description": "A part of the ledger, which is the record of what is ours; the program writes it, and nobody by hand.",
         "properties": {
-            "apiVersion": { "type": "string", "description": "The version of the form" },
-            "kind": { "type": "string", "description": "The kind" },
+            "apiVersion": { "type": "string", "description": "The version of the form of this document, `tenantry.dev/v1alpha1`." },
+            "kind": { "type": "string", "description": "The kind of this document." },
             "metadata": { "type": "object" },
             "spec": {
                 "type": "object",
+                "description": "What the part holds.",
                 "properties": {
-                    "version": { "type": "integer", "format": "int64", "minimum": 1, "description": "The version of what is in the body" },
-                    "portal": name("The portal that it is about; empty: of none"),
-                    "tenant": name("The tenant that it is about; empty: of none"),
-                    "part": count("Which part it is, from 1; 0: no part"),
-                    "of": count("How many parts there were when it was written"),
-                    "body": { "type": "string", "maxLength": BODY_MAX, "description": "What is recorded, as JSON" },
+                    "version": { "type": "integer", "format": "int64", "minimum": 1, "description": "The version of the form of what is in the body." },
+                    "portal": name("The portal that it is about; empty where it is about none."),
+                    "tenant": name("The tenant that it is about; empty where it is about none."),
+                    "part": count("Which part it is, from 1; 0 where it is no part."),
+                    "of": count("How many parts there were when it was written."),
+                    "body": { "type": "string", "maxLength": BODY_MAX, "description": "What is recorded, as JSON; no secret is among it." },
                 },
                 "required": ["version", "body"],
             },

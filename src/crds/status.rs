@@ -26,13 +26,13 @@ pub(super) fn columns() -> Json {
         json!({ "name": name, "type": "string", "jsonPath": path, "description": doc })
     };
     json!([
-        condition("READY", ConditionType::Ready, "Whether live is as declared"),
-        condition("SYNCED", ConditionType::Synced, "Whether what is declared was brought to the portal"),
-        condition("DRIFT", ConditionType::Drifted, "Whether somebody changed what is live"),
-        condition("PLAN", ConditionType::PlanPending, "Whether a plan waits"),
-        { "name": "EXTERNAL-ID", "type": "string", "jsonPath": ".status.externalId", "description": "The portal's id of the object" },
+        condition("READY", ConditionType::Ready, "Whether live is as declared."),
+        condition("SYNCED", ConditionType::Synced, "Whether what is declared was brought to the portal."),
+        condition("DRIFT", ConditionType::Drifted, "Whether somebody changed what is live."),
+        condition("PLAN", ConditionType::PlanPending, "Whether a plan waits for approval."),
+        { "name": "EXTERNAL-ID", "type": "string", "jsonPath": ".status.externalId", "description": "The portal's id of the object." },
         { "name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
-        { "name": "MESSAGE", "type": "string", "jsonPath": ".status.message", "priority": 1, "description": "What matters most about it" },
+        { "name": "MESSAGE", "type": "string", "jsonPath": ".status.message", "priority": 1, "description": "What matters most about it." },
     ])
 }
 
@@ -40,14 +40,14 @@ pub(super) fn columns() -> Json {
 pub(super) fn schema(def: &KindDef) -> Json {
     let mut schema = json!({
         "type": "object",
-        "description": "What the operator says of it",
+        "description": "What the operator says of this document; nobody writes it by hand.",
         "properties": {
-            "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0, "description": "The generation that this is about" },
+            "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0, "description": "The generation of the document that this is about." },
             "conditions": conditions(),
             "externalId": id(),
-            "lastAppliedTime": time("When something was last applied"),
-            "lastHandledReconcileAt": text(253, "The last request to reconcile that was heeded, as the annotation gave it"),
-            "message": text(MESSAGE_MAX, "What matters most about it, in a sentence"),
+            "lastAppliedTime": time("When something of this was last applied to a portal."),
+            "lastHandledReconcileAt": text(253, "The last request to reconcile that was heeded, as the annotation `tenantry.dev/reconcile-requested-at` gave it."),
+            "message": text(MESSAGE_MAX, "What matters most about it, in a sentence."),
             "portals": portals(),
             "plans": plans(),
         },
@@ -55,8 +55,7 @@ pub(super) fn schema(def: &KindDef) -> Json {
     let Some(Json::Object(properties)) = schema.get_mut("properties") else { return schema };
     if def.placement == Placement::Tenant {
         properties.insert("children".to_owned(), children());
-        let more =
-            json!({ "type": "integer", "format": "int64", "minimum": 0, "description": "How many more stand inline than are listed" });
+        let more = json!({ "type": "integer", "format": "int64", "minimum": 0, "description": "How many more resources stand inline than `children` lists." });
         properties.insert("childrenNotListed".to_owned(), more);
     }
     if matches!(def.placement, Placement::Tenant | Placement::Configuration) {
@@ -68,19 +67,19 @@ pub(super) fn schema(def: &KindDef) -> Json {
 fn conditions() -> Json {
     json!({
         "type": "array",
-        "description": "What holds, one of each type",
+        "description": "What holds, one of each type: Ready always; Synced, Drifted and PlanPending where there is something to say; Reconciling and Stalled while they are true.",
         "maxItems": 16,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["type"],
         "items": {
             "type": "object",
             "properties": {
-                "type": text(316, "What is said"),
-                "status": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether it holds" },
-                "reason": text(1024, "Why, in a word from a closed set"),
-                "message": text(MESSAGE_MAX, "Why, in a sentence"),
-                "lastTransitionTime": time("Since when it holds or not"),
-                "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0, "description": "The generation that this is about" },
+                "type": text(316, "What the condition is about: Ready, Reconciling, Stalled, Synced, Drifted or PlanPending."),
+                "status": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether the condition holds." },
+                "reason": text(1024, "Why it holds or not, in a word from a closed set."),
+                "message": text(MESSAGE_MAX, "Why it holds or not, in a sentence."),
+                "lastTransitionTime": time("Since when it holds or not."),
+                "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0, "description": "The generation of the document that this is about." },
             },
             "required": ["type", "status", "reason", "message", "lastTransitionTime"],
         },
@@ -91,13 +90,13 @@ fn conditions() -> Json {
 fn portals() -> Json {
     json!({
         "type": "array",
-        "description": "What each portal calls it",
+        "description": "What each portal that has it calls it.",
         "maxItems": PORTALS_MAX,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["name"],
         "items": {
             "type": "object",
-            "properties": { "name": text(Name::MAX, "The portal"), "externalId": id() },
+            "properties": { "name": text(Name::MAX, "The name of the portal."), "externalId": id() },
             "required": ["name"],
         },
     })
@@ -107,27 +106,27 @@ fn portals() -> Json {
 fn applied_plans() -> Json {
     json!({
         "type": "array",
-        "description": "The digests of tenantry.dev/approved-plan whose plans were applied, newest first: they approve nothing any more",
+        "description": "The digests of the annotation `tenantry.dev/approved-plan` whose plans were applied, newest first; they approve nothing any more.",
         "maxItems": APPROVALS_MAX,
-        "items": text(80, "A digest"),
+        "items": text(80, "The digest of a plan that was applied."),
     })
 }
 
 fn plans() -> Json {
     json!({
         "type": "array",
-        "description": "The plans that wait for approval, one a portal and tenant",
+        "description": "The plans that wait for approval, one for each portal and tenant.",
         "maxItems": PORTALS_MAX,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["portal", "tenant"],
         "items": {
             "type": "object",
             "properties": {
-                "portal": text(Name::MAX, "The portal"),
-                "tenant": text(Name::MAX, "The tenant: the organization itself; in a Portal's status one that has no Organization here, such as `msp`"),
-                "digest": text(80, "Its digest: what the annotation tenantry.dev/approved-plan approves"),
-                "summary": text(1024, "How much it does, in a line"),
-                "text": text(PLAN_MAX, "What it does, as `tenantry plan` shows it"),
+                "portal": text(Name::MAX, "The name of the portal."),
+                "tenant": text(Name::MAX, "The tenant: the organization itself; in a Portal's status one that has no Organization here, such as `msp`."),
+                "digest": text(80, "Its digest, which the annotation `tenantry.dev/approved-plan` approves."),
+                "summary": text(1024, "How much it does, in a line."),
+                "text": text(PLAN_MAX, "What it does, as `tenantry plan` shows it, cut at 200,000 characters."),
             },
             "required": ["portal", "tenant", "digest"],
         },
@@ -138,18 +137,18 @@ fn plans() -> Json {
 fn children() -> Json {
     json!({
         "type": "array",
-        "description": "What is said of the resources that stand inline",
+        "description": "What is said of the resources that stand inline, which have no status of their own.",
         "maxItems": CHILDREN_MAX,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["address"],
         "items": {
             "type": "object",
             "properties": {
-                "address": text(200, "Its kind and name, as in user/alice"),
+                "address": text(200, "The kind and the name of the resource, as in user/alice."),
                 "externalId": id(),
-                "ready": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether live is as declared" },
-                "reason": text(1024, "Why, in a word from a closed set"),
-                "message": text(MESSAGE_MAX, "Why, in a sentence"),
+                "ready": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether live is as declared." },
+                "reason": text(1024, "Why it holds or not, in a word from a closed set."),
+                "message": text(MESSAGE_MAX, "Why it holds or not, in a sentence."),
             },
             "required": ["address"],
         },
@@ -157,7 +156,7 @@ fn children() -> Json {
 }
 
 fn id() -> Json {
-    text(ID_MAX, "The portal's id of the object")
+    text(ID_MAX, "The portal's own id of the object.")
 }
 
 fn text(max: usize, doc: &str) -> Json {

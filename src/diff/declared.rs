@@ -366,7 +366,7 @@ fn unsupported_kind(input: &Input<'_>, resource: &Resource, out: &mut TenantDiff
         return;
     }
     let mut delta = blank(resource);
-    let what = format!("portal {} has no {}", input.portal.name, resource.def().nouns);
+    let what = format!("portal {} does not support {}", input.portal.name, resource.def().nouns);
     delta.findings.push(Finding::Unsupported { what, field: None, named: None, refuses: input.portal.unsupported == Unsupported::Error });
     out.deltas.push(delta);
 }

@@ -181,7 +181,12 @@ pub(super) fn unsupported(input: &Input<'_>, capability: &KindCapability, resour
     let lacking = resource.fields.iter().filter(|(id, _)| capability.lacks(resource.def(), *id));
     lacking
         .map(|(id, _)| Finding::Unsupported {
-            what: format!("portal {} has no `{}` of {}", input.portal.name, resource.def().field(id).path, resource.def().nouns),
+            what: format!(
+                "portal {} does not support the field `{}` of {}",
+                input.portal.name,
+                resource.def().field(id).path,
+                resource.def().nouns
+            ),
             field: Some(id),
             named: None,
             refuses: input.portal.unsupported == Unsupported::Error,

@@ -96,9 +96,10 @@ impl Narrowed {
             return;
         }
         for Missing { address, field, name, key } in &self.missing {
-            let kind = address.kind.def().field(*field).ty.refers_to().unwrap_or(address.kind);
+            let def = address.kind.def().field(*field);
+            let noun = def.ty.refers_to().unwrap_or(address.kind).def().noun;
             let finding = Finding::Unsupported {
-                what: format!("portal {} has no {} `{name}`", portal.name, kind.def().noun),
+                what: format!("portal {} has no {noun} `{name}`, which the field `{}` names", portal.name, def.path),
                 field: Some(*field),
                 named: Some(name.clone()),
                 refuses: portal.unsupported == Unsupported::Error,

@@ -3,6 +3,7 @@
 //! Comes in: the kinds' tables. Goes out: one JSON Schema (draft 2020-12) a kind, and one for any manifest; and the structural schema of one kind's
 //! `spec`, for custom resource definitions. What a schema cannot say (references, duplicates over several resources) is left to lowering.
 
+mod forms;
 mod spec;
 mod types;
 
@@ -25,7 +26,30 @@ enum Reader {
     Editor,
     /// An API server, which reads structural schemas: each value has a type, unknown fields are refused by themselves, what needs more than a
     /// keyword is a rule in CEL, and everything has a largest size, so that the cost of the rules is bounded.
-    ApiServer,
+    ApiServer(Standing),
+}
+
+/// Where a value stands. The more of them an object may have, the less a rule may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// In a document of its own.
+    Document,
+    /// In one of thousands of inline resources.
+    Inline,
+    /// In a list or a map of one of them.
+    InlineEach,
+}
+
+impl Reader {
+    /// For the values of a list or a map.
+    fn each(self) -> Self {
+        if self == Self::ApiServer(Standing::Inline) { Self::ApiServer(Standing::InlineEach) } else { self }
+    }
+
+    /// For resources that stand inline.
+    fn below(self) -> Self {
+        if self == Self::ApiServer(Standing::Document) { Self::ApiServer(Standing::Inline) } else { self }
+    }
 }
 
 /// The schema of one kind's documents.
@@ -60,7 +84,7 @@ pub fn json_schema_all() -> Json {
 
 /// The schema of one kind's `spec` in the structural form of custom resource definitions.
 pub(crate) fn structural_spec(kind: Kind) -> Json {
-    Reader::ApiServer.spec(kind.def())
+    Reader::ApiServer(Standing::Document).spec(kind.def())
 }
 
 fn document(def: &KindDef) -> Json {

@@ -159,6 +159,8 @@ pub struct KindDef {
     pub key: Option<&'static str>,
     /// Its fields, in the order people read them.
     pub fields: &'static [FieldDef],
+    /// What its fields below a dot have in common, by what is in front of the dot: `contact`, and one line for schemas and docs.
+    pub sections: &'static [(&'static str, &'static str)],
 }
 
 impl KindDef {

@@ -148,7 +148,7 @@ impl Hand {
         let once = Recorder::new(self.client.clone(), self.reporter.clone());
         let recorder = if warns { &self.warner } else { &once };
         if let Err(error) = within(recorder.publish(&event, &reference)).await {
-            tracing::debug!(%error, "an event could not be written");
+            tracing::debug!(object = key.path(), %error, "an event could not be written");
         }
     }
 }

@@ -210,7 +210,7 @@ impl Hub {
         let fleet = Fleet { edition, desired, portals, closed, approved, invalid, leaving };
         let before = self.controller.fleet();
         if let Err(error) = self.turning(self.controller.declare(fleet)).await {
-            tracing::warn!(%error, "what is declared could not be taken in; it is tried again");
+            tracing::warn!(namespace = self.home, touched = touched.len(), %error, "what is declared could not be taken in; it is tried again");
             self.rotated.extend(rotated);
             self.touched.extend(touched);
             self.term = term;
@@ -248,7 +248,7 @@ impl Hub {
     fn tell(&mut self, fleet: &Fleet, alike: &BTreeSet<PortalName>, all: &Objects, left_out: &BTreeMap<ObjectKey, String>) {
         while let Some(ended) = self.telling.try_join_next() {
             if let Err(error) = ended {
-                tracing::error!(%error, "what was declared was not told of to its end, which is a bug");
+                tracing::error!(namespace = self.home, %error, "what was declared was not told of to its end, which is a bug");
             }
         }
         let (teller, untold) = (Arc::clone(&self.teller), self.teller.declared(fleet, alike, all, left_out));

@@ -112,6 +112,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     });
     let again = Arc::clone(&teller);
     watches.spawn(async move { again.try_again().await });
+    let namespace = home.clone();
     let hub = hub::Hub {
         client,
         controller: Arc::clone(&controller),
@@ -139,7 +140,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     });
     let quiet = async {
         if let Err(error) = running.await {
-            tracing::error!(%error, "the controller ended without a word");
+            tracing::error!(namespace, %error, "the controller ended without a word");
         }
     };
     // What a former leader did may have been told and not taken in yet: each term begins with what is declared then.
@@ -147,7 +148,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let told = |leads: bool| {
         let term = controller.hold();
         if leads && tell.send(watch::Heard::Leading(term)).is_err() {
-            tracing::error!("nothing is heard any more");
+            tracing::error!(namespace, "nothing is heard any more");
         }
         led(leads);
     };

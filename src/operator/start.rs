@@ -62,6 +62,7 @@ impl ClusterFace for InCluster {
         let opened = location.open().await?;
         let key = location.mac_key(mac_key).find_or_make(opened.holds_secrets().await?).await?;
         tracing::info!(namespace = %home, ledger = %location, "began; what is declared is listed");
+        let namespace = home.clone();
         let settings = Settings {
             client,
             ledger: opened,
@@ -77,7 +78,10 @@ impl ClusterFace for InCluster {
             shown,
             webhook,
         };
-        let led = |leads: bool| tracing::info!("{}", if leads { "began to lead" } else { "ceased to lead" });
+        let led = |leads: bool| match leads {
+            true => tracing::info!(namespace, "began to lead"),
+            false => tracing::info!(namespace, "ceased to lead"),
+        };
         tokio::select! {
             () = run(settings, &led) => {}
             _ = &mut server => return Err(NotStarted::Broke("the server")),

@@ -59,9 +59,14 @@ pub(crate) fn watch(client: &Client, places: &[Namespace], heard: &UnboundedSend
         }
         let secrets: Api<PartialObjectMeta<Secret>> =
             place.as_deref().map_or_else(|| Api::all(client.clone()), |n| Api::namespaced(client.clone(), n));
-        tasks.spawn(of_secrets(secrets, heard.clone()));
+        tasks.spawn(of_secrets(secrets, place.clone(), heard.clone()));
     }
     tasks
+}
+
+/// What a log line calls it.
+fn named(place: &Namespace) -> &str {
+    place.as_deref().unwrap_or("all of them")
 }
 
 async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: UnboundedSender<Heard>) {
@@ -81,7 +86,7 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
             Ok(watcher::Event::Apply(object)) => Object::of(kind, &object).map(|(key, object)| Heard::Applied(key, Box::new(object))),
             Ok(watcher::Event::Delete(object)) => Object::of(kind, &object).map(|(key, _)| Heard::Gone(key)),
             Err(error) => {
-                tracing::warn!(kind = kind.def().name, %error, "a watch broke; it is begun again");
+                tracing::warn!(kind = kind.def().name, namespace = named(&place), %error, "a watch broke; it is begun again");
                 continue;
             }
         };
@@ -99,7 +104,7 @@ pub(crate) async fn of_ledger(mut words: BoxStream<'static, Recorded>, controlle
 }
 
 /// Of Secrets only their names come over the wire: most are nobody's business here.
-async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, heard: UnboundedSender<Heard>) {
+async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, place: Namespace, heard: UnboundedSender<Heard>) {
     let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
     let (mut there, mut listed) = (BTreeSet::new(), BTreeSet::new());
     while let Some(event) = events.next().await {
@@ -128,7 +133,7 @@ async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, heard: UnboundedSender<
                 key.into_iter().inspect(|key| _ = there.remove(key)).collect()
             }
             Err(error) => {
-                tracing::warn!(%error, "the watch of Secrets broke; it is begun again");
+                tracing::warn!(kind = "Secret", namespace = named(&place), %error, "the watch of Secrets broke; it is begun again");
                 continue;
             }
         };

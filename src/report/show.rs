@@ -25,6 +25,10 @@ pub fn plan(document: &PlanDocument, style: &Style) -> String {
     format!("{}\n\n{}", style.paint(Tone::Dim, &made), super::text::plan(document, style))
 }
 
+const fn yes() -> bool {
+    true
+}
+
 /// One tenant in one portal, from all sides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TenantState {
@@ -36,8 +40,11 @@ pub struct TenantState {
     pub tenant: TenantName,
     /// Everything that is declared, live or in the ledger, by kind and name.
     pub resources: Vec<ResourceState>,
-    /// False: the portal could not be read.
+    /// False: the portal could not be read, or was not asked.
     pub read: bool,
+    /// False: no manifests were looked at, so that nobody knows what is declared.
+    #[serde(default = "yes")]
+    pub manifests: bool,
     /// Kinds that were not read to their end, and why.
     pub not_read: BTreeMap<String, String>,
     /// Kinds that no program can read there: what is recorded of them is all that is known.
@@ -127,6 +134,7 @@ impl TenantState {
             tenant: tenant.clone(),
             resources,
             read: live.is_some(),
+            manifests: true,
             not_read: BTreeMap::new(),
             unreadable: Vec::new(),
             lacking: Vec::new(),
@@ -148,6 +156,12 @@ impl TenantState {
         let lacks = |kind: &Kind| !has(*kind);
         let lacking: BTreeSet<_> = self.resources.iter().map(|r| r.kind).filter(lacks).collect();
         Self { lacking: lacking.into_iter().map(|kind| kind.def().nouns.to_owned()).collect(), ..self }
+    }
+
+    /// By what is recorded alone: no manifests were looked at.
+    #[must_use]
+    pub fn without_manifests(self) -> Self {
+        Self { manifests: false, ..self }
     }
 
     /// With what technicians said.
@@ -195,11 +209,17 @@ impl TenantState {
         let recorded = || resource.address.as_ref().and_then(|address| self.by_hand.of(address)).map(AttestedState::words);
         let unseen = || match self.read {
             _ if self.is_lacking(resource) => format!("this portal has no {}", resource.kind.def().nouns),
-            false => "not read".to_owned(),
+            false if self.manifests => "not read".to_owned(),
+            false => "portal not asked".to_owned(),
             true if self.is_unreadable(resource) => "nobody recorded it yet".to_owned(),
             true => "not seen".to_owned(),
         };
-        resource.row(resource.live_state.clone().or_else(recorded).unwrap_or_else(unseen))
+        let declared = match &resource.declared {
+            Some(place) => format!("declared at {}", visible(place)),
+            None if self.manifests => "not declared".to_owned(),
+            None => "manifests not read".to_owned(),
+        };
+        resource.row(declared, resource.live_state.clone().or_else(recorded).unwrap_or_else(unseen))
     }
 
     /// The state as JSON, indented, with a newline at its end.
@@ -210,7 +230,7 @@ impl TenantState {
 }
 
 impl ResourceState {
-    fn row(&self, state: String) -> Vec<String> {
+    fn row(&self, declared: String, state: String) -> Vec<String> {
         let slug = self.kind.def().slug;
         let name = self.address.as_ref().map_or_else(|| format!("{slug} (unmanaged)"), |a| format!("{slug}/{}", a.name));
         let ours = match self.ledger {
@@ -222,7 +242,7 @@ impl ResourceState {
         vec![
             name,
             visible(&self.natural_key).into_owned(),
-            self.declared.as_ref().map_or_else(|| "not declared".to_owned(), |place| format!("declared at {}", visible(place))),
+            declared,
             state,
             format!("{ours}{protected}"),
             self.remote_id.as_ref().map_or_else(String::new, |id| format!("id {}", visible(id))),

@@ -14,6 +14,8 @@ use crate::report::access::{self, AccessReport, Inherited, Recorded};
 /// Runs `access`.
 pub(super) async fn run(face: &Face<'_>, args: &AccessArgs) -> Result<Exit, Failure> {
     let wanted = session::scope(&Select { tenant: args.tenant.clone(), ..Select::default() })?;
+    let location = session::location(face, &args.places)?;
+    session::needs_manifests(&args.places, &location, "access is by what is declared", "access")?;
     // Who works in a customer from the MSP's own tenant is declared there, so everything is loaded.
     let session = Session::open(face, &args.places, &Scope::default()).await?;
     let rows = recorded(&session).await?;

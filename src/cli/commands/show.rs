@@ -9,9 +9,10 @@ use crate::cli::Face;
 use crate::cli::args::{Format, ShowArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, exit_of};
-use crate::cli::session::Session;
+use crate::cli::session::{self, Session};
 use crate::engine::{Pattern, Scope};
-use crate::model::{LedgerState, LiveTenant, Tenant, TenantName};
+use crate::ledger::LedgerLocation;
+use crate::model::{LedgerState, LiveTenant, PortalSpec, Tenant, TenantName};
 use crate::plan::document::read_saved;
 use crate::portal::{TenantKey, titled};
 use crate::report;
@@ -24,6 +25,10 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
     let no_plan = |_| Failure::usage(format!("`{}` is neither a file nor the name of a tenant", args.what));
     let tenant = TenantName::new(&args.what).map_err(no_plan)?;
     let scope = Scope { tenants: vec![Pattern::new(tenant.as_str()).map_err(Failure::usage)?], ..Scope::default() };
+    let location = session::location(face, &args.places)?;
+    if !session::has_manifests(&args.places, &location) {
+        return recorded(face, args, &location, &tenant).await;
+    }
     let session = Session::open(face, &args.places, &scope).await?;
     let ledger = session.ledger().await?;
     let mut exits = Vec::new();
@@ -59,6 +64,26 @@ pub(super) async fn run(face: &Face<'_>, args: &ShowArgs) -> Result<Exit, Failur
     }
     pages.iter().for_each(|page| face.output.data(page));
     Ok(Exit::first(exits))
+}
+
+/// What the ledger of a cluster alone has of a tenant, where no manifests are named.
+async fn recorded(face: &Face<'_>, args: &ShowArgs, location: &LedgerLocation, tenant: &TenantName) -> Result<Exit, Failure> {
+    session::there_in_cluster(location).await?;
+    let ledger = location.open_read_only().await?;
+    let portals: Vec<_> = ledger.tenants().await?.into_iter().filter(|(_, other)| other == tenant).map(|(portal, _)| portal).collect();
+    if portals.is_empty() {
+        return Err(Failure::usage(format!("there is no tenant {tenant} in the ledger")).help("`tenantry ledger list` has the names"));
+    }
+    // How long values are believed that a screen showed, its portal's document says; without one it is as long as by default.
+    let believed = PortalSpec::embedded().work_orders.believed_for_days;
+    for portal in portals {
+        let state = ledger.read(&portal, std::slice::from_ref(tenant)).await?.pop().unwrap_or_default();
+        let page = report::show::TenantState::new(&portal, tenant, None, None, Some(&state)).without_manifests();
+        let page = page.with(report::show::ByHand::new(&state, None, &BTreeMap::new(), believed, Timestamp::now()));
+        face.output.data(&if args.output == Format::Json { page.json() } else { page.text(&face.output.data) });
+    }
+    face.output.note("This is what the ledger has recorded; with -f PATH (and --portals DIR) also what is declared and live.");
+    Ok(Exit::Success)
 }
 
 async fn read(

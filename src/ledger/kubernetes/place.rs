@@ -30,12 +30,21 @@ impl Place {
         let named = url.host_str().filter(|_| url.username().is_empty() && url.port().is_none() && ["", "/"].contains(&url.path()));
         let namespace = named.and_then(|name| Name::new(name).ok()).ok_or("it names no namespace: write kubernetes://NAMESPACE")?;
         let (mut context, mut kubeconfig) = (None, None);
+        if url.fragment().is_some() {
+            return Err("it has a part behind `#`, which means nothing: write a `#` in a name as %23".to_owned());
+        }
         for (option, value) in url.query_pairs() {
             match &*option {
                 _ if value.is_empty() => return Err(format!("`{option}` has no value")),
+                "context" if context.is_some() => return Err("`context` is given twice".to_owned()),
+                "kubeconfig" if kubeconfig.is_some() => return Err("`kubeconfig` is given twice".to_owned()),
                 "context" => context = Some(value.into_owned()),
                 "kubeconfig" => kubeconfig = Some(PathBuf::from(value.into_owned())),
-                _ => return Err(format!("`{option}` is no option of it: there are `context` and `kubeconfig`")),
+                _ => {
+                    return Err(format!(
+                        "`{option}` is no option of it: write kubernetes://NAMESPACE?context=NAME&kubeconfig=FILE, either of the two or none"
+                    ));
+                }
             }
         }
         Ok(Self { namespace, context, kubeconfig })

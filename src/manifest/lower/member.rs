@@ -16,28 +16,56 @@ const PREVIOUSLY: &str = "previously";
 
 /// The fields that every reconciled kind has, beside `name` and `organization`.
 pub(crate) static COMMON: [Common; 12] = [
-    ("externalId", FieldType::Text(500), "The portal's id of the object, pinned: this object and no other"),
-    (PREVIOUSLY, FieldType::List(&FieldType::Text(63)), "Former names, newest first"),
-    ("protected", FieldType::Bool, "True: never deleted, until it is set to false and applied"),
-    ("deletionPolicy", FieldType::Enum(&["Orphan", "Delete"]), "What becomes of the object when it is no longer declared"),
-    ("adoptionPolicy", FieldType::Enum(&["Refuse", "IfIdentical", "IfUnowned", "Always"]), "What becomes of an object that exists already"),
+    ("externalId", FieldType::Text(500), "The portal's id of the object, pinned: this object and no other."),
+    (
+        PREVIOUSLY,
+        FieldType::List(&FieldType::Text(63)),
+        "Its former names, newest first: what was known by one of them is this resource and is not made anew.",
+    ),
+    ("protected", FieldType::Bool, "True: it is never deleted, until it is set to false and that was applied; default false."),
+    (
+        "deletionPolicy",
+        FieldType::Enum(&["Orphan", "Delete"]),
+        "What becomes of the object when it is no longer declared: `Orphan` leaves it in the portal, `Delete` deletes it within the limits; default as the portal says.",
+    ),
+    (
+        "adoptionPolicy",
+        FieldType::Enum(&["Refuse", "IfIdentical", "IfUnowned", "Always"]),
+        "What becomes of an object that exists already: `Refuse` refuses the plan, `IfIdentical` adopts it where no managed field differs, `IfUnowned` and `Always` adopt it unless another installation has marked it; default as the portal says.",
+    ),
     (
         "managementPolicies",
         FieldType::Set(&FieldType::Enum(&control::MANAGEMENT)),
-        "What may be done to the object; default everything. Looking is always allowed",
+        "What may be done to the object: `Create`, `Update`, `Delete`, or `*` for all of them; `Observe` is always allowed; default everything.",
     ),
-    ("interval", FieldType::Duration, "How often a controller looks at what is live; default as the portal says"),
-    ("retryInterval", FieldType::Duration, "A controller's first pause after a failure; default as the portal says"),
-    ("timeout", FieldType::Duration, "How long a controller's visit may take; default as the portal says"),
-    ("suspend", FieldType::Bool, "True: a controller leaves this tenant alone"),
-    ("approval", FieldType::Record(&APPROVAL), "When a controller applies a plan; default as the portal says"),
-    ("driftDetection", FieldType::Record(&DRIFT), "What a controller does about what somebody changed; default as the portal says"),
+    (
+        "interval",
+        FieldType::Duration,
+        "How often a controller looks at what is live, as a span of time such as 30m; default as the portal says.",
+    ),
+    (
+        "retryInterval",
+        FieldType::Duration,
+        "A controller's first pause after a failure, as a span of time such as 30s, each further one longer; default as the portal says.",
+    ),
+    ("timeout", FieldType::Duration, "How long a controller's visit may take, as a span of time such as 30m; default as the portal says."),
+    ("suspend", FieldType::Bool, "True: a controller leaves this tenant alone; default as the portal says."),
+    (
+        "approval",
+        FieldType::Record(&APPROVAL),
+        "Whether a controller waits for an approval before it applies a plan; default as the portal says.",
+    ),
+    (
+        "driftDetection",
+        FieldType::Record(&DRIFT),
+        "What a controller does about drift, which is what somebody changed in the portal; default as the portal says.",
+    ),
 ];
 
 static APPROVAL: [FieldDef; 1] =
-    [FieldDef::new("mode", FieldType::Enum(&control::APPROVAL), "When a controller applies a plan").required()];
+    [FieldDef::new("mode", FieldType::Enum(&control::APPROVAL), "When a controller applies a plan: `Auto` at once, `Manual` when its digest is approved, `AutoUnlessDestructive` at once unless something is taken away that does not come back.").required()];
 static DRIFT: [FieldDef; 1] =
-    [FieldDef::new("mode", FieldType::Enum(&control::DRIFT), "What a controller does about what somebody changed").required()];
+    [FieldDef::new("mode", FieldType::Enum(&control::DRIFT), "What a controller does about drift: `enabled` brings it back in step, `warn` says so, `disabled` looks only when something is declared anew.").required()];
 
 /// What a controller is told of a tenant as a whole. Of a single user nobody is told to `suspend`: it would read as `suspended`.
 const OF_TENANTS: [&str; 6] = ["interval", "retryInterval", "timeout", "suspend", "approval", "driftDetection"];

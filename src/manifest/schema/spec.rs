@@ -16,10 +16,14 @@ const INLINE_WITH_MAPS_MAX: usize = 500;
 impl Reader {
     /// The `spec` of a kind's documents.
     pub(super) fn spec(self, def: &KindDef) -> Json {
-        let (mut properties, mut required) = self.fields(def.fields.iter().map(|f| (f.path, f)));
-        properties.insert("name".to_owned(), self.name("The name in the address; default `metadata.name`"));
+        let (mut properties, mut required) = self.fields(def.sections, def.fields.iter().map(|f| (f.path, f)));
+        properties.insert(
+            "name".to_owned(),
+            self.name("The name in the address, which is unique among its kind in its organization; default `metadata.name`."),
+        );
         if let Placement::Member { .. } = def.placement {
-            properties.insert("organization".to_owned(), self.name("The organization it belongs to; `msp` is the MSP itself"));
+            properties
+                .insert("organization".to_owned(), self.name("The organization that it belongs to, by name; `msp` is the MSP itself."));
             required.push("organization".into());
         }
         if def.placement != Placement::Configuration {
@@ -28,21 +32,21 @@ impl Reader {
         if def.placement == Placement::Tenant {
             for child in Kind::ALL.iter().map(|k| k.def()) {
                 if let Placement::Member { inline } = child.placement {
-                    properties.insert(inline.to_owned(), self.inline(child));
+                    properties.insert(inline.to_owned(), self.below().inline(child));
                 }
             }
         }
-        self.with_rules(def, self.object(properties, required))
+        described(self.with_rules(def, self.object(properties, required)), &format!("What is declared of this {}.", def.noun))
     }
 
     fn inline(self, def: &KindDef) -> Json {
-        let (mut properties, mut required) = self.fields(def.fields.iter().map(|f| (f.path, f)));
-        properties.insert("name".to_owned(), self.name("The name in the address"));
+        let (mut properties, mut required) = self.fields(def.sections, def.fields.iter().map(|f| (f.path, f)));
+        properties.insert("name".to_owned(), self.name("The name in the address, which is unique among its kind in the organization."));
         required.push("name".into());
         self.common(&mut properties, def.placement);
         let entry = self.with_rules(def, self.object(properties, required));
-        let mut list = json!({ "type": "array", "description": format!("Its {}", def.nouns), "items": entry });
-        if let (Self::ApiServer, Json::Object(map)) = (self, &mut list) {
+        let mut list = json!({ "type": "array", "description": format!("The {} of the organization, unless they are documents of their own; an empty list: none.", def.nouns), "items": entry });
+        if let (Self::ApiServer(_), Json::Object(map)) = (self, &mut list) {
             map.insert("x-kubernetes-list-type".to_owned(), "map".into());
             map.insert("x-kubernetes-list-map-keys".to_owned(), json!(["name"]));
             let maps = def.fields.iter().any(|f| matches!(f.ty, FieldType::Map(_)));
@@ -70,7 +74,7 @@ impl Reader {
     fn common(self, properties: &mut Map<String, Json>, placement: Placement) {
         for (key, ty, doc) in COMMON.iter().filter(|(key, ..)| applies(key, placement)) {
             let schema = match *key {
-                "previously" => self.list(self.name(""), "atomic"),
+                "previously" => self.list(self.each().name(""), "atomic"),
                 "externalId" => self.pinned_id(ty),
                 _ => self.type_schema(ty),
             };
@@ -87,7 +91,11 @@ impl Reader {
     }
 
     /// Fields by their paths, dots nested: what is required below makes its parent required.
-    pub(super) fn fields<'f>(self, all: impl Iterator<Item = (&'f str, &'f FieldDef)>) -> (Map<String, Json>, Vec<Json>) {
+    pub(super) fn fields<'f>(
+        self,
+        sections: &[(&str, &str)],
+        all: impl Iterator<Item = (&'f str, &'f FieldDef)>,
+    ) -> (Map<String, Json>, Vec<Json>) {
         let mut properties = Map::new();
         let mut required: Vec<Json> = Vec::new();
         let mut nested: Vec<(&str, Vec<(&str, &FieldDef)>)> = Vec::new();
@@ -106,11 +114,12 @@ impl Reader {
             }
         }
         for (head, inner) in nested {
-            let (inner, needed) = self.fields(Box::new(inner.into_iter()) as Box<dyn Iterator<Item = _>>);
+            let (inner, needed) = self.fields(&[], Box::new(inner.into_iter()) as Box<dyn Iterator<Item = _>>);
             if !needed.is_empty() {
                 required.push(head.into());
             }
-            properties.insert(head.to_owned(), self.object(inner, needed));
+            let doc = sections.iter().find(|(name, _)| *name == head).map_or("", |(_, doc)| doc);
+            properties.insert(head.to_owned(), described(self.object(inner, needed), doc));
         }
         (properties, required)
     }

@@ -10,12 +10,13 @@ pub static DOMAIN: KindDef = KindDef {
     short: "tdom",
     noun: "domain",
     nouns: "domains",
-    doc: "An e-mail or web domain of one organization",
+    doc: "An e-mail or web domain of one organization.",
     placement: Placement::Member { inline: "domains" },
     bearing: Bearing::Settings,
     key: Some("domain"),
     fields: &[
-        FieldDef::new("domain", FieldType::DomainName, "The domain itself, such as acme.example").required(),
-        FieldDef::new("primary", FieldType::Bool, "Whether it is the organization's first domain"),
+        FieldDef::new("domain", FieldType::DomainName, "The domain itself, such as acme.example, which is its natural key.").required(),
+        FieldDef::new("primary", FieldType::Bool, "Whether it is the organization's first domain."),
     ],
+    sections: &[],
 };

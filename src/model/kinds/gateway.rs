@@ -11,14 +11,16 @@ pub static GATEWAY: KindDef = KindDef {
     short: "tgw",
     noun: "gateway",
     nouns: "gateways",
-    doc: "A gateway of one organization",
+    doc: "A gateway: an agent in one organization's network, through which a portal reaches its systems.",
     placement: Placement::Member { inline: "gateways" },
     bearing: Bearing::Settings,
     key: None,
     fields: &[
-        FieldDef::new("displayName", LINE, "The name that people see"),
-        FieldDef::new("description", PARAGRAPH, "What it is for"),
-        FieldDef::new("site", LINE, "Where it stands"),
-        FieldDef::new("labels", FieldType::Map(&LINE), "Labels of its own").sense(Sense::Label),
+        FieldDef::new("displayName", LINE, "The name that people see in the portal."),
+        FieldDef::new("description", PARAGRAPH, "What it is for, in words for people."),
+        FieldDef::new("site", LINE, "The site where it stands, such as a building or a data centre."),
+        FieldDef::new("labels", FieldType::Map(&LINE), "Labels that the MSP tells its gateways apart by; a portal needs none.")
+            .sense(Sense::Label),
     ],
+    sections: &[],
 };

@@ -11,13 +11,19 @@ pub static GROUP: KindDef = KindDef {
     short: "tgrp",
     noun: "group",
     nouns: "groups",
-    doc: "A group of users in one organization or in the MSP",
+    doc: "A group of users in one organization or in the MSP, who share roles.",
     placement: Placement::Member { inline: "groups" },
     bearing: Bearing::Settings,
     key: None,
     fields: &[
-        FieldDef::new("displayName", LINE, "The name that people see"),
-        FieldDef::new("description", PARAGRAPH, "What it is for"),
-        FieldDef::new("roles", FieldType::Set(&FieldType::Ref(Kind::Role)), "Roles that its members have").sense(Sense::Grant),
+        FieldDef::new("displayName", LINE, "The name that people see in the portal."),
+        FieldDef::new("description", PARAGRAPH, "What it is for, in words for people."),
+        FieldDef::new(
+            "roles",
+            FieldType::Set(&FieldType::Ref(Kind::Role)),
+            "The roles that its members have, by name; an empty list: none.",
+        )
+        .sense(Sense::Grant),
     ],
+    sections: &[],
 };

@@ -66,8 +66,8 @@ fn each_portal_takes_the_roles_that_it_has_and_says_once_what_it_lacks() {
 #[test]
 fn a_role_that_a_portal_lacks_is_refused_there_unless_its_document_says_otherwise() {
     let shell = two_portals("", ", unsupported: Ignore", BOTH);
-    let refused = "acme/user/ann declares what the portal lacks: portal directory has no role `Editor`";
-    says(&run(&shell, "plan", 5), &["refused G016", refused, "set `unsupported: Warning` on the `Portal`"]);
+    let refused = "acme/user/ann cannot be as its manifest says: portal directory has no role `Editor`, which the field `roles` names";
+    says(&run(&shell, "plan", 5), &["refused G016", refused, "take it out of the manifest; or"]);
     says(&run(&shell, "validate", 65), &["error[R007]", "no role `Editor`, which is named by acme/user/ann", "customers/acme.yaml:8"]);
     let quiet = two_portals(", unsupported: Ignore", ", unsupported: Ignore", BOTH);
     assert!(!run(&quiet, "plan", 0).said().contains("lacks"));

@@ -20,7 +20,7 @@ fn least(kind: &str) -> &'static str {
 }
 
 /// A document of a kind that says the least, and more.
-fn document(kind: &str, more: &str) -> String {
+pub(super) fn document(kind: &str, more: &str) -> String {
     format!("apiVersion: tenantry.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: it}}\nspec:\n  {}\n  {more}\n", least(kind))
 }
 
@@ -45,6 +45,7 @@ fn good() -> Vec<String> {
             format!("notes: {}", "ü".repeat(4000)),
             "notes: \"a\\tb\\nc\\u00a0\"".into(),
             "contact: {website: 'https://acme.example:8443/a?b#c', email: A.B+c@ACME.example}".into(),
+            "contact: {website: 'https://acme.example/a://b@c', email: \"o'x!#$%&*+/=?^_`{|}~-1@a-b.c_d\"}".into(),
             format!("contact: {{email: '{}@acme.example'}}", x(64)),
             format!("contact: {{website: 'https://acme.example/{}'}}", "ü".repeat(1979)),
             "doNotDisturb: [{days: [mon, sun], from: '00:00', to: '23:59'}]".into(),
@@ -93,7 +94,7 @@ fn good() -> Vec<String> {
 }
 
 /// Documents with one thing wrong.
-fn bad() -> Vec<String> {
+pub(super) fn bad() -> Vec<String> {
     let mut all = Vec::new();
     let mut of = |kind: &str, lines: &[&str]| all.extend(lines.iter().map(|l| document(kind, l)));
     let long = |field: &str, count: usize| format!("{field}: {}", x(count));
@@ -158,6 +159,12 @@ fn bad() -> Vec<String> {
             "users: [{name: A, email: a@acme.example}]",
             "users: [{email: a@acme.example}]",
             "roles: [{name: a, previously: [Old]}]",
+            "integrations: [{name: a, type: aws, sharedWith: {names: [Acme]}}]",
+            "roles: [{name: a, description: \"a\\rb\"}]",
+            "roles: [{name: a, description: 'https://me:secret@acme.example'}]",
+            "gateways: [{name: a, labels: {b: 'https://me:secret@acme.example'}}]",
+            "integrations: [{name: a, type: aws, secrets: {b: {env: 'a b'}}}]",
+            "integrations: [{name: a, type: aws, secrets: {b: {file: \"a\\nb\"}}}]",
             // Missing.
             "users: [{name: a}]",
             "doNotDisturb: [{days: [mon], from: '00:00'}]",
@@ -170,6 +177,12 @@ fn bad() -> Vec<String> {
             "contact: {email: a..b@acme.example}",
             "contact: {email: a@acme.example.}",
             "contact: {email: 'a b@acme.example'}",
+            "contact: {email: 'a@b@acme.example'}",
+            "contact: {email: '@acme.example'}",
+            "contact: {email: 'ä@acme.example'}",
+            "contact: {email: 'a@acme.exämple'}",
+            "users: [{name: a, email: acme}]",
+            "domains: [{name: a, domain: acme}]",
             &format!("contact: {{email: '{}@acme.example'}}", x(65)),
             &format!("contact: {{email: 'a@{}.{}.{}.{}'}}", x(63), x(63), x(63), x(63)),
             "contact: {website: acme.example}",
@@ -180,6 +193,8 @@ fn bad() -> Vec<String> {
             "contact: {website: \"https://acme.example/a\\u2003b\"}",
             "contact: {website: 'https://me@acme.example'}",
             "contact: {website: 'https://me:secret@acme.example'}",
+            "contact: {website: 'https://acme.example/a://me:secret@b'}",
+            "contact: {website: 'ftp://me:secret@acme.example'}",
             &format!("contact: {{website: 'https://acme.example/{}'}}", x(1980)),
             "doNotDisturb: [{days: [mon], from: '24:00', to: '01:00'}]",
             "doNotDisturb: [{days: [mon], from: '1:00', to: '01:00'}]",
@@ -196,6 +211,7 @@ fn bad() -> Vec<String> {
             "interval: 1.5h",
             "interval: ''",
             "interval: h",
+            "interval: s",
             "approval: {mode: auto}",
             // Twice.
             "accessPermissions: [read, read]",

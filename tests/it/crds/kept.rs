@@ -8,7 +8,7 @@ use tenantry::model::Kind;
 use super::ApiServer;
 
 impl ApiServer {
-    fn api(&self, kind: &str) -> (Api<DynamicObject>, ApiResource) {
+    pub(super) fn api(&self, kind: &str) -> (Api<DynamicObject>, ApiResource) {
         let plural = format!("{}s", kind.to_lowercase());
         let group = "tenantry.dev".to_owned();
         let resource =
@@ -16,7 +16,7 @@ impl ApiServer {
         (Api::namespaced_with(self.client.clone(), &self.namespace, &resource), resource)
     }
 
-    async fn create(&self, kind: &str, name: &str, spec: Json) {
+    pub(super) async fn create(&self, kind: &str, name: &str, spec: Json) {
         let (api, resource) = self.api(kind);
         api.create(&PostParams::default(), &DynamicObject::new(name, &resource).data(json!({ "spec": spec }))).await.unwrap();
     }

@@ -3,8 +3,10 @@
 //! One document is judged at a time. What only all documents together tell is left out by its code, in [`BETWEEN`].
 
 mod documents;
+mod earlier;
 mod kept;
 mod shape;
+mod told;
 
 use std::path::Path;
 

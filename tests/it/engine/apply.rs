@@ -196,6 +196,41 @@ async fn a_kind_that_the_portal_lacks_is_left_out_with_a_warning_where_its_docum
     assert_eq!((applied.plan.diagnostics[0].code.as_str(), applied.report.final_plan_empty), ("R005", true));
 }
 
+/// What the plan of a portal that is like this refuses at an address, and what to do about it.
+async fn refused_by_a_portal(lacks: fn(&mut Capabilities), wanted: &Desired, at: &str) -> String {
+    let mut capabilities = capable();
+    lacks(&mut capabilities);
+    let body = Stage::new(capabilities, Manners::default()).plan(wanted).await;
+    let refused: Vec<_> = body.units[0].refused().filter(|h| h.change.is_some_and(|c| c.address == address(at))).collect();
+    assert_eq!(refused.len(), 1, "{at}");
+    format!("{} {}: {}", refused[0].refusal.code, refused[0].refusal.message, refused[0].refusal.help)
+}
+
+#[tokio::test]
+async fn whoever_declares_what_a_portal_lacks_is_told_the_portal_the_field_and_the_choices() {
+    let wanted = desired([org("acme"), group("acme", "ops").with("description", "On call")]);
+    let no_groups: fn(&mut Capabilities) = |c| _ = c.kinds.remove(&Kind::Group);
+    let no_description: fn(&mut Capabilities) = |c| {
+        let (id, _) = Kind::Group.def().field_named("description").unwrap();
+        c.kinds.get_mut(&Kind::Group).unwrap().fields.insert(id, FieldSupport::Unsupported);
+    };
+    let nobody: fn(&mut Capabilities) = |c| c.kinds.get_mut(&Kind::Group).unwrap().create = Performer::Unsupported;
+    let choices = "take it out of the manifest; or, where the portal need not have it, let its `Portal` say `unsupported: Warning`";
+    for (lacks, told, choices) in [
+        (
+            no_description,
+            "G016 acme/group/ops cannot be as its manifest says: portal main does not support the field `description` of groups",
+            choices,
+        ),
+        (no_groups, "G016 acme/group/ops cannot be as its manifest says: portal main does not support groups", choices),
+        (nobody, "G021 portal main has no way to create acme/group/ops, by a call or by a work order", "do it in the portal by hand"),
+    ] {
+        let refused = refused_by_a_portal(lacks, &wanted, "acme/group/ops").await;
+        assert!(refused.starts_with(told) && refused.contains(choices), "expected {told:?} and {choices:?} in\n{refused}");
+        assert!(refused.contains("by hand"), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_found_out_stays_uncertain() {
     let stage = stage();

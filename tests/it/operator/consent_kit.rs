@@ -107,6 +107,21 @@ impl Kit {
         tokio::task::spawn_blocking(run).await.unwrap()
     }
 
+    /// What `kubectl get tenantry -o yaml` prints: a `List` of all that is declared, status and all.
+    pub(super) async fn kubectl_get_tenantry(&self) -> String {
+        let mut items = Vec::new();
+        for kind in Kind::ALL {
+            for mut object in self.api(kind, &self.namespace).list(&ListParams::default()).await.unwrap() {
+                object.metadata.managed_fields = None;
+                let types = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": kind.def().name });
+                let mut item = serde_json::to_value(object).unwrap();
+                item.as_object_mut().unwrap().extend(types.as_object().unwrap().clone());
+                items.push(item);
+            }
+        }
+        json!({ "apiVersion": "v1", "kind": "List", "metadata": { "resourceVersion": "" }, "items": items }).to_string()
+    }
+
     fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, &resource(kind))
     }

@@ -73,6 +73,15 @@ async fn what_a_technician_answers_stands_in_the_cluster_within_seconds() {
     let shown = kit.tenantry(&["runbook", "show", &organization]).await.exits(0);
     assert!(shown.out.contains("Brightwater & Partners"), "{}", shown.said());
 
+    // Nothing of this is declared in the folder that the shell is in.
+    let other = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": "Portal", "metadata": { "name": "access" }, "spec": { "profile": "embedded" } });
+    std::fs::write(kit.folder.path().join("other.yaml"), other.to_string()).unwrap();
+    std::fs::remove_dir_all(kit.folder.path().join("manifests")).unwrap();
+    let listed = kit.tenantry(&["runbook", "list"]).await.exits(0);
+    assert!(!listed.said().contains("no longer declared"), "{}", listed.said());
+    let shown = kit.tenantry(&["runbook", "show", &organization]).await.exits(0);
+    assert!(!shown.said().contains("-f PATH"), "{}", shown.said());
+
     kit.tenantry(&["runbook", "fail", &organization, "--why", "the menu is greyed out"]).await.exits(0);
     let failed = soon(&kit, |o| message(o, "Ready").contains("the menu is greyed out")).await;
     assert_eq!(says(&failed, "Ready"), "False AwaitingTechnician");
@@ -95,12 +104,33 @@ async fn what_a_technician_answers_stands_in_the_cluster_within_seconds() {
     kit.tenantry(&confirm).await.exits(0);
     let ready = soon(&kit, |o| says(o, "Ready") == "True ReconciliationSucceeded").await;
     assert_eq!(says(&ready, "Synced"), "True ReconcileSuccess");
-    kit.tenantry(&["plan", "-f", "manifests", "--expect-no-changes"]).await.exits(0);
+    std::fs::write(kit.folder.path().join("of-the-cluster.yaml"), kit.kubectl_get_tenantry().await).unwrap();
+    kit.tenantry(&["plan", "-f", "of-the-cluster.yaml", "--expect-no-changes"]).await.exits(0);
+
+    // Without a path nobody looks into the folder that a shell happens to be in: what lies there is another customer's.
+    let other = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": "Organization", "metadata": { "name": "brightwater" }, "spec": { "displayName": "Another" } });
+    std::fs::write(kit.folder.path().join("other.yaml"), other.to_string()).unwrap();
+    let shown = kit.tenantry(&["show", "brightwater"]).await.exits(0);
+    assert!(shown.out.contains("brightwater (portal access)") && shown.out.contains("user/helen"), "{}", shown.said());
+    assert!(shown.out.contains("manifests not read") && shown.err.contains("what the ledger has recorded"), "{}", shown.said());
+    assert!(!shown.said().contains("embedded") && !shown.said().contains("other.yaml"), "{}", shown.said());
+    let nobody = kit.tenantry(&["show", "nobody"]).await.exits(64);
+    assert!(nobody.err.contains("there is no tenant nobody in the ledger"), "{}", nobody.said());
+    for (args, command) in [
+        (&["runbook", "observe", "customers.csv", "--table", "customers"][..], "tenantry runbook observe customers.csv --table TABLE -f -"),
+        (&["access"], "tenantry access -f -"),
+    ] {
+        let refused = kit.tenantry(args).await.exits(64);
+        assert!(refused.err.contains("the current folder is not looked at"), "{args:?}: {}", refused.said());
+        let get = format!("`kubectl get tenantry -n {} -o yaml | {command}`", kit.namespace);
+        assert!(refused.err.contains(&get), "{args:?}: {}", refused.said());
+    }
 
     // What a screen shows, and what was said by mistake.
     let table = "Display name,Address,Active users\nBrightwater & Partners,https://brightwater-northwind.idemeum.com,12\n";
     std::fs::write(kit.folder.path().join("customers.csv"), table).unwrap();
-    kit.tenantry(&["runbook", "observe", "customers.csv", "--table", "customers", "-f", "manifests"]).await.exits(0);
+    // What `kubectl get tenantry -o yaml` prints is manifests enough.
+    kit.tenantry(&["runbook", "observe", "customers.csv", "--table", "customers", "-f", "of-the-cluster.yaml"]).await.exits(0);
     tokio::time::sleep(Duration::from_secs(3)).await;
     kit.tenantry(&["runbook", "reopen", &again, "--why", "it was another customer"]).await.exits(0);
     soon(&kit, |o| says(o, "Ready") == "False AwaitingTechnician" && message(o, "Ready").contains(&again)).await;

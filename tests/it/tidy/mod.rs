@@ -6,6 +6,7 @@ mod documents;
 mod examples;
 mod generated;
 mod github_actions;
+mod logs;
 mod readme;
 mod scan;
 mod shape;

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
+use super::Looked;
 use crate::cli::Face;
 use crate::cli::args::{Data, ItemState, ListArgs, OrderFormat, Places, Select, ShowOrderArgs};
 use crate::cli::commands::plan;
@@ -23,7 +24,7 @@ use crate::report::style::{Style, Tone, table};
 use crate::report::work_order::{self, Order, order_items};
 
 /// Lists orders with their items.
-pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Places, args: &ListArgs) -> Result<Exit, Failure> {
+pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, looked: &Looked<'_>, args: &ListArgs) -> Result<Exit, Failure> {
     let portal = args.portal.iter().cloned().collect();
     let scope = session::scope(&Select { tenant: args.tenant.clone(), portal, ..Select::default() })?;
     let theirs = |i: &WorkItem| args.assignee.as_ref().is_none_or(|a| i.assignee.as_deref().is_some_and(|b| b.eq_ignore_ascii_case(a)));
@@ -36,10 +37,10 @@ pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
         Some(ItemState::Skipped) => matches!(item.state, WorkState::Skipped { .. }),
     };
     let mut all = ledger.work(if args.state.is_some() { WorkWanted::All } else { WorkWanted::Waiting }).await?;
-    selected(ledger, &all, places, args).await?;
+    selected(ledger, &all, looked, args).await?;
     let after = comes_after(&all);
     all.retain(|(portal, item)| scope.portal(portal) && scope.tenant(&item.address.tenant) && theirs(item) && wanted(item));
-    let gone = no_longer_declared(places, &all);
+    let gone = no_longer_declared(looked, &all);
     let orders: Vec<_> = orders(&all).into_iter().map(|order| Order { after: Some(&after), ..order }).collect();
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     if args.output == Data::Json {
@@ -60,13 +61,13 @@ pub(super) async fn list(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
 }
 
 /// A portal or a tenant that nobody knows is a slip of the hand, and "no work order waits" would be a lie about it.
-async fn selected(ledger: &dyn LedgerRead, all: &[(PortalName, WorkItem)], places: &Places, args: &ListArgs) -> Result<(), Failure> {
+async fn selected(ledger: &dyn LedgerRead, all: &[(PortalName, WorkItem)], looked: &Looked<'_>, args: &ListArgs) -> Result<(), Failure> {
     if args.portal.is_none() && args.tenant.is_empty() {
         return Ok(());
     }
     let recorded = ledger.tenants().await?;
     // Manifests that are wrong, or elsewhere, name nobody: what is recorded is known without them.
-    let declared = session::declared(places, &Scope::default()).ok();
+    let declared = looked.declared();
     let mut portals: BTreeSet<&str> = recorded.iter().map(|(p, _)| p).chain(all.iter().map(|(p, _)| p)).map(Name::as_str).collect();
     portals.extend(declared.iter().flat_map(|d| &d.specs).map(|spec| spec.name.as_str()));
     let mut tenants: BTreeSet<&TenantName> = recorded.iter().map(|(_, t)| t).chain(all.iter().map(|(_, i)| &i.address.tenant)).collect();
@@ -88,7 +89,7 @@ async fn selected(ledger: &dyn LedgerRead, all: &[(PortalName, WorkItem)], place
 }
 
 /// Shows one order or one item.
-pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Places, args: &ShowOrderArgs) -> Result<Exit, Failure> {
+pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, looked: &Looked<'_>, args: &ShowOrderArgs) -> Result<Exit, Failure> {
     let all = ledger.called(&args.what).await?;
     let named: Vec<_> = all.iter().filter(|(_, i)| i.is_called(&args.what)).cloned().collect();
     let replaced = |i: &WorkItem| i.was_called(&args.what);
@@ -125,14 +126,14 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
         };
         return Err(Failure::new(Exit::Error, format!("no work order and no item is called `{}`", args.what)).help(help));
     };
-    let title = chosen.first().and_then(|(portal, _)| title(places, portal));
-    if title.is_none() {
+    let title = chosen.first().filter(|_| looked.manifests).and_then(|(portal, _)| title(looked.places, portal));
+    if title.is_none() && looked.manifests {
         face.output.note(&format!(
             "What people call portal {} is not known here: -f PATH and --portals DIR say where its document is.",
             order.portal
         ));
     }
-    let flags = flags(places);
+    let flags = flags(looked.places);
     let after = comes_after(&ledger.work(WorkWanted::Waiting).await?);
     let order = Order { title: title.as_deref(), places: &flags, after: Some(&after), ..order };
     let page = match args.output {
@@ -151,9 +152,9 @@ pub(super) async fn show(face: &Face<'_>, ledger: &dyn LedgerRead, places: &Plac
     Ok(Exit::Success)
 }
 
-/// The open items of what nothing declares any more, by their intents: the next apply withdraws them. Nothing, where the manifests cannot be read.
-fn no_longer_declared(places: &Places, all: &[(PortalName, WorkItem)]) -> BTreeSet<Box<str>> {
-    let Ok(declared) = session::declared(places, &Scope::default()) else { return BTreeSet::new() };
+/// The open items of what nothing declares any more, by their intents: the next apply withdraws them. Nothing, where no manifests can be read.
+fn no_longer_declared(looked: &Looked<'_>, all: &[(PortalName, WorkItem)]) -> BTreeSet<Box<str>> {
+    let Some(declared) = looked.declared() else { return BTreeSet::new() };
     let asked_for = |portal: &PortalName, item: &WorkItem| {
         let spec = declared.specs.iter().find(|spec| spec.name == *portal);
         let tenant = declared.desired.tenants.get(&item.address.tenant);

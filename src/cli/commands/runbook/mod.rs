@@ -39,9 +39,12 @@ pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exi
                 face.output
                     .note(&format!("There is no ledger at {}: -f, --state-dir and --ledger say where an apply keeps it.", file.display()));
             }
-            list::list(face, location.open_read_only().await?.as_ref(), &command.places, args).await
+            list::list(face, location.open_read_only().await?.as_ref(), &Looked::of(&command.places, &location), args).await
         }
-        RunbookAction::Show(args) => list::show(face, there(&location)?.open_read_only().await?.as_ref(), &command.places, args).await,
+        RunbookAction::Show(args) => {
+            let ledger = there(&location)?.open_read_only().await?;
+            list::show(face, ledger.as_ref(), &Looked::of(&command.places, &location), args).await
+        }
         RunbookAction::Confirm(args) => {
             let nothing_said = !face.interactive && args.items.is_empty() && args.answers.is_none();
             if nothing_said {
@@ -52,7 +55,7 @@ pub(super) async fn run(face: &Face<'_>, command: &RunbookCommand) -> Result<Exi
             if args.anyway {
                 answers.iter_mut().for_each(|(_, answer)| knowingly(answer));
             }
-            Teller::new(face, &command.places, &args.talk, args.note.clone())?.tell(ledger.as_ref(), answers).await
+            Teller::new(face, &Looked::of(&command.places, &location), &args.talk, args.note.clone())?.tell(ledger.as_ref(), answers).await
         }
         RunbookAction::Fail(args) => because(face, &command.places, args, Answer::Failed).await,
         RunbookAction::Skip(args) => because(face, &command.places, args, Answer::Skipped).await,
@@ -88,9 +91,10 @@ async fn because(face: &Face<'_>, places: &Places, args: &WhyArgs, answer: impl 
         None if face.interactive => ask::line(face, "Why?").unwrap_or_default(),
         None => return Err(nobody_there("give --why TEXT")),
     };
-    let ledger = there(&session::location(face, places)?)?.open().await?;
+    let location = session::location(face, places)?;
+    let ledger = there(&location)?.open().await?;
     let given = vec![(args.item.clone(), Ok(answer(why)))];
-    Teller::new(face, places, &args.talk, None)?.tell(ledger.as_ref(), given).await
+    Teller::new(face, &Looked::of(places, &location), &args.talk, None)?.tell(ledger.as_ref(), given).await
 }
 
 /// Who confirms what somebody else could not do says so.
@@ -227,8 +231,29 @@ fn nobody_there(help: &str) -> Failure {
     Failure::usage("nobody is there to be asked: standard input is no terminal, or --no-input or CI is set").help(help)
 }
 
+/// Where things are, and whether manifests are among them. Without a path, a ledger in a cluster is looked at alone: the operator gives a changed
+/// resource out again by itself.
+struct Looked<'a> {
+    places: &'a Places,
+    manifests: bool,
+}
+
+impl<'a> Looked<'a> {
+    fn of(places: &'a Places, location: &LedgerLocation) -> Self {
+        Self { places, manifests: session::has_manifests(places, location) }
+    }
+
+    /// What is declared; `None`: nothing is looked at, or it is wrong.
+    fn declared(&self) -> Option<session::Declared> {
+        if self.manifests { session::declared(self.places, &Scope::default()).ok() } else { None }
+    }
+}
+
 /// Manifests, if they can be read: the ledger alone is enough to answer, and says nothing of what is declared.
-fn declared(face: &Face<'_>, places: &Places) -> Result<Option<session::Declared>, Failure> {
+fn declared(face: &Face<'_>, Looked { places, manifests }: &Looked<'_>) -> Result<Option<session::Declared>, Failure> {
+    if !manifests {
+        return Ok(None);
+    }
     match session::declared(places, &Scope::default()) {
         Ok(declared) => Ok(Some(declared)),
         Err(failure) if places.file.is_empty() && places.portals.is_none() => {

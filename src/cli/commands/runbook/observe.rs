@@ -30,6 +30,8 @@ pub(super) async fn run(face: &Face<'_>, places: &Places, location: &LedgerLocat
     if args.table_file == Path::new("-") && session::roots(places).iter().any(|root| root == Path::new("-")) {
         return Err(Failure::usage("standard input is either the table or the manifests: give one of them as a file"));
     }
+    let command = format!("runbook observe {} --table TABLE", args.table_file.display());
+    session::needs_manifests(places, location, "a table is held against what is declared", &command)?;
     let declared = session::declared(places, &Scope::default())?;
     let (spec, profile) = portal(&declared, args.portal.as_deref())?;
     let compiled = table_of(spec, &profile, args.table.as_deref())?;

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Given, lock};
+use super::{Given, Looked, lock};
 use crate::cli::Face;
-use crate::cli::args::{AnswerTalk, Places};
+use crate::cli::args::AnswerTalk;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Declared;
@@ -46,8 +46,8 @@ enum Problem {
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(face: &'a Face<'a>, places: &Places, talk: &AnswerTalk, note: Option<String>) -> Result<Self, Failure> {
-        let declared = super::declared(face, places)?;
+    pub(super) fn new(face: &'a Face<'a>, looked: &Looked<'_>, talk: &AnswerTalk, note: Option<String>) -> Result<Self, Failure> {
+        let declared = super::declared(face, looked)?;
         let by = super::who(talk.by.as_deref());
         Ok(Self { face, declared, by, note, json: talk.json, lock_timeout: talk.lock_timeout })
     }

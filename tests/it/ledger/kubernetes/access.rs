@@ -21,8 +21,15 @@ fn a_location_names_a_namespace_and_perhaps_a_cluster() {
         ("kubernetes://a/b", "it names no namespace: write kubernetes://NAMESPACE"),
         ("kubernetes://a:80", "it names no namespace: write kubernetes://NAMESPACE"),
         ("kubernetes://a_b", "it names no namespace: write kubernetes://NAMESPACE"),
-        ("kubernetes://a?cluster=b", "`cluster` is no option of it: there are `context` and `kubeconfig`"),
+        (
+            "kubernetes://a?cluster=b",
+            "`cluster` is no option of it: write kubernetes://NAMESPACE?context=NAME&kubeconfig=FILE, either of the two or none",
+        ),
         ("kubernetes://a?context=", "`context` has no value"),
+        ("kubernetes://a?context", "`context` has no value"),
+        ("kubernetes://a?context=b&context=c", "`context` is given twice"),
+        ("kubernetes://a?kubeconfig=b&kubeconfig=c", "`kubeconfig` is given twice"),
+        ("kubernetes://a?context=b#c", "it has a part behind `#`, which means nothing: write a `#` in a name as %23"),
     ] {
         assert_eq!(shown(text), Err(LocationError::Place(why.to_owned())), "{text}");
     }
@@ -149,6 +156,40 @@ async fn the_program_reads_a_ledger_in_the_cluster_that_kubeconfig_names() {
 
 #[tokio::test]
 #[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn a_context_is_the_one_that_is_named_or_the_answer_says_how_to_name_one() {
+    let namespace = namespace().await;
+    commit(&open(&namespace).await, vec![Write::Put(portal(), row("acme/user/alice").into())]).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = Cluster::shared().kubeconfig_file();
+    let look = move || {
+        let run = |options: &str, command: &[&str]| {
+            let place = format!("kubernetes://{namespace}?{options}");
+            run_with(folder.path(), &[command, &["--ledger", &place]].concat(), &[("KUBECONFIG", kubeconfig.to_str().unwrap())])
+        };
+        for command in [&["ledger", "list"][..], &["show", "acme"]] {
+            // The kubeconfig of tests has one context, which is called `test`.
+            let named = run("context=test", command).exits(0);
+            assert!(named.out.contains("user/alice"), "{command:?}: {}", named.said());
+            let unknown = run("context=prod", command).exits(1);
+            let form = format!("--ledger 'kubernetes://{namespace}?kubeconfig=FILE&context=NAME' and KUBECONFIG say which cluster it is");
+            assert!(unknown.err.contains("prod") && unknown.err.contains(&form), "{command:?}: {}", unknown.said());
+            let misspelt = run("kontext=prod", command).exits(64);
+            assert!(
+                misspelt.err.contains("`kontext` is no option of it: write kubernetes://NAMESPACE?context=NAME"),
+                "{}",
+                misspelt.said()
+            );
+        }
+        // Those that have manifests to look at say the same.
+        let acme = "apiVersion: tenantry.dev/v1alpha1\nkind: Organization\nmetadata: {name: acme}\nspec: {displayName: Acme}\n";
+        std::fs::write(folder.path().join("acme.yaml"), acme).unwrap();
+        assert!(run("context=prod", &["plan", "-f", "acme.yaml"]).exits(1).err.contains("say which cluster it is"));
+    };
+    tokio::task::spawn_blocking(look).await.unwrap();
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
 async fn a_namespace_without_a_ledger_is_no_ledger_in_which_nothing_waits() {
     let (empty, used) = (namespace().await, namespace().await);
     open(&used).await;
@@ -161,7 +202,7 @@ async fn a_namespace_without_a_ledger_is_no_ledger_in_which_nothing_waits() {
             let place = format!("kubernetes://{namespace}");
             run_with(folder.path(), &[command, &["--ledger", &place]].concat(), &[("KUBECONFIG", kubeconfig.to_str().unwrap())])
         };
-        for command in [&["runbook", "list"][..], &["ledger", "list"], &["ledger", "audit"], &["unlock", "x"]] {
+        for command in [&["runbook", "list"][..], &["ledger", "list"], &["ledger", "audit"], &["unlock", "x"], &["show", "acme"]] {
             for namespace in ["nosuch", &empty] {
                 let said = run(namespace, command).exits(1).said();
                 assert!(said.contains(&format!("there is no ledger in namespace {namespace} of the cluster")), "{command:?}: {said}");
