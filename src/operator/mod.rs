@@ -10,10 +10,11 @@
 //!
 //! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `places` (who may stand
 //! where, and who serves whom), `consent` (what annotations
-//! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `unspoken` (what it could not write), `shown` (what the server
+//! approve), `secrets`, `hub` (the wiring), `status`, `say`, `answer` and `tell` (what people are told), `hand` (writes it), `unspoken` (what it could not write), `shown` (what the server
 //! answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
 mod admission;
+mod answer;
 mod consent;
 mod fleet;
 mod hand;

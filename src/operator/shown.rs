@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::apply::Stop;
-use crate::controller::Controller;
 use crate::controller::fence::Fence;
 use crate::controller::health::{Answers, turning};
 use crate::controller::metrics::Metrics;
+use crate::controller::{Controller, Visit};
 use crate::model::{PortalName, TenantName};
 
 /// See the module.
@@ -48,6 +48,12 @@ impl Shown {
     pub(crate) fn portals_of(&self, tenant: &TenantName) -> BTreeSet<PortalName> {
         let controller = self.state().controller.clone();
         controller.map(|c| c.portals_of(tenant)).unwrap_or_default()
+    }
+
+    /// The newest visit of each tenant in a portal; `None`: not all were visited yet.
+    pub(crate) fn visits_in(&self, portal: &PortalName) -> Option<Vec<Arc<Visit>>> {
+        let controller = self.state().controller.clone();
+        controller.and_then(|c| c.visits_in(portal))
     }
 
     /// The hub's loop turned.

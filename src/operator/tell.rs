@@ -103,8 +103,10 @@ impl Teller {
         state.declared += 1;
         let declared = state.declared;
         let gone: Vec<Spoken> = all.iter().filter_map(|(key, object)| self.less_told(&mut state, key, object)).collect();
+        let doubted = |(key, object): (&ObjectKey, &Arc<Object>)| state.told.get_mut(key)?.doubted(object).then(|| (key.clone(), false));
+        let doubted: Vec<Spoken> = all.iter().filter_map(doubted).collect();
         let untold = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, alike, key, object));
-        let spoken: BTreeMap<ObjectKey, bool> = gone.into_iter().chain(untold).collect();
+        let spoken: BTreeMap<ObjectKey, bool> = gone.into_iter().chain(doubted).chain(untold).collect();
         Untold { declared, spoken: spoken.into_iter().collect() }
     }
 
@@ -319,6 +321,7 @@ impl Teller {
             if !objects.iter().any(|(key, _)| is_tenant(key.kind)) {
                 told.others.extend(say::pending(visit).map(|plan| (visit.key.tenant.to_string(), plan)));
             }
+            told.plans = (!object.asks.approved.is_empty()).then(|| say::plans(&self.shown.visits_in(&visit.key.portal)?)).flatten();
             told.asked(visit, key.kind, &object);
             spoken_of.push((key, false));
         }
@@ -376,6 +379,7 @@ impl Told {
             };
             said.children.iter_mut().for_each(|child| child.id = known.get(&child.address).cloned());
             said.plan = say::pending(visit);
+            said.digest = say::digest(visit);
         }
         if let Some(ids) = ids {
             said.id = object.address(key.kind).and_then(|address| ids.get(&address).cloned());

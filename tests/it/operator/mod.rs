@@ -1,6 +1,7 @@
 //! The operator against a real API server: custom resources in, statuses out, and the portal as declared.
 
 mod admission;
+mod answers;
 mod claims;
 mod clock;
 mod conflict;
