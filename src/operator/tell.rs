@@ -1,7 +1,9 @@
 //! Tells people what became of what they declared: in the status of custom resources, by events, and by letting go of what they deleted.
 //!
 //! Comes in: visits, and what was declared. Goes out: what each custom resource should say ([`Told`]), to the hand that writes. A visit of an earlier
-//! declaration is never told as if it were of the one that stands there now.
+//! declaration is never told as if it were of the one that stands there now. `news` is what is told once.
+
+mod news;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -52,6 +54,7 @@ struct State {
     ids: BTreeMap<UnitKey, bool>,
     /// How often something was declared.
     declared: u64,
+    news: news::News,
 }
 
 /// What no visit tells of what was declared.
@@ -101,6 +104,7 @@ impl Teller {
         let mut state = self.state();
         state.left_out.clone_from(left_out);
         state.declared += 1;
+        state.news.declared(fleet);
         let declared = state.declared;
         let gone: Vec<Spoken> = all.iter().filter_map(|(key, object)| self.less_told(&mut state, key, object)).collect();
         let doubted = |(key, object): (&ObjectKey, &Arc<Object>)| state.told.get_mut(key)?.doubted(object).then(|| (key.clone(), false));
@@ -183,8 +187,10 @@ impl Teller {
             };
             if let Wrote::Anew(statuses) = &wrote {
                 let (before, now) = &**statuses;
+                self.refused(&key, before, now).await;
                 self.turned(&key, before, now).await;
             }
+            self.parted(&key, seen_to).await;
             let counts = !self.state().left_out.contains_key(&key);
             let held = !(counts || self.store.get(&key).is_some_and(|o| o.deleting)) || self.hand.finalize(&key, seen_to).await;
             self.unspoken.note(key, seen_to, held && !matches!(wrote, Wrote::Failed));
@@ -412,6 +418,7 @@ impl Reporter for Teller {
             let state = self.state();
             objects.retain(|(key, _)| !state.left_out.contains_key(key));
         }
+        self.vanished(fleet, visit, &objects).await;
         let ids = self.ids(visit, &objects).await;
         let spoken = self.record(fleet, visit, ids.as_ref(), &objects);
         self.speak(spoken).await;

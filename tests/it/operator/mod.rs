@@ -37,4 +37,5 @@ mod rights;
 mod secrets;
 mod secrets_logs;
 mod stand;
+mod told_once;
 mod work_orders;
