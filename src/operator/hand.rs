@@ -44,7 +44,10 @@ pub(super) struct Hand {
     client: Client,
     /// Who does not lead tells nobody anything.
     fence: Fence,
-    recorder: Recorder,
+    /// Who our events are from.
+    reporter: Reporter,
+    /// Tells of what goes wrong: it counts what goes wrong again, for which it keeps every event for minutes.
+    warner: Recorder,
     store: Arc<Store>,
     seldom: Seldom,
 }
@@ -52,7 +55,8 @@ pub(super) struct Hand {
 impl Hand {
     pub(super) fn new(client: Client, fence: Fence, instance: &str, store: Arc<Store>) -> Self {
         let reporter = Reporter { controller: "tenantry.dev/operator".to_owned(), instance: Some(instance.to_owned()) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, fence, store, seldom: Seldom::default() }
+        let warner = Recorder::new(client.clone(), reporter.clone());
+        Self { warner, reporter, client, fence, store, seldom: Seldom::default() }
     }
 
     /// Whether we lead, so that we may tell anybody anything.
@@ -159,7 +163,10 @@ impl Hand {
             uid: Some(object.uid.clone()),
             ..ObjectReference::default()
         };
-        if let Err(error) = within(self.recorder.publish(&event, &reference)).await {
+        // What is done is done once: of ten thousand things that were made nothing is kept.
+        let once = Recorder::new(self.client.clone(), self.reporter.clone());
+        let recorder = if warns { &self.warner } else { &once };
+        if let Err(error) = within(recorder.publish(&event, &reference)).await {
             tracing::debug!("an event could not be written: {:?}", Why::of(&error));
         }
     }

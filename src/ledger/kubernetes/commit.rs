@@ -40,9 +40,8 @@ pub(super) type Cache = Mutex<BTreeMap<Key, Unit>>;
 pub(super) struct Turns(Mutex<BTreeMap<Key, Arc<Mutex<()>>>>);
 
 impl Turns {
-    /// Waits for the turn at the head of each of these writes. The heads are in order, so that no two wait for each other.
-    pub(super) async fn wait(&self, writes: &[Write]) -> Vec<OwnedMutexGuard<()>> {
-        let heads: BTreeSet<Key> = writes::units(writes).into_iter().map(|(p, t)| (p.clone(), t.clone())).collect();
+    /// Waits for the turn at each of these heads. They are in order, so that no two wait for each other.
+    pub(super) async fn wait(&self, heads: BTreeSet<Key>) -> Vec<OwnedMutexGuard<()>> {
         let turns: Vec<_> = {
             let mut all = self.0.lock().await;
             // Those that nobody waits for are made again when they are asked for.
@@ -55,6 +54,11 @@ impl Turns {
         }
         mine
     }
+}
+
+/// The heads that writes are about.
+pub(super) fn heads(writes: &[Write]) -> BTreeSet<Key> {
+    writes::units(writes).into_iter().map(|(p, t)| (p.clone(), t.clone())).collect()
 }
 
 /// Commits writes, all or nothing.

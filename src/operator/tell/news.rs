@@ -1,4 +1,5 @@
-//! What is told once, when it comes about: that a document is not taken in, and that a customer is let go of and stays in portals.
+//! What is told once, when it comes about: that somebody changed live, that a plan waits, that a document is not taken in, and that a customer is let go of
+//! and stays in portals.
 //!
 //! Comes in: what a status said and says now, who is let go of, visits. Goes out: an event on whom it concerns, and a log line. Nothing is told of a
 //! look that found all as it was.
@@ -46,6 +47,28 @@ impl Teller {
         if at_fault {
             tracing::warn!(object = key.path(), "it is not taken in: {why}");
             self.hand.event(key, true, "Refused".to_owned(), "take in", why).await;
+        }
+    }
+
+    /// Tells of what a status says anew that no change tells: that somebody changed live, and that a plan waits.
+    pub(super) async fn turned(&self, key: &ObjectKey, before: &Json, now: &Json) {
+        let condition = |status: &Json, ty: &str| {
+            let all = status.get("conditions").and_then(Json::as_array).into_iter().flatten();
+            all.clone().find(|c| c.get("type").and_then(Json::as_str) == Some(ty)).cloned().unwrap_or_default()
+        };
+        let holds = |c: &Json| c.get("status").and_then(Json::as_str) == Some("True");
+        let (drift_before, drift) = (condition(before, "Drifted"), condition(now, "Drifted"));
+        if holds(&drift) && !holds(&drift_before) {
+            let message = drift.get("message").and_then(Json::as_str).unwrap_or_default();
+            self.hand.event(key, true, "DriftDetected".to_owned(), "look", message).await;
+        }
+        let digests = |status: &Json| -> BTreeSet<String> {
+            let plans = status.get("plans").and_then(Json::as_array).cloned().unwrap_or_default();
+            plans.iter().filter_map(|p| p.get("digest").and_then(Json::as_str).map(str::to_owned)).collect()
+        };
+        for digest in digests(now).difference(&digests(before)) {
+            let note = format!("a plan waits: {digest}; `status.plans` shows what it does");
+            self.hand.event(key, false, "Planned".to_owned(), digest, &note).await;
         }
     }
 
