@@ -155,6 +155,12 @@ impl Controller {
         self.state().visits.values().cloned().collect()
     }
 
+    /// The newest visit of each unit of a portal; `None`: not all were visited yet.
+    pub fn visits_in(&self, portal: &PortalName) -> Option<Vec<Arc<Visit>>> {
+        let state = self.state();
+        state.units.iter().filter(|unit| unit.portal == *portal).map(|unit| state.visits.get(unit).cloned()).collect()
+    }
+
     /// When a unit was visited last.
     pub fn visited(&self, unit: &UnitKey) -> Option<Timestamp> {
         self.state().visits.get(unit).map(|visit| visit.at)

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::backoff::jittered;
 use super::fence::{Fence, Term};
 use crate::apply::Stop;
+use crate::ledger::seldom::Seldom;
 use crate::ledger::{Holder, Ledger, LedgerError, LockId, leadership};
 
 /// How long we lead without word from us: what a crash costs, and three lost renewals.
@@ -34,7 +35,7 @@ pub async fn lead(
     told: &(dyn Fn(bool) + Sync),
 ) {
     tokio::pin!(quiet);
-    let mut leader = String::new();
+    let (mut leader, troubles) = (String::new(), Seldom::default());
     loop {
         if stop.requested() {
             // Nothing new is begun; what is under way from when we led still ends.
@@ -49,7 +50,7 @@ pub async fn lead(
                 fence.set(Term::lease(asked.0, asked.1, LEASE));
                 told(true);
                 let ended = tokio::select! {
-                    () = hold(ledger.as_ref(), &lock, &fence) => false,
+                    () = hold(ledger.as_ref(), &lock, &fence, &troubles) => false,
                     () = &mut quiet => true,
                 };
                 fence.set(Term::Over);
@@ -71,7 +72,8 @@ pub async fn lead(
                     leader = other;
                 }
             }
-            Err(error) => tracing::warn!(%error, "leadership could not be asked for"),
+            Err(error) if troubles.is_due("ask") => tracing::warn!("leadership could not be asked for; it is tried again: {error}"),
+            Err(_) => {}
         }
         tokio::select! {
             () = tokio::time::sleep(jittered(ASKING, super::pace::chance())) => {}
@@ -82,7 +84,7 @@ pub async fn lead(
 }
 
 /// Renews a lease until it is lost: the ledger says so, or its end came without an answer.
-async fn hold(ledger: &dyn Ledger, lock: &LockId, fence: &Fence) {
+async fn hold(ledger: &dyn Ledger, lock: &LockId, fence: &Fence, troubles: &Seldom) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(RENEWAL) => {}
@@ -96,7 +98,10 @@ async fn hold(ledger: &dyn Ledger, lock: &LockId, fence: &Fence) {
         match renewed {
             Ok(()) => fence.set(Term::lease(asked.0, asked.1, LEASE)),
             Err(LedgerError::LockLost(_)) => return,
-            Err(error) => tracing::warn!(%error, "the lease of leadership could not be renewed; it is tried again"),
+            Err(error) if troubles.is_due("renew") => {
+                tracing::warn!("the lease of leadership could not be renewed; it is tried again: {error}");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -267,6 +267,9 @@ fn conditions(visit: &Visit, address: &Address, concerned: &Concerned<'_>, drift
 /// What `Ready` says of what is in step.
 pub const AS_DECLARED: &str = "live is as declared";
 
+/// What `Ready` says beside what waits, where something else was approved.
+pub const OTHER_PLAN: &str = "; what was approved is another plan";
+
 type Four = (Condition, Option<Condition>, Option<Condition>, Condition);
 
 fn condition(ty: ConditionType, holds: Holds, reason: &'static str, message: impl Into<String>) -> Condition {
@@ -324,7 +327,7 @@ fn concerned_by(visit: &Visit, own: Option<&str>) -> Four {
             (ready, None, None, synced(Holds::Unknown, "ReconcilePaused", message))
         }
         End::AwaitingApproval { digest, stale } => {
-            let other = if *stale { "; what was approved is another plan" } else { "" };
+            let other = if *stale { OTHER_PLAN } else { "" };
             let message = format!("{}: approve {digest} to let it happen{other}", say("there are changes"));
             (ready("AwaitingApproval", message.clone()), None, None, synced(Holds::False, "ReconcilePaused", message))
         }

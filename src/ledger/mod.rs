@@ -56,6 +56,7 @@ pub mod kubernetes;
 mod location;
 mod locking;
 pub mod postgres;
+pub mod seldom;
 pub mod sqlite;
 mod writes;
 

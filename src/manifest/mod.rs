@@ -13,6 +13,7 @@
 
 mod document;
 mod lower;
+pub(crate) mod ours;
 mod parallel;
 mod problem;
 mod resolve;

@@ -3,6 +3,7 @@
 //! Comes in: what should stand there. Goes out: patches, and what of them is known to have happened, to the store. Writes nothing while we do not
 //! lead, and nothing that stands there already. What could not be written is said, so that it is tried again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value as Json, json};
 
 use super::known::{FINALIZER, Object, ObjectKey};
+use super::rights::{self, Asked, Why};
 use super::status::{self, Told};
 use super::store::{Store, is_portal};
-use super::watch::api;
+use super::watch::{api, resource};
 use crate::controller::fence::Fence;
+use crate::ledger::seldom::Seldom;
 
 /// Longest wait for an answer: no lease outlives it, and no loop that writes hangs for longer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -46,12 +49,28 @@ pub(super) struct Hand {
     /// Tells of what goes wrong: it counts what goes wrong again, for which it keeps every event for minutes.
     warner: Recorder,
     store: Arc<Store>,
+    seldom: Seldom,
 }
 
 impl Hand {
     pub(super) fn new(client: Client, fence: Fence, instance: &str, store: Arc<Store>) -> Self {
         let reporter = Reporter { controller: "tenantry.dev/operator".to_owned(), instance: Some(instance.to_owned()) };
-        Self { warner: Recorder::new(client.clone(), reporter.clone()), reporter, client, fence, store }
+        let warner = Recorder::new(client.clone(), reporter.clone());
+        Self { warner, reporter, client, fence, store, seldom: Seldom::default() }
+    }
+
+    /// Whether we lead, so that we may tell anybody anything.
+    pub(super) fn may_write(&self) -> bool {
+        self.fence.is_open()
+    }
+
+    /// Says that something could not be written, once in a while of a kind: it is tried again.
+    fn failed(&self, key: &ObjectKey, what: &str, error: &kube::Error) {
+        let asked = Asked { verb: "patch", resource: format!("{}.tenantry.dev{what}", resource(key.kind).plural) };
+        if self.seldom.is_due(&asked.resource) {
+            let why = rights::sentence(&asked, &Why::of(error), &BTreeSet::from([Some(key.namespace.clone())]));
+            tracing::warn!(object = key.path(), "it could not be written to; it is tried again: {why}");
+        }
     }
 
     /// Writes the status of an object, if it should say something else.
@@ -72,7 +91,7 @@ impl Hand {
             // It is gone, or another one of its name: the watch says so.
             Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => Wrote::Nothing,
             Err(error) => {
-                tracing::warn!(object = key.path(), %error, "a status could not be written; it is tried again");
+                self.failed(key, "/status", &error);
                 Wrote::Failed
             }
         }
@@ -91,7 +110,7 @@ impl Hand {
             Ok(()) => self.store.note(key, |known| known.finalized = !object.deleting),
             Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => {}
             Err(error) => {
-                tracing::warn!(object = key.path(), %error, "a finalizer could not be changed; it is tried again");
+                self.failed(key, "", &error);
                 return false;
             }
         }
@@ -148,7 +167,7 @@ impl Hand {
         let once = Recorder::new(self.client.clone(), self.reporter.clone());
         let recorder = if warns { &self.warner } else { &once };
         if let Err(error) = within(recorder.publish(&event, &reference)).await {
-            tracing::debug!(object = key.path(), %error, "an event could not be written");
+            tracing::debug!(object = key.path(), "an event could not be written: {:?}", Why::of(&error));
         }
     }
 }

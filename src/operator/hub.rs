@@ -210,7 +210,7 @@ impl Hub {
         let fleet = Fleet { edition, desired, portals, closed, approved, invalid, leaving };
         let before = self.controller.fleet();
         if let Err(error) = self.turning(self.controller.declare(fleet)).await {
-            tracing::warn!(namespace = self.home, touched = touched.len(), %error, "what is declared could not be taken in; it is tried again");
+            self.shown.silence.not_taken_in(&error);
             self.rotated.extend(rotated);
             self.touched.extend(touched);
             self.term = term;

@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, ObjectMeta};
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
+use super::answer::doubts;
 use super::status::applied_plans;
+use crate::manifest::ours::{OURS, is_digest, listed};
 use crate::model::kind::Placement;
 use crate::model::{Address, Kind, MSP, Name, TenantName};
 
-/// How annotations of ours begin.
-const OURS: &str = "tenantry.dev/";
 /// No annotation approves more plans than this: what it names is remembered in the status.
 const APPROVALS: usize = 64;
 /// The finalizer by which a custom resource stays until the portals were seen to.
@@ -86,16 +86,20 @@ pub(crate) struct Asks {
     /// The uid of the object whose deletion is approved.
     pub(crate) deletion_approved: Option<String>,
     pub(crate) allow_from: Vec<String>,
+    /// What is wrong with annotations and labels of ours, each in a sentence.
+    pub(crate) doubts: Arc<[String]>,
 }
 
 impl Asks {
-    fn of(annotations: &BTreeMap<String, String>) -> Self {
+    fn of(kind: Kind, metadata: &ObjectMeta) -> Self {
+        let empty = BTreeMap::new();
+        let annotations = metadata.annotations.as_ref().unwrap_or(&empty);
         let ours = |name: &str| annotations.get(&format!("{OURS}{name}")).map(String::as_str);
-        let list = |text: Option<&str>| -> Vec<String> {
-            text.into_iter().flat_map(|t| t.split(',')).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
-        };
+        let list = |text: Option<&str>| -> Vec<String> { text.into_iter().flat_map(listed).map(str::to_owned).collect() };
         let flux = annotations.get("reconcile.fluxcd.io/requestedAt").map(String::as_str);
         let mut approved = list(ours("approved-plan"));
+        // What is no digest approves nothing, and is no other plan's.
+        approved.retain(|digest| is_digest(digest) && matches!(kind.def().placement, Placement::Tenant | Placement::Configuration));
         approved.truncate(APPROVALS);
         Self {
             paused: ours("paused").is_some_and(|text| text != "false"),
@@ -105,6 +109,7 @@ impl Asks {
             approved,
             deletion_approved: ours("deletion-approved").map(str::to_owned),
             allow_from: list(ours("allow-from")),
+            doubts: doubts(kind, metadata).into(),
         }
     }
 
@@ -142,7 +147,7 @@ impl Object {
             created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalized: object.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER),
-            asks: Asks::of(annotations),
+            asks: Asks::of(kind, &object.metadata),
             status: object.data.get("status").unwrap_or(&Json::Null).to_string().into(),
             declared: Declared::default(),
             counted: Arc::default(),

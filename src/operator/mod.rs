@@ -8,21 +8,24 @@
 //!            secrets, portals opened                 └──► ledger, by compare-and-swap
 //! ```
 //!
-//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `places` (who may stand
+//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch` (with `silence` and `rights`: what it does not hear), `fleet` (which documents count), `places` (who may stand
 //! where, and who serves whom), `consent` (what annotations
-//! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `unspoken` (what it could not write), `shown` (what the server
+//! approve), `secrets`, `hub` (the wiring), `status`, `say`, `answer` and `tell` (what people are told), `hand` (writes it), `unspoken` (what it could not write), `shown` (what the server
 //! answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
 mod admission;
+mod answer;
 mod consent;
 mod fleet;
 mod hand;
 mod hub;
 mod known;
 mod places;
+mod rights;
 mod say;
 mod secrets;
 mod shown;
+mod silence;
 mod start;
 mod status;
 mod store;
@@ -101,7 +104,8 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     let unheard: BTreeSet<_> = places.iter().flat_map(|place| Kind::ALL.map(|kind| (kind, place.clone()))).collect();
     let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
     // Dropped with this function: nothing is heard after it.
-    let mut watches = watch::watch(&client, &places, &tell);
+    shown.silence.begins(&unheard);
+    let mut watches = watch::watch(&client, &places, &tell, &shown);
     if let Some(words) = ledger.recorded() {
         watches.spawn(watch::of_ledger(words, Arc::clone(&controller)));
     }

@@ -2,6 +2,8 @@
 //!
 //! Comes in: visits, and reasons. Goes out: conditions from the closed sets, plans that wait, the words of events. Pure.
 
+use std::sync::Arc;
+
 use crate::apply::{Outcome, OutcomeResult};
 use crate::controller::status::{Condition, ConditionType, Holds, ResourceStatus, is_open, tried_again};
 use crate::controller::{End, Fleet, Visit};
@@ -15,7 +17,7 @@ use crate::report::text;
 use crate::report::view::counts;
 
 use super::known::{Object, ObjectKey};
-use super::status::{PendingPlan, merged};
+use super::status::{PendingPlan, PlanOf, merged};
 
 /// What a document that counts for nothing is told.
 pub(super) fn refused(why: &str) -> Vec<Condition> {
@@ -95,10 +97,29 @@ pub(super) fn with_time(mut conditions: Vec<Condition>, visit: &Visit) -> Vec<Co
     conditions
 }
 
+/// Whether a visit leaves a plan that somebody may approve.
+const fn waits(visit: &Visit) -> bool {
+    matches!(visit.end, End::AwaitingApproval { .. } | End::Refused { .. } | End::DriftReported)
+}
+
+/// The digest of what a visit planned, empty where nothing is left to do; `None`: nobody knows what would be done.
+pub(super) fn digest(visit: &Visit) -> Option<String> {
+    match &visit.end {
+        End::InStep | End::Applied => Some(String::new()),
+        _ => visit.plan.as_ref().map(|plan| plan.digest.clone()),
+    }
+}
+
+/// What was planned for the tenants of a portal, those apart that are left alone as they are; `None`: of one of them nobody knows.
+pub(super) fn plans(visits: &[Arc<Visit>]) -> Option<Vec<PlanOf>> {
+    let planned = visits.iter().filter(|visit| !matches!(visit.end, End::Suspended | End::Invalid { .. }));
+    let plan = |visit: &Arc<Visit>| Some(PlanOf { tenant: visit.key.tenant.to_string(), digest: digest(visit)?, waits: waits(visit) });
+    planned.map(plan).collect()
+}
+
 /// The plan that a visit leaves for somebody to approve.
 pub(super) fn pending(visit: &Visit) -> Option<PendingPlan> {
-    let waits = matches!(visit.end, End::AwaitingApproval { .. } | End::Refused { .. } | End::DriftReported);
-    let plan = visit.plan.as_ref().filter(|_| waits)?;
+    let plan = visit.plan.as_ref().filter(|_| waits(visit))?;
     let document = PlanDocument::of_tenant(plan.clone(), visit.at, env!("CARGO_PKG_VERSION"));
     Some(PendingPlan {
         tenant: visit.key.tenant.to_string(),

@@ -6,16 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
+use super::silence::Silence;
 use crate::apply::Stop;
-use crate::controller::Controller;
 use crate::controller::fence::Fence;
 use crate::controller::health::{Answers, turning};
 use crate::controller::metrics::Metrics;
+use crate::controller::{Controller, Fleet, Visit};
 use crate::model::{PortalName, TenantName};
 
 /// See the module.
 pub struct Shown {
     pub(crate) metrics: Arc<Metrics>,
+    /// What nothing is heard of.
+    pub(crate) silence: Silence,
     fence: Fence,
     state: Mutex<State>,
 }
@@ -35,7 +38,7 @@ struct State {
 impl Shown {
     /// Nothing is known yet.
     pub fn new(metrics: Arc<Metrics>, fence: Fence) -> Self {
-        Self { metrics, fence, state: Mutex::default() }
+        Self { metrics, silence: Silence::default(), fence, state: Mutex::default() }
     }
 
     pub(crate) fn works(&self, controller: Arc<Controller>, stop: Arc<Stop>) {
@@ -48,6 +51,17 @@ impl Shown {
     pub(crate) fn portals_of(&self, tenant: &TenantName) -> BTreeSet<PortalName> {
         let controller = self.state().controller.clone();
         controller.map(|c| c.portals_of(tenant)).unwrap_or_default()
+    }
+
+    /// What is declared now.
+    pub(crate) fn fleet(&self) -> Option<Arc<Fleet>> {
+        self.state().controller.clone()?.fleet()
+    }
+
+    /// The newest visit of each tenant in a portal; `None`: not all were visited yet.
+    pub(crate) fn visits_in(&self, portal: &PortalName) -> Option<Vec<Arc<Visit>>> {
+        let controller = self.state().controller.clone();
+        controller.and_then(|c| c.visits_in(portal))
     }
 
     /// The hub's loop turned.
@@ -79,7 +93,7 @@ impl Answers for Shown {
             return Err("it was told to stop".to_owned());
         }
         if !state.declared {
-            return Err("not everything is listed and taken in yet".to_owned());
+            return Err(self.silence.waits_for());
         }
         drop(state);
         Ok(if self.fence.is_open() { "leading" } else { "standing by" })

@@ -5,10 +5,12 @@
 //! finds all as it was writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
+use super::answer::answered;
 use super::known::Object;
 use crate::controller::status::{AS_DECLARED, Condition, ConditionType, Holds, ResourceStatus};
 use crate::model::Address;
@@ -40,6 +42,10 @@ pub(crate) struct Told {
     pub(crate) spent: Vec<String>,
     /// Of a portal: the plans that wait of tenants that have no organization here, such as the MSP, by tenant.
     pub(crate) others: BTreeMap<String, PendingPlan>,
+    /// Of a portal: the plans of all its tenants; `None`: not all were looked at yet, or nobody approves anything there.
+    pub(crate) plans: Option<Vec<PlanOf>>,
+    /// What was wrong with its annotations when something was declared last.
+    pub(crate) doubts: Arc<[String]>,
     /// Portals in which nothing is left to be done about it once it is deleted.
     pub(crate) seen_to: BTreeSet<String>,
 }
@@ -56,6 +62,8 @@ pub(crate) struct Said {
     pub(crate) children: Vec<Child>,
     /// The plan that waits, of an organization alone.
     pub(crate) plan: Option<PendingPlan>,
+    /// The digest of what was planned, of an organization alone; empty: there is nothing to do. `None`: nobody knows.
+    pub(crate) digest: Option<String>,
 }
 
 /// What is said of a resource that has no custom resource of its own.
@@ -66,6 +74,15 @@ pub(crate) struct Child {
     ready: Holds,
     reason: &'static str,
     message: String,
+}
+
+/// What was planned for a tenant.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanOf {
+    pub(crate) tenant: String,
+    pub(crate) digest: String,
+    /// It waits for somebody.
+    pub(crate) waits: bool,
 }
 
 /// A plan that waits for approval.
@@ -114,7 +131,9 @@ pub(crate) fn of(object: &Object, told: &Told, now: Timestamp) -> Option<Json> {
     let before = object.status();
     let generation = generation(&before, told);
     let by_portal = told.portals.iter().map(|(portal, said)| (portal.as_str(), said.conditions.as_slice()));
-    let merged = merged(by_portal);
+    let spent = spent(object, &before, told);
+    let mut merged = merged(by_portal);
+    answered(&mut merged, object, told, &spent);
     let ready = merged.iter().find(|c| c.ty == ConditionType::Ready);
     let message = ready.map_or(AS_DECLARED, |c| &c.message);
     let ids = || told.portals.iter().filter_map(|(portal, said)| Some((portal, said.id.as_ref()?)));
@@ -134,7 +153,6 @@ pub(crate) fn of(object: &Object, told: &Told, now: Timestamp) -> Option<Json> {
     set("lastAppliedTime", told.applied.map(|at| Json::from(seconds(at))).or_else(|| before.get("lastAppliedTime").cloned()));
     let handled = told.handled.as_deref().map(Json::from);
     set("lastHandledReconcileAt", handled.or_else(|| before.get("lastHandledReconcileAt").cloned()));
-    let spent = spent(object, &before, told);
     set("appliedPlans", (!spent.is_empty()).then(|| spent.into()));
     if told.refused {
         set("portals", before.get("portals").cloned());

@@ -1,7 +1,9 @@
 //! Tells people what became of what they declared: in the status of custom resources, by events, and by letting go of what they deleted.
 //!
 //! Comes in: visits, and what was declared. Goes out: what each custom resource should say ([`Told`]), to the hand that writes. A visit of an earlier
-//! declaration is never told as if it were of the one that stands there now.
+//! declaration is never told as if it were of the one that stands there now. `news` is what is told once.
+
+mod news;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use kube::Client;
-use serde_json::Value as Json;
 
 use super::hand::{Hand, Wrote};
 use super::known::{Object, ObjectKey};
@@ -52,6 +53,7 @@ struct State {
     ids: BTreeMap<UnitKey, bool>,
     /// How often something was declared.
     declared: u64,
+    news: news::News,
 }
 
 /// What no visit tells of what was declared.
@@ -101,10 +103,13 @@ impl Teller {
         let mut state = self.state();
         state.left_out.clone_from(left_out);
         state.declared += 1;
+        state.news.declared(fleet);
         let declared = state.declared;
         let gone: Vec<Spoken> = all.iter().filter_map(|(key, object)| self.less_told(&mut state, key, object)).collect();
+        let doubted = |(key, object): (&ObjectKey, &Arc<Object>)| state.told.get_mut(key)?.doubted(object).then(|| (key.clone(), false));
+        let doubted: Vec<Spoken> = all.iter().filter_map(doubted).collect();
         let untold = all.iter().filter_map(|(key, object)| self.told_by_nobody(&mut state, fleet, alike, key, object));
-        let spoken: BTreeMap<ObjectKey, bool> = gone.into_iter().chain(untold).collect();
+        let spoken: BTreeMap<ObjectKey, bool> = gone.into_iter().chain(doubted).chain(untold).collect();
         Untold { declared, spoken: spoken.into_iter().collect() }
     }
 
@@ -183,8 +188,10 @@ impl Teller {
             };
             if let Wrote::Anew(statuses) = &wrote {
                 let (before, now) = &**statuses;
+                self.refused(&key, before, now).await;
                 self.turned(&key, before, now).await;
             }
+            self.parted(&key, seen_to).await;
             let counts = !self.state().left_out.contains_key(&key);
             let held = !(counts || self.store.get(&key).is_some_and(|o| o.deleting)) || self.hand.finalize(&key, seen_to).await;
             self.unspoken.note(key, seen_to, held && !matches!(wrote, Wrote::Failed));
@@ -206,28 +213,6 @@ impl Teller {
         key.hash(&mut hasher);
         let at = usize::try_from(hasher.finish() % QUEUES as u64).ok()?;
         Some(self.queues.get(at)?.lock().await)
-    }
-
-    /// Tells of what a status says anew that no change tells: that somebody changed live, and that a plan waits.
-    async fn turned(&self, key: &ObjectKey, before: &Json, now: &Json) {
-        let condition = |status: &Json, ty: &str| {
-            let all = status.get("conditions").and_then(Json::as_array).into_iter().flatten();
-            all.clone().find(|c| c.get("type").and_then(Json::as_str) == Some(ty)).cloned().unwrap_or_default()
-        };
-        let holds = |c: &Json| c.get("status").and_then(Json::as_str) == Some("True");
-        let (drift_before, drift) = (condition(before, "Drifted"), condition(now, "Drifted"));
-        if holds(&drift) && !holds(&drift_before) {
-            let message = drift.get("message").and_then(Json::as_str).unwrap_or_default();
-            self.hand.event(key, true, "DriftDetected".to_owned(), "look", message).await;
-        }
-        let digests = |status: &Json| -> BTreeSet<String> {
-            let plans = status.get("plans").and_then(Json::as_array).cloned().unwrap_or_default();
-            plans.iter().filter_map(|p| p.get("digest").and_then(Json::as_str).map(str::to_owned)).collect()
-        };
-        for digest in digests(now).difference(&digests(before)) {
-            let note = format!("a plan waits: {digest}; `status.plans` shows what it does");
-            self.hand.event(key, false, "Planned".to_owned(), digest, &note).await;
-        }
     }
 
     /// The custom resources of a visit's tenant. Of what counts for nothing no visit tells, and no document that merely claims a customer's name speaks
@@ -330,6 +315,7 @@ impl Teller {
             if !objects.iter().any(|(key, _)| is_tenant(key.kind)) {
                 told.others.extend(say::pending(visit).map(|plan| (visit.key.tenant.to_string(), plan)));
             }
+            told.plans = (!object.asks.approved.is_empty()).then(|| say::plans(&self.shown.visits_in(&visit.key.portal)?)).flatten();
             told.asked(visit, key.kind, &object);
             spoken_of.push((key, false));
         }
@@ -387,6 +373,7 @@ impl Told {
             };
             said.children.iter_mut().for_each(|child| child.id = known.get(&child.address).cloned());
             said.plan = say::pending(visit);
+            said.digest = say::digest(visit);
         }
         if let Some(ids) = ids {
             said.id = object.address(key.kind).and_then(|address| ids.get(&address).cloned());
@@ -418,6 +405,7 @@ impl Reporter for Teller {
             // It is over in a moment as a rule, and then each tells of itself: a fleet that is declared at once would be written to twice.
             objects.retain(|(key, _)| is_tenant(key.kind));
         }
+        self.vanished(fleet, visit, &objects).await;
         let ids = self.ids(visit, &objects).await;
         let spoken = self.record(fleet, visit, ids.as_ref(), &objects);
         self.speak(spoken).await;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::known::{Object, ObjectKey};
 use super::secrets::SecretKey;
+use super::shown::Shown;
 use crate::controller::{Controller, UnitKey};
 use crate::ledger::Recorded;
 use crate::model::Kind;
@@ -51,28 +52,27 @@ pub(crate) fn api(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<D
 }
 
 /// Watches everything that is declared in these places, and word of Secrets that change.
-pub(crate) fn watch(client: &Client, places: &[Namespace], heard: &UnboundedSender<Heard>) -> tokio::task::JoinSet<()> {
+pub(crate) fn watch(client: &Client, places: &[Namespace], heard: &UnboundedSender<Heard>, shown: &Arc<Shown>) -> tokio::task::JoinSet<()> {
     let mut tasks = tokio::task::JoinSet::new();
     for place in places {
         for kind in Kind::ALL {
-            tasks.spawn(of_kind(api(client, kind, place.as_deref()), kind, place.clone(), heard.clone()));
+            tasks.spawn(of_kind(api(client, kind, place.as_deref()), kind, place.clone(), heard.clone(), Arc::clone(shown)));
         }
         let secrets: Api<PartialObjectMeta<Secret>> =
             place.as_deref().map_or_else(|| Api::all(client.clone()), |n| Api::namespaced(client.clone(), n));
-        tasks.spawn(of_secrets(secrets, place.clone(), heard.clone()));
+        tasks.spawn(of_secrets(secrets, place.clone(), heard.clone(), Arc::clone(shown)));
     }
     tasks
 }
 
-/// What a log line calls it.
-fn named(place: &Namespace) -> &str {
-    place.as_deref().unwrap_or("all of them")
-}
-
-async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: UnboundedSender<Heard>) {
+async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: UnboundedSender<Heard>, shown: Arc<Shown>) {
+    let named = format!("{}.tenantry.dev", resource(kind).plural);
     let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
     let mut listed = Vec::new();
     while let Some(event) = events.next().await {
+        if matches!(event, Ok(watcher::Event::InitDone)) {
+            shown.silence.hears(Some(kind), &named, &place);
+        }
         let told = match event {
             Ok(watcher::Event::Init) => {
                 listed.clear();
@@ -86,7 +86,7 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
             Ok(watcher::Event::Apply(object)) => Object::of(kind, &object).map(|(key, object)| Heard::Applied(key, Box::new(object))),
             Ok(watcher::Event::Delete(object)) => Object::of(kind, &object).map(|(key, _)| Heard::Gone(key)),
             Err(error) => {
-                tracing::warn!(kind = kind.def().name, namespace = named(&place), %error, "a watch broke; it is begun again");
+                shown.silence.broke(Some(kind), &named, &place, &error);
                 continue;
             }
         };
@@ -104,7 +104,7 @@ pub(crate) async fn of_ledger(mut words: BoxStream<'static, Recorded>, controlle
 }
 
 /// Of Secrets only their names come over the wire: most are nobody's business here.
-async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, place: Namespace, heard: UnboundedSender<Heard>) {
+async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, place: Namespace, heard: UnboundedSender<Heard>, shown: Arc<Shown>) {
     let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
     let (mut there, mut listed) = (BTreeSet::new(), BTreeSet::new());
     while let Some(event) = events.next().await {
@@ -120,6 +120,7 @@ async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, place: Namespace, heard
             }
             // What is not listed any more went while nobody watched.
             Ok(watcher::Event::InitDone) => {
+                shown.silence.hears(None, "secrets", &place);
                 let before = std::mem::replace(&mut there, std::mem::take(&mut listed));
                 before.into_iter().filter(|key| !there.contains(key)).collect()
             }
@@ -133,7 +134,7 @@ async fn of_secrets(api: Api<PartialObjectMeta<Secret>>, place: Namespace, heard
                 key.into_iter().inspect(|key| _ = there.remove(key)).collect()
             }
             Err(error) => {
-                tracing::warn!(kind = "Secret", namespace = named(&place), %error, "the watch of Secrets broke; it is begun again");
+                shown.silence.broke(None, "secrets", &place, &error);
                 continue;
             }
         };

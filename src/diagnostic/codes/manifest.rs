@@ -37,5 +37,6 @@ codes! {
     TENANT_RENAMED = "M040", "An organization names former names", "a tenant keeps its name, which its portals know it by: keep the name, and change `displayName` instead";
     MSP_IS_NO_CUSTOMER = "M041", "An Organization has the name `msp`, which is the MSP's own", "give the customer another name; what is the MSP's own says `organization: msp` and needs no Organization";
     OFFBOARDED_IS_REACHED = "M042", "Something of the MSP still reaches into an organization that is offboarded", "take the organization out of it, if the MSP's own people and connections are to go as well";
+    UNREAD_ANNOTATION = "M043", "An annotation or a label of `tenantry.dev/` is none that is read, or says what cannot be meant", "correct its name or its value, or take it out";
     MORE_PROBLEMS = "M099", "More problems than are shown", "correct the ones shown first";
 }

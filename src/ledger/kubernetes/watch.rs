@@ -13,6 +13,7 @@ use super::client::{Metadata, Shards};
 use super::shard::{self, unit};
 use super::unit::Key;
 use crate::ledger::Recorded;
+use crate::ledger::seldom::Seldom;
 
 /// What is recorded from now on, after word of every head that is there.
 pub(super) fn recorded(shards: &Shards) -> BoxStream<'static, Recorded> {
@@ -20,6 +21,7 @@ pub(super) fn recorded(shards: &Shards) -> BoxStream<'static, Recorded> {
     let config = Config::default().labels(&shard::selector("head", None, None));
     // As each head was when word of it was given: listed again as it was, it is no news.
     let mut told: BTreeMap<Key, String> = BTreeMap::new();
+    let troubles = Seldom::default();
     let words = watcher(heads, config).default_backoff().filter_map(move |event| {
         let word = match event {
             Ok(Event::Apply(head) | Event::InitApply(head)) => unit(&head.metadata).and_then(|key| {
@@ -29,11 +31,30 @@ pub(super) fn recorded(shards: &Shards) -> BoxStream<'static, Recorded> {
             }),
             Ok(Event::Init | Event::InitDone | Event::Delete(_)) => None,
             Err(error) => {
-                tracing::warn!(%error, "the watch of the ledger broke; it is begun again");
+                if troubles.is_due("watch") {
+                    tracing::warn!("the watch of the ledger broke; it is begun again: {}", why(&error));
+                }
                 None
             }
         };
         std::future::ready(word)
     });
     words.boxed()
+}
+
+/// What a watch met, in words.
+fn why(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => match status.code {
+            403 => format!("{}: its role there needs list and watch of ledgershards.tenantry.dev", status.message.trim()),
+            code => format!("the Kubernetes API server answers {code}: {}", status.message.trim()),
+        },
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
+            format!("the Kubernetes API server: {}", super::client::root(error))
+        }
+        watcher::Error::NoResourceVersion => error.to_string(),
+    }
 }

@@ -1,10 +1,12 @@
 //! `metadata` is Kubernetes' own. Checked is what people write in it, as an API server checks it, so that a manifest that is good in a file is good in a
-//! cluster: the name, labels and annotations.
+//! cluster: the name, labels and annotations. Those of ours that nothing would read are warned of.
 
+use super::super::ours::{self, Doubt};
 use super::super::problem::{did_you_mean, shown};
 use super::super::tree::{Data, Entry, Node};
 use super::Cx;
 use crate::diagnostic::codes::manifest as codes;
+use crate::model::Kind;
 
 /// Kubernetes' keys of `metadata`.
 pub(crate) const METADATA: [&str; 15] = [
@@ -26,7 +28,7 @@ pub(crate) const METADATA: [&str; 15] = [
 ];
 
 /// Checks the `metadata` of a document. `named`: `spec` names the resource, so that the name here is Kubernetes' alone.
-pub(super) fn check(cx: &mut Cx<'_, '_>, metadata: &Entry<'_>, named: bool) {
+pub(super) fn check(cx: &mut Cx<'_, '_>, metadata: &Entry<'_>, kind: Kind, named: bool) {
     let Some(entries) = metadata.value.as_map() else {
         cx.problems.error(codes::WRONG_TYPE, metadata.place(), format!("`metadata` must be a map, not {}", metadata.value.describe()));
         return;
@@ -34,9 +36,15 @@ pub(super) fn check(cx: &mut Cx<'_, '_>, metadata: &Entry<'_>, named: bool) {
     for entry in entries {
         match &*entry.key {
             "name" if named => name(cx, entry),
-            "labels" => texts(cx, entry, is_key, is_label),
+            "labels" => {
+                texts(cx, entry, is_key, is_label);
+                doubted(cx, entry, |key, _| ours::label(key));
+            }
             // Keys of annotations may have capital letters in their domains; what values may be is nobody's business.
-            "annotations" => texts(cx, entry, |key| is_key(&key.to_ascii_lowercase()), |_| true),
+            "annotations" => {
+                texts(cx, entry, |key| is_key(&key.to_ascii_lowercase()), |_| true);
+                doubted(cx, entry, |key, text| ours::annotation(kind, key, text));
+            }
             key if METADATA.contains(&key) => {}
             key => {
                 let help = did_you_mean(key, METADATA.into_iter(), "fields of the resource go under spec");
@@ -83,6 +91,15 @@ fn texts(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, is_key: fn(&str) -> bool, fits:
                 cx.problems.error(codes::BAD_VALUE, inner.place(), format!("`{path}` is not a value of a label")).help(help);
             }
             Some(_) => {}
+        }
+    }
+}
+
+/// Warns of what is ours and would be passed over.
+fn doubted(cx: &mut Cx<'_, '_>, entry: &Entry<'_>, doubt: impl Fn(&str, &str) -> Option<Doubt>) {
+    for inner in entry.value.as_map().into_iter().flatten() {
+        if let Some((what, help)) = text_of(&inner.value).and_then(|text| doubt(&inner.key, text)) {
+            cx.problems.warning(codes::UNREAD_ANNOTATION, inner.key_place, what).help(help);
         }
     }
 }

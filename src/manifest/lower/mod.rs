@@ -195,7 +195,7 @@ fn single(cx: &mut Cx<'_, '_>, node: &Node<'_>, only: Only<'_>) {
         }
         Trust::Everything | Trust::Portals | Trust::Customers => {}
     }
-    envelope(cx, node);
+    envelope(cx, node, kind);
     cx.namespace = node.get("metadata").and_then(|m| m.value.get("namespace")).and_then(|n| n.value.as_text()).map(Into::into);
     let Some(head) = head(cx, node, kind) else {
         cx.out.incomplete = true;
@@ -244,7 +244,7 @@ fn kind(cx: &mut Cx<'_, '_>, node: &Node<'_>) -> Option<Kind> {
 }
 
 /// Checks what stands around `spec`.
-fn envelope(cx: &mut Cx<'_, '_>, node: &Node<'_>) {
+fn envelope(cx: &mut Cx<'_, '_>, node: &Node<'_>, kind: Kind) {
     const KEYS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     for entry in node.as_map().unwrap_or_default() {
         if !KEYS.contains(&&*entry.key) {
@@ -266,7 +266,7 @@ fn envelope(cx: &mut Cx<'_, '_>, node: &Node<'_>) {
     }
     if let Some(entry) = node.get("metadata") {
         let named = node.get("spec").is_some_and(|spec| spec.value.get("name").is_some());
-        metadata::check(cx, entry, named);
+        metadata::check(cx, entry, kind, named);
     }
 }
 

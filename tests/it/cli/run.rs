@@ -227,3 +227,19 @@ fn the_unit_for_systemd_is_well_formed_and_starts_what_there_is() {
         assert!(ran.status.success(), "{words:?}: {ran:?}");
     }
 }
+
+#[test]
+fn a_customer_whose_file_is_gone_is_said_to_stay_in_the_portal_once() {
+    let shell = Shell::small();
+    shell.write("beta.yaml", &shell.read("acme.yaml").replace("acme", "beta"));
+    let mut running = Running::start(&shell, "");
+    running.says("created beta/user/bob");
+    std::fs::remove_file(shell.path().join("beta.yaml")).unwrap();
+    let kept = "tenant beta is no longer declared for this portal: it is kept whole with its 4 resources, users included";
+    running.says(kept);
+    add_carol(&shell);
+    running.says("created acme/user/carol");
+    std::thread::sleep(Duration::from_secs(1));
+    let log = running.stop();
+    assert_eq!(log.matches(kept).count(), 1, "{log}");
+}

@@ -7,5 +7,6 @@ mod keeps_in_step;
 mod memory;
 pub(crate) mod metrics;
 mod said;
+mod seldom;
 mod together;
 mod trouble;

@@ -425,3 +425,31 @@ fn who_stands_twice_is_renamed_by_the_name_at_hand() {
     refused(&(acme("users: [{name: a, email: a@acme.example}]") + &user), &[("M030", "with `spec.name`,")]);
     refused(&acme("users:\n- name: a\n  email: a@acme.example\n- email: b@acme.example\n  name: a"), &[("M030", "with `name`,")]);
 }
+
+#[test]
+fn annotations_and_labels_of_ours_that_nothing_reads_are_warned_of_and_refuse_nothing() {
+    let document = |kind: &str, metadata: &str| {
+        format!("apiVersion: tenantry.dev/v1alpha1\nkind: {kind}\nmetadata:\n  name: acme\n  {metadata}\nspec: {{displayName: Acme}}\n")
+    };
+    let warned = |metadata: &str, part: &str| {
+        let text = document("Organization", metadata);
+        refused(&text, &[("M043", part)]);
+        assert!(!load(&[("acme.yaml", &text)]).has_errors(), "{metadata}");
+    };
+    warned("annotations: {tenantry.dev/aproved-plan: x}", "did you mean the annotation `tenantry.dev/approved-plan`?");
+    warned("annotations: {tenantry.dev/paused: maybe}", "says `maybe`, which is read as `true`, so that it is left alone");
+    warned("annotations: {tenantry.dev/approved-plan: 'yes'}", "says `yes`, which is no digest and approves nothing");
+    warned("annotations: {tenantry.dev/allow-from: 'one, Two'}", "says `Two`, which is no name of a namespace");
+    warned("labels: {tenantry.dev/paused: 'true'}", "write it as an annotation");
+    let user = document("User", "annotations: {tenantry.dev/poll-interval: 5m}")
+        .replace("displayName: Acme", "organization: msp, email: a@b.example");
+    refused(&user, &[("M043", "is not read on a user")]);
+    refused(&user, &[("M043", "write it on the Organization or the Portal")]);
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    let fine = [
+        format!("{{tenantry.dev/approved-plan: '{digest}, {digest}', tenantry.dev/paused: 'false', tenantry.dev/poll-interval: 1h30m}}"),
+        "{tenantry.dev/allow-from: 'one, *', tenantry.dev/external-id: '7', example.com/aproved-plan: x, tenantry.example/paused: maybe}"
+            .to_owned(),
+    ];
+    fine.iter().for_each(|fine| refused(&document("Organization", &format!("annotations: {fine}")), &[]));
+}

@@ -277,7 +277,7 @@ async fn may_do_everything(client: &Client, namespace: &str) {
     Api::<ClusterRoleBinding>::all(client.clone()).patch(&name, &PatchParams::apply("tests"), &Patch::Apply(&binding)).await.unwrap();
 }
 
-fn resource(kind: Kind) -> ApiResource {
+pub(super) fn resource(kind: Kind) -> ApiResource {
     let name = kind.def().name;
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("tenantry.dev", "v1alpha1", name), &format!("{}s", name.to_lowercase()))
 }

@@ -1,6 +1,7 @@
 //! The operator against a real API server: custom resources in, statuses out, and the portal as declared.
 
 mod admission;
+mod answers;
 mod claims;
 mod clock;
 mod conflict;
@@ -26,12 +27,15 @@ mod life_places;
 mod many;
 mod parity;
 mod portals;
+mod process;
 mod refused;
 mod replicas;
 mod restart;
 mod restart_api;
 mod restart_backup;
+mod rights;
 mod secrets;
 mod secrets_logs;
 mod stand;
+mod told_once;
 mod work_orders;

@@ -30,7 +30,7 @@ impl Reporter for Told {
         self.metrics.visited(visit);
         // Whoever reads in the log that a plan waits finds its paper there.
         self.paper(fleet, visit);
-        self.log(visit);
+        self.log(fleet, visit);
         if let Some(digest) = &visit.spent {
             match self.consents.consume(digest) {
                 Ok(()) => tracing::info!(portal = %visit.key.portal, tenant = %visit.key.tenant, %digest, "used the approval"),
@@ -65,11 +65,11 @@ impl Told {
         }
     }
 
-    fn log(&self, visit: &Visit) {
+    fn log(&self, fleet: &Fleet, visit: &Visit) {
         for outcome in visit.report.iter().flat_map(|r| &r.outcomes).filter(|o| o.address.tenant == visit.key.tenant) {
             change(outcome);
         }
-        let (Some((line, is_bad)), UnitKey { portal, tenant }) = (turn(visit), &visit.key) else { return };
+        let (Some((line, is_bad)), UnitKey { portal, tenant }) = (turn(fleet, visit), &visit.key) else { return };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let before = said.insert(visit.key.clone(), line.clone());
         // That all is well is news only where it was not.
@@ -83,11 +83,18 @@ impl Told {
     }
 }
 
+/// What is said of a customer whose manifest is gone; empty: it is there.
+fn kept(fleet: &Fleet, visit: &Visit) -> String {
+    let is_gone = !fleet.desired.tenants.contains_key(&visit.key.tenant);
+    let kept = visit.plan.iter().filter(|_| is_gone).flat_map(|plan| &plan.retained).next();
+    kept.map(|kept| kept.reason.clone()).unwrap_or_default()
+}
+
 /// What turn a customer took, in words that are the same as long as nothing changes; whether somebody should look. Empty: all is well.
-fn turn(visit: &Visit) -> Option<(String, bool)> {
+fn turn(fleet: &Fleet, visit: &Visit) -> Option<(String, bool)> {
     Some(match &visit.end {
         End::Applying => return None,
-        End::InStep | End::Applied => (String::new(), false),
+        End::InStep | End::Applied => (kept(fleet, visit), false),
         End::Suspended => ("was suspended by its manifest".to_owned(), false),
         End::AwaitingApproval { digest, stale } => {
             let other = if *stale { "; what was approved is another plan" } else { "" };
