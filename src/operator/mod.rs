@@ -103,7 +103,8 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     // Dropped with this function: nothing is heard after it.
     let mut watches = watch::watch(&client, &places, &tell);
     if let Some(words) = ledger.recorded() {
-        watches.spawn(watch::of_ledger(words, Arc::clone(&controller)));
+        let controller = Arc::clone(&controller);
+        watches.spawn(async move { controller.hear(words).await });
     }
     let webhook = webhook.map(|webhook| {
         let (store, controller, ledger) = (Arc::clone(&store), Arc::clone(&controller), Arc::clone(&ledger));

@@ -2,10 +2,8 @@
 //! Never writes. A watch that breaks or expires is begun again by listing, and what was deleted meanwhile is found out by that.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -14,8 +12,6 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::known::{Object, ObjectKey};
 use super::secrets::SecretKey;
-use crate::controller::{Controller, UnitKey};
-use crate::ledger::Recorded;
 use crate::model::Kind;
 
 /// Where a watch listens: a namespace, or everywhere.
@@ -80,6 +76,11 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
             Ok(watcher::Event::InitDone) => Some(Heard::All(kind, place.clone(), std::mem::take(&mut listed))),
             Ok(watcher::Event::Apply(object)) => Object::of(kind, &object).map(|(key, object)| Heard::Applied(key, Box::new(object))),
             Ok(watcher::Event::Delete(object)) => Object::of(kind, &object).map(|(key, _)| Heard::Gone(key)),
+            Err(watcher::Error::InitialListFailed(kube::Error::Api(answer))) if answer.code == 404 => {
+                let missing = "the cluster has no such kind (tenantry.dev/v1alpha1): install Tenantry's custom resource definitions";
+                tracing::warn!(kind = kind.def().name, "{missing}; it is looked for again");
+                continue;
+            }
             Err(error) => {
                 tracing::warn!(kind = kind.def().name, %error, "a watch broke; it is begun again");
                 continue;
@@ -88,13 +89,6 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
         if told.is_some_and(|told| heard.send(told).is_err()) {
             return;
         }
-    }
-}
-
-/// Passes on word of what is recorded in the ledger: a technician confirmed something, say.
-pub(crate) async fn of_ledger(mut words: BoxStream<'static, Recorded>, controller: Arc<Controller>) {
-    while let Some(Recorded { portal, tenant }) = words.next().await {
-        controller.recorded(&UnitKey { portal, tenant });
     }
 }
 
