@@ -9,13 +9,14 @@
 //! ```
 //!
 //! Reading order: `known` (what is kept of an object), `store` (all of them), `watch`, `fleet` (which documents count), `places` (who may stand
-//! where, and who serves whom), `consent` (what annotations
+//! where, and who serves whom), `going` (what the cluster takes away as a whole), `consent` (what annotations
 //! approve), `secrets`, `hub` (the wiring), `status`, `say` and `tell` (what people are told), `hand` (writes it), `unspoken` (what it could not write), `shown` (what the server
 //! answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
 mod admission;
 mod consent;
 mod fleet;
+mod going;
 mod hand;
 mod hub;
 mod known;
@@ -103,16 +104,16 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     // Dropped with this function: nothing is heard after it.
     let mut watches = watch::watch(&client, &places, &tell);
     if let Some(words) = ledger.recorded() {
-        let controller = Arc::clone(&controller);
-        watches.spawn(async move { controller.hear(words).await });
+        watches.spawn(Arc::clone(&controller).hear(words));
     }
     let webhook = webhook.map(|webhook| {
         let (store, controller, ledger) = (Arc::clone(&store), Arc::clone(&controller), Arc::clone(&ledger));
         let (secrets, home, places, memory) = (Arc::clone(&secrets), home.clone(), places.clone(), admission::Memory::default());
         webhook.begin(admission::Admission { store, controller, ledger, secrets, key, home, places, memory })
     });
-    let again = Arc::clone(&teller);
-    watches.spawn(async move { again.try_again().await });
+    watches.spawn(Arc::clone(&teller).try_again());
+    let last = going::Last { client: client.clone(), store: Arc::clone(&store), teller: Arc::clone(&teller), home: home.clone() };
+    // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = hub::Hub {
         client,
         controller: Arc::clone(&controller),
@@ -124,6 +125,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         state_dir,
         unheard,
         store,
+        going: going::Going::default(),
         touched: BTreeMap::new(),
         term: None,
         opened: BTreeMap::new(),
@@ -132,7 +134,6 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         shown,
         telling: tokio::task::JoinSet::new(),
     };
-    // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = tokio::spawn(hub.run(heard));
     let running = tokio::spawn({
         let controller = Arc::clone(&controller);
@@ -154,6 +155,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     };
     lead::lead(ledger, holder, fence, stop, quiet, &told).await;
     hub.abort();
+    last.leave().await;
     if let Some(webhook) = webhook {
         webhook.end().await;
     }

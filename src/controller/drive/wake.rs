@@ -1,6 +1,7 @@
 //! What wakes a unit. Comes in: who is to be visited sooner than by their interval, and why. Goes out: their places in the queue.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -53,7 +54,7 @@ impl Controller {
     }
 
     /// Takes in word of what is recorded in the ledger for as long as it comes: a technician confirmed something, say.
-    pub async fn hear(&self, mut words: BoxStream<'static, Recorded>) {
+    pub async fn hear(self: Arc<Self>, mut words: BoxStream<'static, Recorded>) {
         while let Some(Recorded { portal, tenant }) = words.next().await {
             self.recorded(&UnitKey { portal, tenant });
         }

@@ -154,8 +154,7 @@ fn beside(
     // Dropped with what is beside: nobody is woken after it.
     let mut woken = tokio::task::JoinSet::new();
     if let Some(words) = ledger.recorded() {
-        let controller = Arc::clone(controller);
-        woken.spawn(async move { controller.hear(words).await });
+        woken.spawn(Arc::clone(controller).hear(words));
     }
     let leading = {
         let (controller, stop) = (Arc::clone(controller), Arc::clone(stop));
