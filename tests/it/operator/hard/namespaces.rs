@@ -151,7 +151,8 @@ async fn a_namespace_with_its_own_portal_secret_and_ledger_goes_with_all_that_is
     until(gone, || format!("the namespace stays: {:#?}", operator.said.lock().unwrap())).await;
     let deleted: Vec<_> = scene.proxy.asked().into_iter().filter(|line| line.starts_with("DELETE ")).collect();
     assert_eq!(deleted, [""; 0]);
-    assert_eq!(scene.sandbox.keys("/api/v1/users").await.len(), USERS.len() + 1);
+    let there = scene.sandbox.keys("/api/v1/users").await;
+    assert_eq!(there.len(), USERS.len() + 1, "{there:?}; asked: {:#?}", scene.proxy.asked());
 }
 
 #[tokio::test(flavor = "multi_thread")]
