@@ -97,7 +97,7 @@ pub enum EngineError {
 /// # Errors
 /// When the ledger cannot be read. A portal that cannot be read is reported in the plan, and the others go on.
 pub async fn plan(view: &View<'_>) -> Result<Planned, EngineError> {
-    let known = view.ledger.tenants().await?;
+    let recorded = recorded(view.ledger, view.scope).await?;
     let mut body = Body {
         mode: mode(view.purpose),
         now: view.now,
@@ -110,7 +110,7 @@ pub async fn plan(view: &View<'_>) -> Result<Planned, EngineError> {
     };
     let mut unreachable = Vec::new();
     for served in view.portals.iter().filter(|s| view.scope.portal(&s.spec.name)) {
-        let tenants = tenants(view.desired, &known, served, view.scope);
+        let tenants = tenants(view.desired, &recorded, served, view.scope);
         let span = spans::read(&served.spec.name, tenants.len());
         let read = read::portal(view, served, &tenants).instrument(span.clone()).await;
         spans::read_ended(&span, read.is_ok());
@@ -150,10 +150,10 @@ pub async fn lock(
     now: Timestamp,
     lease: std::time::Duration,
 ) -> Result<LockId, EngineError> {
-    let known = ledger.tenants().await?;
+    let recorded = recorded(ledger, scope).await?;
     let selected = portals.iter().filter(|s| scope.portal(&s.spec.name));
     let units: Vec<_> = selected
-        .flat_map(|s| tenants(desired, &known, s, scope).into_iter().map(|t| (s.spec.name.clone(), t)).collect::<Vec<_>>())
+        .flat_map(|s| tenants(desired, &recorded, s, scope).into_iter().map(|t| (s.spec.name.clone(), t)).collect::<Vec<_>>())
         .collect();
     Ok(ledger.lock(&units, holder, now, lease).await?)
 }
@@ -187,11 +187,17 @@ pub async fn apply(plan: &Plan<Approved>, world: &World<'_>, again: &View<'_>) -
     report
 }
 
-/// The tenants that a portal's plan is about: those declared for it and those that the ledger knows there.
-fn tenants(desired: &Desired, known: &[(PortalName, TenantName)], served: &Served, scope: &Scope) -> BTreeSet<TenantName> {
+/// Whom the ledger knows. Who names tenants one by one knows that already: asking would be a listing of the whole fleet for each of them.
+async fn recorded(ledger: &(impl LedgerRead + ?Sized), scope: &Scope) -> Result<Vec<(PortalName, TenantName)>, LedgerError> {
+    if scope.only.is_some() { Ok(Vec::new()) } else { ledger.tenants().await }
+}
+
+/// The tenants that a portal's plan is about: those declared for it, those that the ledger knows there, and those that are named one by one.
+fn tenants(desired: &Desired, recorded: &[(PortalName, TenantName)], served: &Served, scope: &Scope) -> BTreeSet<TenantName> {
     let declared = desired.tenants.keys().filter(|t| served.spec.serves(t));
-    let recorded = known.iter().filter(|(portal, _)| *portal == served.spec.name).map(|(_, tenant)| tenant);
-    declared.chain(recorded).filter(|t| scope.tenant(t)).cloned().collect()
+    let recorded = recorded.iter().filter(|(portal, _)| *portal == served.spec.name).map(|(_, tenant)| tenant);
+    let named = scope.only.iter().flatten();
+    declared.chain(recorded).chain(named).filter(|t| scope.tenant(t)).cloned().collect()
 }
 
 /// True if a tenant has a field that names tenants, such as those with which something is shared.

@@ -36,6 +36,8 @@ const ACTS: usize = 32;
 const WIDE_ACTS: usize = 8;
 /// What is declared within so short a time is looked at together.
 const GATHER: Duration = Duration::from_millis(200);
+/// What is applied for longer than this is told of once more: somebody may be waiting for it.
+const LASTS: Duration = Duration::from_secs(10);
 /// The loop turns at least so often, so that one that hangs is seen.
 const TURN: Duration = Duration::from_secs(10);
 
@@ -323,7 +325,12 @@ impl Controller {
         let began = Instant::now();
         let mut visits = spans::Visits::begin(&group.portal, group.tenants.keys());
         let spent = self.state().spent.clone();
-        let acted = visit::act(&self.tools, &self.known, fleet, &spent, group).await;
+        let acting = visit::act(&self.tools, &self.known, fleet, &spent, group);
+        tokio::pin!(acting);
+        let acted = tokio::select! {
+            acted = &mut acting => acted,
+            () = tokio::time::sleep(LASTS) => tokio::join!(acting, self.tell_again(fleet, group)).0,
+        };
         let applied = acted.ends.values().any(|end| matches!(end, End::Applied));
         for (tenant, end) in acted.ends {
             visits.end(&tenant, end.word(), end.is_failure());
@@ -337,6 +344,16 @@ impl Controller {
             self.wake_waiting(&group.portal);
         }
         Ended::Act
+    }
+
+    /// Tells of plans that are still being applied.
+    async fn tell_again(&self, fleet: &Fleet, group: &Group) {
+        for tenant in group.tenants.keys() {
+            let visit = self.state().visits.get(&key(&group.portal, tenant)).filter(|v| v.end == End::Applying).cloned();
+            if let Some(visit) = visit {
+                self.reporter.lasts(fleet, &visit).await;
+            }
+        }
     }
 
     /// What waited for another tenant of a portal may go on.

@@ -43,6 +43,7 @@ use tokio::time::Instant;
 use crate::apply::{RunReport, Stop};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Served;
+use crate::guard;
 use crate::ledger::Ledger;
 use crate::model::{Address, Desired, Digest, PortalName, TenantName};
 use crate::plan::document::TenantPlan;
@@ -258,9 +259,13 @@ impl End {
         }
     }
 
-    /// True where the next pause is longer than the last one.
-    pub const fn is_failure(&self) -> bool {
-        matches!(self, Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. })
+    /// True where it is tried again soon, and the next pause is longer than the last one.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. } => true,
+            Self::Refused { codes, .. } => codes.iter().any(|code| guard::may_pass_by_itself(code)),
+            _ => false,
+        }
     }
 }
 
@@ -269,6 +274,9 @@ impl End {
 pub trait Reporter: Send + Sync {
     /// Records what a visit came to where people look. Never fails a visit: what cannot be recorded is tried again with the next one.
     async fn visited(&self, fleet: &Fleet, visit: &Visit);
+
+    /// Is told of a visit whose plan is being applied and which takes long: whoever told only of its tenant tells of each resource now.
+    async fn lasts(&self, _fleet: &Fleet, _visit: &Visit) {}
 }
 
 /// What a controller works with.

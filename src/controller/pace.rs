@@ -37,18 +37,11 @@ impl Pace {
     ) -> (Instant, Why) {
         let retry = control.retry_interval.unwrap_or(RETRY);
         match end {
-            End::Portal(_) | End::Failed { .. } | End::DependencyNotReady { .. } | End::Stopped { .. } => {
-                (now + backoff::after_failures(failures, retry, chance()), Why::Retry)
-            }
+            end if end.is_failure() => (now + backoff::after_failures(failures, retry, chance()), Why::Retry),
             End::Contended { .. } => (now + backoff::jittered(retry, chance()), Why::Retry),
             // Nothing is open, and drift is nobody's concern.
             End::InStep | End::Applied if control.drift == Some(DriftMode::Disabled) => (now + NEVER, Why::Poll),
-            End::InStep | End::Applied | End::Applying | End::Suspended | End::AwaitingApproval { .. } => {
-                (self.poll(fleet, unit, now), Why::Poll)
-            }
-            End::AwaitingTechnician | End::DriftReported | End::Refused { .. } | End::Invalid { .. } => {
-                (self.poll(fleet, unit, now), Why::Poll)
-            }
+            _ => (self.poll(fleet, unit, now), Why::Poll),
         }
     }
 

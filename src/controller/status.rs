@@ -335,7 +335,8 @@ fn concerned_by(visit: &Visit, own: Option<&str>) -> Four {
             (ready("AwaitingTechnician", message.clone()), None, None, synced(Holds::False, "ReconcilePaused", message))
         }
         End::Refused { codes, message } => {
-            stuck(refused(codes), own.map(str::to_owned).or_else(|| whole_plan(visit)).unwrap_or_else(|| message.clone()))
+            let message = own.map(str::to_owned).or_else(|| whole_plan(visit)).unwrap_or_else(|| message.clone());
+            if visit.end.is_failure() { failed(message) } else { stuck(refused(codes), message) }
         }
         End::Invalid { message } => stuck("InvalidSpec", message.clone()),
         End::DependencyNotReady { message } => {
@@ -404,6 +405,10 @@ fn plan_pending(visit: &Visit, changes: bool) -> Option<Condition> {
 
 /// When what failed is tried again, in words; `None`: it did not fail.
 pub fn tried_again(visit: &Visit) -> Option<String> {
-    let failed = matches!(visit.end, End::Failed { .. } | End::Stopped { .. } | End::Portal(PortalError::Unavailable(_)));
+    let failed = match &visit.end {
+        End::Failed { .. } | End::Stopped { .. } | End::Portal(PortalError::Unavailable(_)) => true,
+        End::Refused { .. } => visit.end.is_failure(),
+        _ => false,
+    };
     failed.then(|| format!("tried again at {}", visit.again.strftime("%Y-%m-%dT%H:%M:%SZ")))
 }

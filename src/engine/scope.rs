@@ -11,7 +11,8 @@ use crate::model::{Address, Kind, PortalName, TenantName};
 pub struct Scope {
     /// `--portal`.
     pub portals: Vec<PortalName>,
-    /// Exactly these tenants and no others, whatever globs say; `None`: as globs say. What a controller selects by.
+    /// Exactly these tenants and no others, whatever globs say: each is declared for the portal, or its ledger knows it. `None`: as globs say. What a
+    /// controller selects by.
     pub only: Option<BTreeSet<TenantName>>,
     /// `--tenant`, as globs.
     pub tenants: Vec<Pattern>,

@@ -45,6 +45,11 @@ pub struct Guard {
     pub checks: &'static [Check],
 }
 
+/// True of the guard of what a portal did not say: it may say it the next time that it is asked.
+pub fn may_pass_by_itself(code: &str) -> bool {
+    code == rules::INCOMPLETE_OBSERVATION
+}
+
 /// Whether a person may pass a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {

@@ -41,14 +41,17 @@ pub(super) struct Hand {
     client: Client,
     /// Who does not lead tells nobody anything.
     fence: Fence,
-    recorder: Recorder,
+    /// Who our events are from.
+    reporter: Reporter,
+    /// Tells of what goes wrong: it counts what goes wrong again, for which it keeps every event for minutes.
+    warner: Recorder,
     store: Arc<Store>,
 }
 
 impl Hand {
     pub(super) fn new(client: Client, fence: Fence, instance: &str, store: Arc<Store>) -> Self {
         let reporter = Reporter { controller: "tenantry.dev/operator".to_owned(), instance: Some(instance.to_owned()) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, fence, store }
+        Self { warner: Recorder::new(client.clone(), reporter.clone()), reporter, client, fence, store }
     }
 
     /// Writes the status of an object, if it should say something else.
@@ -150,7 +153,10 @@ impl Hand {
             uid: Some(object.uid.clone()),
             ..ObjectReference::default()
         };
-        if let Err(error) = within(self.recorder.publish(&event, &reference)).await {
+        // What is done is done once: of ten thousand things that were made nothing is kept.
+        let once = Recorder::new(self.client.clone(), self.reporter.clone());
+        let recorder = if warns { &self.warner } else { &once };
+        if let Err(error) = within(recorder.publish(&event, &reference)).await {
             tracing::debug!(%error, "an event could not be written");
         }
     }

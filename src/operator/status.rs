@@ -28,8 +28,8 @@ const MOST_PLANS: usize = 64;
 /// What is known of a custom resource over all portals.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Told {
-    /// What each portal says of it.
-    pub(crate) portals: BTreeMap<String, Said>,
+    /// What each portal says of it. Boxed, for a map keeps room for eleven where there is mostly one.
+    pub(crate) portals: BTreeMap<String, Box<Said>>,
     /// When something of it was last applied.
     pub(crate) applied: Option<Timestamp>,
     /// The newest request to look that a visit came after.

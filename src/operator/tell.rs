@@ -163,8 +163,10 @@ impl Teller {
         let refused = state.left_out.contains_key(key);
         let told = state.told.entry(key.clone()).or_default();
         told.refused = refused;
-        told.portals =
-            BTreeMap::from([(String::new(), Said { generation: Some(object.declared.generation), conditions, ..Said::default() })]);
+        told.portals = BTreeMap::from([(
+            String::new(),
+            Box::new(Said { generation: Some(object.declared.generation), conditions, ..Said::default() }),
+        )]);
         told.handled.clone_from(&object.asks.reconcile_requested);
         Some((key.clone(), true))
     }
@@ -231,6 +233,15 @@ impl Teller {
             let note = format!("a plan waits: {digest}; `status.plans` shows what it does");
             self.hand.event(key, false, "Planned".to_owned(), digest, &note).await;
         }
+    }
+
+    /// The custom resources of a visit's tenant. Of what counts for nothing no visit tells, and no document that merely claims a customer's name speaks
+    /// for it.
+    fn objects(&self, visit: &Visit) -> Vec<(ObjectKey, Arc<Object>)> {
+        let mut objects = self.store.of_tenant(visit.key.tenant.as_str());
+        let state = self.state();
+        objects.retain(|(key, _)| !state.left_out.contains_key(key));
+        objects
     }
 
     /// What portals call the resources of a visit's tenant; `None`: as before.
@@ -319,7 +330,7 @@ impl Teller {
             let Some(conditions) = of_portal(visit).or_else(unless_told) else { continue };
             let told = told.entry(key.clone()).or_default();
             let generation = (object.declared.edition <= fleet.edition).then_some(object.declared.generation);
-            told.portals = BTreeMap::from([(visit.key.portal.to_string(), Said { generation, conditions, ..Said::default() })]);
+            told.portals = BTreeMap::from([(visit.key.portal.to_string(), Box::new(Said { generation, conditions, ..Said::default() }))]);
             told.others.remove(visit.key.tenant.as_str());
             if !objects.iter().any(|(key, _)| is_tenant(key.kind)) {
                 told.others.extend(say::pending(visit).map(|plan| (visit.key.tenant.to_string(), plan)));
@@ -346,7 +357,7 @@ impl Told {
     /// Says of portals that said nothing yet that they will.
     fn await_looks(&mut self, expected: &BTreeSet<String>) {
         for portal in expected {
-            let not_yet = || Said { conditions: say::not_looked_at(), ..Said::default() };
+            let not_yet = || Box::new(Said { conditions: say::not_looked_at(), ..Said::default() });
             self.portals.entry(portal.clone()).or_insert_with(not_yet);
         }
     }
@@ -355,7 +366,7 @@ impl Told {
     fn visited(&mut self, fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Object, own: &[&ResourceStatus], ids: Option<&Ids>) {
         self.portals.remove("");
         self.refused = false;
-        let before = self.portals.remove(visit.key.portal.as_str()).unwrap_or_default();
+        let before = self.portals.remove(visit.key.portal.as_str()).map(|said| *said).unwrap_or_default();
         let is_of_now = object.declared.edition <= fleet.edition;
         let mut said = Said {
             generation: is_of_now.then_some(object.declared.generation),
@@ -385,7 +396,7 @@ impl Told {
         if let Some(ids) = ids {
             said.id = object.address(key.kind).and_then(|address| ids.get(&address).cloned());
         }
-        self.portals.insert(visit.key.portal.to_string(), said);
+        self.portals.insert(visit.key.portal.to_string(), Box::new(said));
         self.asked(visit, key.kind, object);
     }
 
@@ -407,16 +418,20 @@ impl Told {
 impl Reporter for Teller {
     async fn visited(&self, fleet: &Fleet, visit: &Visit) {
         self.shown.metrics.visited(visit);
-        let mut objects = self.store.of_tenant(visit.key.tenant.as_str());
-        {
-            // Of what counts for nothing no visit tells, and no document that merely claims a customer's name speaks for it.
-            let state = self.state();
-            objects.retain(|(key, _)| !state.left_out.contains_key(key));
+        let mut objects = self.objects(visit);
+        if visit.end == End::Applying {
+            // It is over in a moment as a rule, and then each tells of itself: a fleet that is declared at once would be written to twice.
+            objects.retain(|(key, _)| is_tenant(key.kind));
         }
         let ids = self.ids(visit, &objects).await;
         let spoken = self.record(fleet, visit, ids.as_ref(), &objects);
         self.speak(spoken).await;
         self.events(fleet, visit, &objects).await;
+    }
+
+    async fn lasts(&self, fleet: &Fleet, visit: &Visit) {
+        let spoken = self.record(fleet, visit, None, &self.objects(visit));
+        self.speak(spoken).await;
     }
 }
 

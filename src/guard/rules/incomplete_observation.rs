@@ -3,8 +3,11 @@
 use crate::guard::{Check, Guard, Nature};
 use crate::plan::{Change, Finding};
 
+/// Its code.
+pub(in crate::guard) const CODE: &str = "G011";
+
 pub(super) static GUARD: Guard = Guard {
-    code: "G011",
+    code: CODE,
     name: "Incomplete observation",
     nature: Nature::Fact,
     refuses: "A change of something of which the portal did not say whether it exists, or what it has in a field that is to change.",

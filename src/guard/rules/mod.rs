@@ -29,6 +29,8 @@ mod unsupported;
 use super::Guard;
 use crate::model::Kind;
 
+pub(super) use incomplete_observation::CODE as INCOMPLETE_OBSERVATION;
+
 /// Every guard, by code.
 pub static GUARDS: &[&Guard] = &[
     &kind_deletions::GUARD,

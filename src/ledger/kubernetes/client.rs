@@ -21,7 +21,7 @@ const PAGE: u32 = 100;
 const LISTINGS: usize = 5;
 
 /// Why the API server did not do it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Failure {
     /// Somebody was faster: look again.
     Conflict,

@@ -40,9 +40,8 @@ pub(super) type Cache = Mutex<BTreeMap<Key, Unit>>;
 pub(super) struct Turns(Mutex<BTreeMap<Key, Arc<Mutex<()>>>>);
 
 impl Turns {
-    /// Waits for the turn at the head of each of these writes. The heads are in order, so that no two wait for each other.
-    pub(super) async fn wait(&self, writes: &[Write]) -> Vec<OwnedMutexGuard<()>> {
-        let heads: BTreeSet<Key> = writes::units(writes).into_iter().map(|(p, t)| (p.clone(), t.clone())).collect();
+    /// Waits for the turn at each of these heads. They are in order, so that no two wait for each other.
+    pub(super) async fn wait(&self, heads: BTreeSet<Key>) -> Vec<OwnedMutexGuard<()>> {
         let turns: Vec<_> = {
             let mut all = self.0.lock().await;
             // Those that nobody waits for are made again when they are asked for.
@@ -57,11 +56,22 @@ impl Turns {
     }
 }
 
-/// Commits writes, all or nothing.
-pub(super) async fn commit(shards: &Shards, cache: &Cache, lock: &LockId, id: &str, writes: &[Write]) -> Result<(), Failure> {
+/// The heads that writes are about.
+pub(super) fn heads(writes: &[Write]) -> BTreeSet<Key> {
+    writes::units(writes).into_iter().map(|(p, t)| (p.clone(), t.clone())).collect()
+}
+
+/// Commits writes, all or nothing; they count as so many commits.
+pub(super) async fn commit(
+    shards: &Shards,
+    cache: &Cache,
+    lock: &LockId,
+    (id, count): (&str, usize),
+    writes: &[Write],
+) -> Result<(), Failure> {
     let (mut tries, mut lost) = (0, 0);
     loop {
-        match once(shards, cache, lock, id, writes).await {
+        match once(shards, cache, lock, (id, count), writes).await {
             Err(Failure::Conflict) if tries < TRIES => tries += 1,
             Err(Failure::Unknown(_)) if lost < LOST => lost += 1,
             done => return done,
@@ -70,7 +80,7 @@ pub(super) async fn commit(shards: &Shards, cache: &Cache, lock: &LockId, id: &s
     }
 }
 
-async fn once(shards: &Shards, cache: &Cache, lock: &LockId, id: &str, writes: &[Write]) -> Result<(), Failure> {
+async fn once(shards: &Shards, cache: &Cache, lock: &LockId, (id, count): (&str, usize), writes: &[Write]) -> Result<(), Failure> {
     let lock_lost = || Failure::Ledger(LedgerError::LockLost(lock.clone()));
     let held = locks::get(shards, &lock.0).await?.ok_or_else(lock_lost)?;
     let wanted = writes::units(writes);
@@ -102,8 +112,8 @@ async fn once(shards: &Shards, cache: &Cache, lock: &LockId, id: &str, writes: &
     let held = if dropped { give_up(shards, held).await? } else { held };
     let mut next = Vec::new();
     for ((key, draft), mut unit) in drafts.into_iter().zip(heads.into_values()) {
-        let counts = next.is_empty();
-        let (head, folded) = advance(shards, &key, &unit.head, &draft, id, counts).await?;
+        let counts = if next.is_empty() { count } else { 0 };
+        let (head, folded) = advance(shards, &key, &unit.head, &draft, (id, counts)).await?;
         unit.records = draft.into_records();
         next.push(Next { key, unit, head, folded });
     }
@@ -179,7 +189,7 @@ async fn write(shards: &Shards, unit: &Unit) -> Result<Shard, Failure> {
 }
 
 /// The head after a commit; and whether its parts are others. Parts that are new are written.
-async fn advance(shards: &Shards, key: &Key, head: &Head, draft: &Draft, id: &str, counts: bool) -> Result<(Head, bool), Failure> {
+async fn advance(shards: &Shards, key: &Key, head: &Head, draft: &Draft, (id, counts): (&str, usize)) -> Result<(Head, bool), Failure> {
     let mut changes: Changes = head.changes.clone();
     changes.extend(draft.changes.clone());
     if head.parts.is_empty() {
@@ -188,7 +198,13 @@ async fn advance(shards: &Shards, key: &Key, head: &Head, draft: &Draft, id: &st
     }
     let mut commits: Vec<String> = head.commits.iter().rev().take(KNOWN - 1).rev().cloned().collect();
     commits.push(id.to_owned());
-    let next = Head { commits, serial: head.serial + u64::from(counts), parts: head.parts.clone(), changes, pending: None };
+    let next = Head {
+        commits,
+        serial: head.serial + u64::try_from(counts).unwrap_or_default(),
+        parts: head.parts.clone(),
+        changes,
+        pending: None,
+    };
     if !records::overflow(&next.changes)? {
         return Ok((next, false));
     }

@@ -3,12 +3,14 @@
 //! Comes in: a namespace, and who we are there. Goes out: [`KubernetesReader`], which makes nothing, and [`KubernetesLedger`]. Nothing is in a status
 //! and nothing counts on a uid, so that a ledger that comes back from a backup is the ledger that was saved.
 //!
-//! Reading order: `shard` (the objects), `unit` (a portal and tenant), `records` and `changes` (what is in it, and how it changes), `locks`, `commit`.
+//! Reading order: `shard` (the objects), `unit` (a portal and tenant), `records` and `changes` (what is in it, and how it changes), `locks`, `commit`,
+//! `gather` (commits that are made as one).
 //! Why it is so: docs/decisions/0012-ledger-in-the-cluster.md.
 
 mod changes;
 mod client;
 mod commit;
+mod gather;
 mod installation;
 mod key;
 mod leader;
@@ -58,6 +60,7 @@ pub struct KubernetesLedger {
     reader: KubernetesReader,
     cache: Arc<commit::Cache>,
     turns: Arc<commit::Turns>,
+    gathered: Arc<gather::Gathered>,
 }
 
 /// How long to wait before it is tried again: longer each time, and never as long as somebody else who waits.
@@ -118,7 +121,7 @@ impl KubernetesLedger {
         let shards = Shards::new(client, namespace);
         installation::make(&shards).await?;
         locks::sweep(&shards).await?;
-        Ok(Self { reader: KubernetesReader { shards }, cache: Arc::default(), turns: Arc::default() })
+        Ok(Self { reader: KubernetesReader { shards }, cache: Arc::default(), turns: Arc::default(), gathered: Arc::default() })
     }
 
     /// A ledger at a place.
@@ -177,8 +180,7 @@ impl Ledger for KubernetesLedger {
         if writes.is_empty() {
             return Ok(());
         }
-        let _turns = self.turns.wait(&writes).await;
-        commit::commit(self.shards(), &self.cache, lock, &locking::new_id().0, &writes).await?;
+        gather::commit(self, lock, writes.clone()).await?;
         for record in writes.iter().filter_map(|write| if let Write::Audit(record) = write { Some(record) } else { None }) {
             tracing::info!(target: AUDIT_LOG, "{}", codec::json(record)?);
         }

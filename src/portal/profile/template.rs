@@ -6,10 +6,10 @@
 use super::cel::{CompileError, EvalError, Expression, Path, Scope};
 
 /// A text, taken apart and compiled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Template(Vec<Part>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Part {
     Text(String),
     Expression(Expression),

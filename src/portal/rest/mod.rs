@@ -9,6 +9,7 @@ mod began;
 mod carried;
 mod collect;
 mod index;
+mod narrow;
 mod nested;
 mod object;
 mod perform;
@@ -30,6 +31,7 @@ use super::meter::Meter;
 use super::profile::http::compiled::Http;
 use super::{Execute, Observe, PortalError, Profile};
 use crate::model::portal_spec::Account;
+use narrow::Lengths;
 use shared::Shared;
 use transport::{Client, Network, Patience};
 
@@ -59,7 +61,8 @@ impl Rest {
             client.metered(meter);
         }
         let (account, parallelism) = (ctx.spec.account.clone(), ctx.spec.parallelism);
-        Ok(Portal { client, profile: Arc::clone(&ctx.profile), account, parallelism })
+        let lengths = Lengths::of(described);
+        Ok(Portal { client, lengths, profile: Arc::clone(&ctx.profile), account, parallelism })
     }
 }
 
@@ -89,6 +92,8 @@ struct Portal {
     account: Account,
     /// How many lists are read side by side: as many as the client sends at once.
     parallelism: usize,
+    /// How long its lists are, as far as that was seen.
+    lengths: Lengths,
 }
 
 impl Portal {

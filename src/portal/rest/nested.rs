@@ -19,7 +19,7 @@ impl Reader {
         let Some((calls, item)) = http.kinds.get(&kind).and_then(|calls| Some((calls, calls.item.as_ref()?))) else { return };
         let (Some(organizations), Some(id)) = (Self::tenant_kind(), tenant.id) else { return };
         let lists = self.lists().filter(|(k, list)| *k == organizations && list.join.is_none());
-        let sorted: Vec<_> = lists.filter_map(|(_, list)| read.get(&(organizations, list.name.clone(), None))).collect();
+        let sorted: Vec<_> = lists.filter_map(|(_, list)| tenant.found(read, organizations, list)).collect();
         for list in &calls.nested {
             for whole in &sorted {
                 made.incomplete = made.incomplete.take().or_else(|| whole.incomplete.clone());

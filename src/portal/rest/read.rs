@@ -11,8 +11,9 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::Portal;
-use super::collect::Items;
+use super::collect::{In, Items};
 use super::index::{Index, Place};
+use super::narrow::Narrow;
 use super::object::{self, Raw, Unread};
 use super::seen::{Lists, Seen};
 use super::sorted::{By, Sorted, by, sorted};
@@ -32,13 +33,30 @@ use crate::portal::{Observe, PortalError, TenantKey};
 /// A portal opened to read; for one plan, with what that has read already.
 pub(super) struct Reader(pub(super) Arc<Portal>, pub(super) Option<Seen>);
 
-/// Lists as they were read, by kind, name of the list, and tenant where the list is one of a tenant.
+/// Lists as they were read, by kind, name of the list, and tenant where it was read of one: by its name, and by its id where the list is one of the
+/// whole portal.
 pub(super) type Read = BTreeMap<(Kind, Box<str>, Option<String>), Arc<Sorted>>;
 
 /// A tenant that is there.
 pub(super) struct There<'a> {
     pub(super) name: &'a TenantName,
     pub(super) id: Option<&'a str>,
+}
+
+impl There<'_> {
+    /// A list of its own is read inside it.
+    fn inside(&self) -> In<'_> {
+        In { tenant: self.name, id: self.id, inside: true }
+    }
+
+    /// A list as far as it may tell of this tenant: as it was read of it alone, else as it was read whole.
+    pub(super) fn found<'r>(&self, read: &'r Read, kind: Kind, list: &List) -> Option<&'r Arc<Sorted>> {
+        let key = |of: Option<String>| (kind, list.name.clone(), of);
+        if list.within == Within::Tenant {
+            return read.get(&key(Some(self.name.to_string())));
+        }
+        self.id.and_then(|id| read.get(&key(Some(id.to_owned())))).or_else(|| read.get(&key(None)))
+    }
 }
 
 /// Objects of a kind in a tenant.
@@ -89,7 +107,14 @@ impl Reader {
                 None => missing.push((kind, list)),
             }
         }
-        for (kind, name, items) in self.gathered(missing.into_iter().map(|(kind, list)| (kind, list, &msp, id, false)).collect()).await {
+        let at = In { tenant: &msp, id, inside: false };
+        let reads: Vec<_> = missing
+            .into_iter()
+            .map(|(kind, list)| async move { (kind, list.name.clone(), self.0.list(list, &list.reading, at).await) })
+            .collect();
+        let gathered: Vec<(Kind, Box<str>, Items)> = stream::iter(reads).buffer_unordered(self.0.parallelism).collect().await;
+        for (kind, name, items) in gathered {
+            self.0.lengths.note(kind, &name, &items);
             if let (Placement::Tenant, Some(SendError::Denied(_) | SendError::NotSent(_) | SendError::Unsendable(_))) =
                 (kind.def().placement, &items.error)
                 && let Some(error) = items.error
@@ -112,8 +137,8 @@ impl Reader {
         // One list of all tenants after another: what a page holds is let go of once it is sorted.
         for (kind, list) in lists {
             // Where the MSP's own tenant has no id, a list that asks for one has nothing of it.
-            let asked = tenants.iter().filter(|t| t.id.is_some() || !list.ask.names_tenant());
-            let reads: Vec<_> = asked.map(|t| async move { (t.name, self.0.list(list, t.name, t.id, true).await) }).collect();
+            let asked = tenants.iter().filter(|t| t.id.is_some() || !list.reading.ask.names_tenant());
+            let reads: Vec<_> = asked.map(|t| async move { (t.name, self.0.list(list, &list.reading, t.inside()).await) }).collect();
             let mut done = stream::iter(reads).buffer_unordered(self.0.parallelism);
             while let Some((tenant, items)) = done.next().await {
                 let sorted = self.sorted(kind, &list.name, items);
@@ -128,21 +153,14 @@ impl Reader {
         let lists: Vec<_> = self.lists().filter(|(of, _)| *of == kind).collect();
         let mut read = Read::new();
         for (_, list) in lists.iter().filter(|_| lists.iter().all(|(_, list)| list.within == Within::Tenant)) {
-            let sorted = self.sorted(kind, &list.name, self.0.list(list, name, Some(id), true).await);
+            let at = There { name, id: Some(id) };
+            let sorted = self.sorted(kind, &list.name, self.0.list(list, &list.reading, at.inside()).await);
             read.extend(sorted.map(|sorted| ((kind, list.name.clone(), Some(name.to_string())), sorted)));
         }
         self.objects(kind, &There { name, id: Some(id) }, &read).objects
     }
 
-    async fn gathered(&self, lists: Vec<(Kind, &List, &TenantName, Option<&str>, bool)>) -> Vec<(Kind, Box<str>, Items)> {
-        let reads: Vec<_> = lists
-            .into_iter()
-            .map(|(kind, list, tenant, id, inside)| async move { (kind, list.name.clone(), self.0.list(list, tenant, id, inside).await) })
-            .collect();
-        stream::iter(reads).buffer_unordered(self.0.parallelism).collect().await
-    }
-
-    fn sorted(&self, kind: Kind, name: &str, items: Items) -> Option<Arc<Sorted>> {
+    pub(super) fn sorted(&self, kind: Kind, name: &str, items: Items) -> Option<Arc<Sorted>> {
         let calls = self.0.http()?.kinds.get(&kind)?;
         let list = calls.lists.iter().find(|l| *l.name == *name)?;
         Some(Arc::new(sorted(kind, list, calls.item.as_ref(), items, &self.0.account)))
@@ -180,14 +198,11 @@ impl Reader {
     }
 
     /// The objects of a kind in a tenant.
-    fn objects(&self, kind: Kind, tenant: &There<'_>, read: &Read) -> Objects {
+    pub(super) fn objects(&self, kind: Kind, tenant: &There<'_>, read: &Read) -> Objects {
         let mut made = Objects::default();
         let Some(calls) = self.0.http().and_then(|http| http.kinds.get(&kind)) else { return made };
         let Some(item) = &calls.item else { return made };
-        let sorted_of = |list: &List| {
-            let within = (list.within == Within::Tenant).then(|| tenant.name.to_string());
-            read.get(&(kind, list.name.clone(), within)).map(Arc::as_ref)
-        };
+        let sorted_of = |list: &List| tenant.found(read, kind, list).map(Arc::as_ref);
         let joins: Vec<_> = calls.lists.iter().filter(|l| l.join.is_some()).map(|l| (&*l.name, sorted_of(l))).collect();
         made.incomplete = joins.iter().find_map(|(_, sorted)| sorted.and_then(|s| s.incomplete.clone()));
         let cut = |sorted: Option<&Sorted>| sorted.is_some_and(|s| s.incomplete.is_some());
@@ -264,9 +279,21 @@ impl Reader {
         let now = Timestamp::now();
         let wanted = |kind: Kind| kind.def().placement == Placement::Tenant || wanted(kind);
         let msp = tenants.iter().any(|key| key.name.is_msp());
-        let mut read = self.spanning(|kind, list| wanted(kind) && (list.within == Within::Portal || msp)).await?;
-        let index = self.index(&read);
-        let places: Vec<_> = tenants.iter().map(|key| (key, index.place(key))).collect();
+        let Narrow { lists: narrow, found } = self.narrow(tenants, &wanted).await;
+        // What only the MSP has is empty in every other tenant, whoever lists it.
+        let tells = |kind: Kind, list: &List| msp || list.within == Within::Portal && kind.def().placement != Placement::MspOnly;
+        let whole = |kind: Kind, list: &List| wanted(kind) && tells(kind, list) && !narrow.contains(&(kind, list.name.clone()));
+        let mut read = self.spanning(whole).await?;
+        let places: Vec<_> = match found {
+            Some(found) => {
+                read.extend(found);
+                tenants.iter().map(|key| (key, Place::There(key.id.as_deref().map(str::to_owned)))).collect()
+            }
+            None => {
+                let index = self.index(&read);
+                tenants.iter().map(|key| (key, index.place(key))).collect()
+            }
+        };
         let there: Vec<_> = places
             .iter()
             .filter_map(|(key, place)| match place {
@@ -274,6 +301,7 @@ impl Reader {
                 Place::Absent | Place::Unknown(_) => None,
             })
             .collect();
+        read.extend(self.of_few(&there, &narrow, &|kind| kind.def().placement != Placement::Tenant).await);
         read.extend(self.of_tenants(&there, &wanted).await);
         let live = places.iter().map(|(key, place)| match place {
             Place::There(id) => self.tenant(&There { name: &key.name, id: id.as_deref() }, &read, now),

@@ -63,7 +63,7 @@ pub(super) fn by(kind: Kind, list: &List) -> By {
 
 /// Sorts a list.
 pub(super) fn sorted(kind: Kind, list: &List, item: Option<&Item>, read: Items, account: &Account) -> Sorted {
-    let Items { items, incomplete, error: _ } = read;
+    let Items { items, incomplete, pages: _, error: _ } = read;
     let mut sorted = Sorted { incomplete, ..Sorted::default() };
     let groups = match &list.group {
         None => items.into_iter().map(|item| vec![item]).collect(),

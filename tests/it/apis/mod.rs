@@ -4,4 +4,5 @@ mod better_auth;
 mod desk;
 mod json_api;
 pub(crate) mod keystone;
+mod sandbox;
 mod steps;

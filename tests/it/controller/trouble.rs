@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tenantry::controller::End;
 use tenantry::controller::fence::{Fence, Term};
+use tenantry::controller::status::{ConditionType, of};
 use tenantry::diagnostic::Diagnostic;
 use tenantry::diagnostic::codes::manifest as codes;
 use tenantry::model::live::KeyHolder;
@@ -45,6 +46,33 @@ async fn pauses_grow_to_an_hour_and_are_short_again_when_something_is_declared_a
     floor.portal.behave(|m| m.down = None);
     assert_eq!(floor.after(Duration::from_secs(10)).await, ["acme Applied"]);
     floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_list_left_open_is_asked_for_again_soon_and_a_refusal_that_only_a_person_ends_is_not() {
+    let floor = Floor::new();
+    floor.declare(&acme()).await;
+    floor.portal.behave(|m| drop(m.partial.insert(Kind::User, "the portal said 9 items (4 were read)".to_owned())));
+    let more = desired([org("acme"), admin("acme", "ann"), user("acme", "eve")]);
+    assert_eq!(floor.declare(&more).await, ["acme Refused"]);
+    assert!(matches!(&floor.visit("acme").end, End::Refused { codes, .. } if *codes == ["G011"]), "{:?}", floor.visit("acme").end);
+    let declared = more.tenants.values().next().unwrap();
+    let said = of(&floor.visit("acme"), declared).into_iter().find(|s| s.address.to_string() == "acme/user/eve").unwrap().conditions;
+    let holds = |ty| said.iter().find(|c| c.ty == ty).map(|c| c.reason);
+    assert_eq!((holds(ConditionType::Reconciling), holds(ConditionType::Stalled)), (Some("ProgressingWithRetry"), None));
+    floor.portal.behave(|m| m.partial.clear());
+    assert_eq!(floor.after(Duration::from_secs(10)).await, ["acme Applied"], "and not at the next poll");
+
+    floor.portal.behave(|m| drop(m.holders.insert((Kind::User, "bob@acme.example".into()), held())));
+    let taken = desired([org("acme"), admin("acme", "ann"), user("acme", "eve"), user("acme", "bob")]);
+    assert_eq!(floor.declare(&taken).await, ["acme Refused"]);
+    assert_eq!(floor.after(Duration::from_secs(60)).await, [""; 0]);
+    floor.end().await;
+}
+
+/// Somebody else's.
+fn held() -> KeyHolder {
+    KeyHolder::Held { tenant: Some("beta".to_owned()), id: Some("u-9".to_owned()) }
 }
 
 #[tokio::test(start_paused = true)]

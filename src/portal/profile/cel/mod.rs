@@ -77,6 +77,7 @@ pub trait Scope {
 }
 
 /// A compiled expression.
+#[derive(Clone)]
 pub struct Expression {
     source: Box<str>,
     program: IdedExpr,

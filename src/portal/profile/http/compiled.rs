@@ -47,7 +47,7 @@ impl KindCalls {
 }
 
 /// What is asked: a path, a query and perhaps a body.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ask {
     /// Its method.
     pub method: Method,
@@ -80,7 +80,7 @@ impl Ask {
 }
 
 /// What is sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Content {
     /// Nothing.
     None,
@@ -97,12 +97,10 @@ pub struct List {
     pub name: Box<str>,
     /// What it spans.
     pub within: Within,
-    /// What is asked for a page.
-    pub ask: Ask,
-    /// A page's items; `None`: the body.
-    pub items: Option<Expression>,
-    /// How one page follows another.
-    pub paging: Arc<Paging>,
+    /// How it is read.
+    pub reading: Reading,
+    /// How it is read of one tenant, where it is one of the whole portal and few tenants are wanted.
+    pub of_tenant: Option<Reading>,
     /// Which items count.
     pub filter: Option<Expression>,
     /// Whose an item is.
@@ -117,6 +115,17 @@ pub struct List {
     pub cut_at: Option<usize>,
     /// Whether "not there" means that it is empty.
     pub absent_is_empty: bool,
+}
+
+/// How a list is read.
+#[derive(Debug)]
+pub struct Reading {
+    /// What is asked for a page.
+    pub ask: Ask,
+    /// A page's items; `None`: the body.
+    pub items: Option<Expression>,
+    /// How one page follows another.
+    pub paging: Arc<Paging>,
 }
 
 /// A list in the items of organizations.

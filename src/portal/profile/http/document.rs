@@ -147,6 +147,10 @@ pub struct ListSection {
     /// How one page follows another, if not as in `http.paging`.
     #[schemars(with = "Option<PagingSection>")]
     pub paging: Option<Spanned<PagingSection>>,
+    /// How a list of the whole portal is read of one tenant, whose items it then has and of the same shape. It is read so where few tenants are
+    /// wanted; default: it is read whole for any.
+    #[schemars(with = "Option<OfTenantSection>")]
+    pub of_tenant: Option<Spanned<OfTenantSection>>,
     /// CEL over `item`: which items count; default all.
     #[schemars(with = "Option<String>")]
     pub r#where: Option<Spanned<String>>,
@@ -168,6 +172,24 @@ pub struct ListSection {
     /// True: where the API answers that the list is not there, it is empty. Default: then nobody knows.
     #[serde(default)]
     pub absent_is_empty: bool,
+}
+
+/// How a list of the whole portal is read of one tenant. What is absent is as in the list.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OfTenantSection {
+    /// Its path. It or the query names `tenant.id`.
+    #[schemars(with = "Option<String>")]
+    pub path: Option<Spanned<String>>,
+    /// Query parameters, in place of all of the list's.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub query: Option<BTreeMap<String, Spanned<String>>>,
+    /// CEL over `response`: the page's items.
+    #[schemars(with = "Option<String>")]
+    pub items: Option<Spanned<String>>,
+    /// How one page follows another.
+    #[schemars(with = "Option<PagingSection>")]
+    pub paging: Option<Spanned<PagingSection>>,
 }
 
 /// What a list spans.

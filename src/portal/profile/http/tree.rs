@@ -12,7 +12,7 @@ use super::super::template::Template;
 const MAX_DEPTH: usize = 64;
 
 /// A body, compiled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Tree {
     /// Null.
     Null,

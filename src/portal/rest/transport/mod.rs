@@ -189,6 +189,12 @@ impl Client {
         self.0.base.named(at, address)
     }
 
+    /// A short pause before a list that somebody changes is read again; each is longer than the one before.
+    pub(super) async fn breathe(&self, attempt: u32) {
+        // A write takes about as long. Whoever has less patience does not wait longer here.
+        tokio::time::sleep(jittered(self.0.patience.first_pause.min(Duration::from_millis(200)), attempt)).await;
+    }
+
     fn url_of(&self, request: &Request) -> Result<Url, SendError> {
         let base = if request.below_endpoint { "" } else { self.0.connection.base.trim_end_matches('/') };
         let path = request.path.strip_prefix('/').unwrap_or(&request.path);

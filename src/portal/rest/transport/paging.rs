@@ -72,6 +72,8 @@ pub struct Pages<'a> {
     moved: bool,
     /// How many items the portal said there are, on the first page that says so.
     told: Option<u64>,
+    /// Another page said otherwise.
+    changed: bool,
 }
 
 /// Where the next page is.
@@ -115,6 +117,7 @@ impl Client {
             seen: HashSet::new(),
             moved: false,
             told: None,
+            changed: false,
         }
     }
 }
@@ -130,6 +133,16 @@ impl Pages<'_> {
     /// How the list ended; before its end: that it was not read to it.
     pub fn ended(&self) -> Ended {
         self.ended.clone().unwrap_or_else(|| unknown("it was not read to its end"))
+    }
+
+    /// How many pages were read.
+    pub fn count(&self) -> usize {
+        self.pages
+    }
+
+    /// Whether one page said another number of items in all than one before it: somebody changes the list while it is read.
+    pub fn is_changing(&self) -> bool {
+        self.changed
     }
 
     /// The next page; `None` after the last, and [`Pages::ended`] says whether that was the end.
@@ -191,6 +204,7 @@ impl Pages<'_> {
             let first = *self.told.get_or_insert(now);
             // What was taken away meanwhile has moved what follows it onto a page that was read already.
             if first != now {
+                self.changed = true;
                 return Step::End(unknown(format!("the portal said {first} items, and then {now}: the list changed while it was read")));
             }
         }

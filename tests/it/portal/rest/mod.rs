@@ -1,10 +1,12 @@
 //! The `rest` driver, against servers of made-up APIs that a profile describes.
 
 mod carried;
+mod changing;
 mod coverage;
 mod cut;
 mod hostile;
 mod lists;
+mod narrow;
 mod nested;
 mod one_plan;
 mod perform;

@@ -83,6 +83,43 @@ kinds:
 }
 
 #[test]
+fn what_is_asked_of_one_tenant_is_checked() {
+    insta::assert_snapshot!(told(r#"
+http: {}
+kinds:
+  Organization:
+    read: listed
+    http:
+      lists: {all: {within: portal, path: /orgs, ofTenant: {items: "[response.body]"}}}
+      item: {id: item.id, key: item.name, fields: {displayName: item.name}}
+  User:
+    read: listed
+    http:
+      lists:
+        a: {within: tenant, path: "/a/${tenant.id}", ofTenant: {path: "/b/${tenant.id}"}}
+        b: {within: portal, path: /b, tenant: item.of, ofTenant: {query: {of: "${tenant.name}"}, items: "response.["}}
+        c: {within: portal, path: /c, tenant: item.of, ofTenant: {path: "c?x=${tenant.id}"}}
+        d: {within: organizations, items: item.users, ofTenant: {path: "/d/${tenant.id}"}}
+        e: {within: portal, path: /e, join: item.of, ofTenant: {query: {of: "${tenant.name}"}}}
+      item: {id: item.id, key: item.mail, fields: {email: item.mail}}
+  Delegation:
+    read: listed
+    http:
+      lists: {all: {within: portal, path: /d, ofTenant: {path: "/d/${tenant.id}"}}}
+      item: {id: item.id, key: item.id}
+"#), @r#"
+    12:60 P006 Organization: `ofTenant` needs a `path`, a `query` or both: what is asked of one tenant
+    18:64 P006 User: `ofTenant` is for a list `within: portal` alone: take it out
+    19:66 P006 User: `ofTenant` asks for the same of every tenant: put `${tenant.id}` into its path or its query
+    19:105 P007 at line 1, column 10 of the expression: Syntax error: no viable alternative at input '.['
+    20:73 P004 the path `c?x=${tenant.id}` must begin with one `/`
+    21:65 P006 User: `ofTenant` is for a list `within: portal` alone: take it out
+    22:64 P006 User: `ofTenant` asks for the same of every tenant: put `${tenant.id}` into its path or its query
+    27:57 P006 Delegation: what it lists is the MSP's own, and no other tenant has any: take `ofTenant` out
+    "#);
+}
+
+#[test]
 fn steps_are_checked() {
     insta::assert_snapshot!(told(r#"
 http: {}

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
-use super::super::compiled::{Ask, Content, Get, Item, List, Nested};
+use super::super::compiled::{Ask, Content, Get, Item, List, Nested, Reading};
 use super::super::connection::Method;
 use super::super::connection::compiled::Paging;
-use super::super::document::{GetSection, ItemSection, KindHttp, ListSection, Within};
+use super::super::document::{GetSection, ItemSection, KindHttp, ListSection, OfTenantSection, Within};
 use super::connection::paging;
 use super::parts::Parts;
 use crate::diagnostic::codes::portal as codes;
@@ -30,6 +30,15 @@ pub(super) fn compile(http: &KindHttp, default: &Arc<Paging>, parts: &mut Parts<
         if section.value.join.is_some() || other.value == *name || !http.lists.get(&other.value).is_some_and(of_objects) {
             let what = "`unless` names another list of the kind that has objects of its own, and no `unless`";
             parts.contradiction(other.referenced, what);
+        }
+    }
+    for list in http.lists.values().map(|section| &section.value) {
+        let Some(of) = &list.of_tenant else { continue };
+        if list.within != Within::Portal {
+            let what = "`ofTenant` is for a list `within: portal` alone: take it out";
+            parts.contradiction(of.referenced, what);
+        } else if parts.kind.def().placement == Placement::MspOnly {
+            parts.contradiction(of.referenced, "what it lists is the MSP's own, and no other tenant has any: take `ofTenant` out");
         }
     }
     let asked = http.lists.iter().filter(|(_, section)| section.value.within != Within::Organizations);
@@ -74,18 +83,21 @@ fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts
     let path = list.path.as_ref().and_then(|path| parts.path(path, &LIST));
     let query = parts.templates(&list.query, &LIST);
     let content = parts.content(list.body.as_ref(), None, &LIST);
+    let method = list.method.unwrap_or(Method::Get);
+    let ask = path.map(|path| Ask { method, path, query, headers: Vec::new(), content });
     let items = parts.optional(list.items.as_ref(), &RESPONSE);
+    let paging = list.paging.as_ref().map_or_else(|| Arc::clone(default), |own| paging(Some(own), parts.problems));
+    let reading = ask.map(|ask| Reading { ask, items, paging });
+    let of_tenant = list.of_tenant.as_ref().and_then(|of| of_tenant(of, reading.as_ref(), parts));
     let filter = parts.optional(list.r#where.as_ref(), &ITEM);
     let tenant = parts.optional(list.tenant.as_ref(), &ITEM);
     let group = parts.optional(list.group.as_ref(), &ITEM);
     let join = parts.optional(list.join.as_ref(), &ITEM);
-    let method = list.method.unwrap_or(Method::Get);
     Some(List {
         name: name.into(),
         within: list.within,
-        ask: Ask { method, path: path?, query, headers: Vec::new(), content },
-        items,
-        paging: list.paging.as_ref().map_or_else(|| Arc::clone(default), |own| paging(Some(own), parts.problems)),
+        reading: reading?,
+        of_tenant,
         filter,
         tenant,
         group,
@@ -94,6 +106,33 @@ fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts
         cut_at: list.cut_at.and_then(|most| usize::try_from(most).ok()),
         absent_is_empty: list.absent_is_empty,
     })
+}
+
+/// How a list of the whole portal is read of one tenant; `whole`: how it is read of all.
+fn of_tenant(section: &Spanned<OfTenantSection>, whole: Option<&Reading>, parts: &mut Parts<'_, '_>) -> Option<Reading> {
+    let of = &section.value;
+    if of.path.is_none() && of.query.is_none() {
+        parts.contradiction(section.referenced, "`ofTenant` needs a `path`, a `query` or both: what is asked of one tenant");
+        return None;
+    }
+    let path = of.path.as_ref().map(|path| parts.path(path, &LIST));
+    let query = of.query.as_ref().map(|query| parts.templates(query, &LIST));
+    let items = of.items.as_ref().map(|items| parts.expression(items, &RESPONSE));
+    let paging = of.paging.as_ref().map(|own| paging(Some(own), parts.problems));
+    let whole = whole?;
+    let path = match path {
+        Some(path) => path?,
+        None => whole.ask.path.clone(),
+    };
+    let query = query.unwrap_or_else(|| whole.ask.query.clone());
+    let ask = Ask { path, query, ..whole.ask.clone() };
+    // By a name that a tenant has no more it would be found empty, and all that is in it would be made again.
+    if !ask.names_tenant() {
+        let what = "`ofTenant` asks for the same of every tenant: put `${tenant.id}` into its path or its query";
+        parts.contradiction(section.referenced, what);
+    }
+    let items = items.unwrap_or_else(|| whole.items.clone());
+    Some(Reading { ask, items, paging: paging.unwrap_or_else(|| Arc::clone(&whole.paging)) })
 }
 
 pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &mut Parts<'_, '_>) -> Option<Item> {
