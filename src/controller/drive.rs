@@ -85,7 +85,11 @@ impl Controller {
     /// When the ledger cannot say whom it knows.
     pub async fn declare(&self, fleet: Fleet) -> Result<(), LedgerError> {
         let mut units = units(&fleet);
-        let recorded = self.known.beside(units.clone(), self.tools.ledger.as_ref()).await?;
+        // Without a portal nobody is visited, whomever the ledger knows; and it may be away, because all goes at once.
+        let recorded = match fleet.portals.is_empty() {
+            true => BTreeSet::new(),
+            false => self.known.beside(units.clone(), self.tools.ledger.as_ref()).await?,
+        };
         units.extend(recorded.into_iter().filter(|unit| fleet.portals.contains_key(&unit.portal)));
         let fleet = Arc::new(fleet);
         let now = Instant::now();

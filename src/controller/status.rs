@@ -140,7 +140,9 @@ pub fn of_undeclared(visit: &Visit, declared: &Tenant) -> Vec<ResourceStatus> {
 /// technician's hands.
 pub fn is_open(visit: &Visit, address: &Address) -> bool {
     let changes = |plan: &TenantPlan| plan.resource_changes.iter().any(|c| c.address == *address);
-    let waits = |plan: &TenantPlan| plan.waiting.iter().any(|w| w.address == *address);
+    // What the portal did not show enough of waits, too, until it does.
+    let unseen = |plan: &TenantPlan| plan.retained.iter().any(|r| r.unseen && r.address == *address);
+    let waits = |plan: &TenantPlan| plan.waiting.iter().any(|w| w.address == *address) || unseen(plan);
     let plan = visit.plan.as_ref();
     match &visit.end {
         // Changes in it were applied, or are left out.
@@ -349,6 +351,8 @@ fn concerned_by(visit: &Visit, own: Option<&str>) -> Four {
         End::Portal(PortalError::Misconfigured(why)) => stuck("InvalidSpec", format!("the portal cannot be used as declared: {why}")),
         End::Portal(PortalError::Unavailable(why)) => failed(format!("the portal cannot be reached: {why}")),
         End::Contended { message } => stuck("Contended", message.clone()),
+        // Where nothing was begun, what the plan says of the resource is not why.
+        End::Failed { message } | End::Stopped { message } if visit.report.is_none() => failed(message.clone()),
         End::Failed { message } | End::Stopped { message } => failed(say(message)),
     }
 }

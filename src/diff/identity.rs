@@ -240,7 +240,7 @@ impl<'a> Identity<'a> {
                 let address = Address::new(input.tenant.clone(), *kind, Name::slugify(key));
                 let why =
                     format!("{key} is ours by its mark in the portal, and the ledger has no row of it; declare it to take it over again");
-                out.retained.push(Retained { address, why });
+                out.retained.push(Retained { address, why, unseen: false });
             } else {
                 out.unmanaged.push(Unmanaged { kind: *kind, key: key.clone(), id: id.clone(), portals_own: *portals_own });
             }

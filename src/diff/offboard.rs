@@ -16,7 +16,7 @@ pub(super) fn takes_access(input: &Input<'_>, kind: Kind) -> bool {
 pub(super) fn keep(input: &Input<'_>, identity: &Identity<'_>, row: &LedgerRow, why: &str, out: &mut TenantDiff) {
     let object = row.id.as_deref().and_then(|id| identity.object(row.address.kind, id));
     if !takes_access(input, row.address.kind) || object.is_some_and(|o| !has_access(o)) {
-        return out.retained.push(Retained { address: row.address.clone(), why: why.to_owned() });
+        return out.retained.push(Retained { address: row.address.clone(), why: why.to_owned(), unseen: false });
     }
     let mut delta = undeclared::blank(row);
     delta.findings.push(Finding::KeepsAccess { who: format!("{}: {why}", row.key) });

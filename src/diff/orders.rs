@@ -188,7 +188,7 @@ fn settle(input: &Input<'_>, item: &WorkItem, out: &mut TenantDiff) {
         "item {reference} of work order {order} is withdrawn with the next apply, for what is declared no longer asks for it: who has done it \
          already records that with `tenantry runbook observe`"
     );
-    out.retained.push(Retained { address: address.clone(), why });
+    out.retained.push(Retained { address: address.clone(), why, unseen: false });
 }
 
 /// True if what an item asked for has come about without anybody recording it.

@@ -117,7 +117,7 @@ impl Case<'_, '_> {
                 "its line `{}` is gone from the manifest, and an absent line changes nothing: to take it away, write `{}: {empty}`",
                 field.path, field.path
             );
-            out.retained.push(Retained { address: self.resource.address.clone(), why });
+            out.retained.push(Retained { address: self.resource.address.clone(), why, unseen: false });
         }
     }
 

@@ -247,6 +247,8 @@ pub struct Retained {
     pub address: Address,
     /// Why it stays, one sentence.
     pub why: String,
+    /// True: the portal did not show enough to take it away. It stays until it does.
+    pub unseen: bool,
 }
 
 /// What waits and is no change.

@@ -86,7 +86,7 @@ fn only<'a>(
         [object] => return Some(Some(*object)),
         several => format!("{} objects have the natural key {key}, and which is ours cannot be told", several.len()),
     };
-    out.retained.push(Retained { address: address.clone(), why });
+    out.retained.push(Retained { address: address.clone(), why, unseen: false });
     None
 }
 
@@ -106,7 +106,7 @@ fn orphan(input: &Input<'_>, ours: &[Ours<'_>], out: &mut TenantDiff) {
         first.row.address.tenant,
         kept.len()
     );
-    out.retained.push(Retained { address: first.row.address.clone(), why });
+    out.retained.push(Retained { address: first.row.address.clone(), why, unseen: false });
 }
 
 fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: &mut TenantDiff) {
@@ -140,7 +140,10 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
         (None, false, Some(record)) => record.present,
         (None, false, None) => return keep("nobody has recorded whether it still exists", out),
         (None, true, _) if complete => false,
-        (None, true, _) => return keep(&incomplete(input, row), out),
+        (None, true, _) => {
+            keep(&incomplete(input, row), out);
+            return unseen(row, out);
+        }
     };
     match (there, made_by) {
         (true, _) => {}
@@ -162,9 +165,20 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
             "an interrupted run made it; it is taken over as ours, and stays".clone_into(&mut delta.reason);
             out.deltas.push(delta);
         }
-        return keep(&why, out);
+        keep(&why, out);
+        if readable && !complete {
+            unseen(row, out);
+        }
+        return;
     }
     out.deltas.push(deletion(input, ours, delta));
+}
+
+/// Marks what was just retained as something of which the portal did not show enough.
+fn unseen(row: &LedgerRow, out: &mut TenantDiff) {
+    if let Some(retained) = out.retained.last_mut().filter(|retained| retained.address == row.address) {
+        retained.unseen = true;
+    }
 }
 
 /// Whether a document still stands for it that cannot be read: what cannot be read is never absent. Who destroys or offboards means all there is.
@@ -184,7 +198,7 @@ fn recorded_alone(input: &Input<'_>, identity: &Identity<'_>, out: &mut TenantDi
     out.retained.extend(alone.map(|a| {
         let why =
             format!("{} recorded that it is there, and nothing declares it: declare it to take it over, or record that it is gone", a.by);
-        Retained { address: a.address.clone(), why }
+        Retained { address: a.address.clone(), why, unseen: false }
     }));
 }
 

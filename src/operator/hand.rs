@@ -117,6 +117,15 @@ impl Hand {
         true
     }
 
+    /// Lets go of an object that nothing is done about any more, whether or not we lead: its namespace waits for that alone.
+    pub(super) async fn free(&self, key: &ObjectKey) {
+        let Some(object) = self.store.get(key).filter(|o| !o.uid.is_empty()) else { return };
+        match within(self.let_go(key, &object)).await {
+            Ok(()) => self.store.note(key, |known| known.finalized = false),
+            Err(error) => tracing::warn!(object = key.path(), %error, "an object of a namespace that goes could not be let go"),
+        }
+    }
+
     async fn hold(&self, key: &ObjectKey, object: &Object) -> Result<(), kube::Error> {
         let held = json!({
             "apiVersion": "tenantry.dev/v1alpha1", "kind": key.kind.def().name,
@@ -177,7 +186,8 @@ fn by_us() -> PatchParams {
     PatchParams { field_manager: Some("tenantry".to_owned()), ..PatchParams::default() }
 }
 
-async fn within<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+/// Waits for an answer, and no longer than [`PATIENCE`].
+pub(super) async fn within<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
     let late = |_| kube::Error::Service(format!("no answer within {} seconds", PATIENCE.as_secs()).into());
     tokio::time::timeout(PATIENCE, call).await.map_err(late)?
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::consent::approved;
 use super::fleet::{self, Gathered};
+use super::going::Going;
 use super::known::{Object, ObjectKey};
 use super::secrets::{self, ClusterSecrets, SecretKey};
 use super::shown::Shown;
@@ -58,6 +59,8 @@ pub(crate) struct Hub {
     /// What is to be listed once before anything is declared.
     pub(crate) unheard: BTreeSet<(Kind, Namespace)>,
     pub(crate) store: Arc<Store>,
+    /// Namespaces and kinds that the cluster takes away as a whole.
+    pub(crate) going: Going,
     pub(crate) opened: BTreeMap<PortalName, Opened>,
     /// Documents that are new, that somebody deleted, asked for a look at, or gave another generation, since the last declaration: whoever did waits for a
     /// visit, whatever else is the same. Who is woken is known once it is known which documents count.
@@ -101,7 +104,10 @@ impl Hub {
                         first.get_or_insert(newest);
                     },
                 },
-                () = tokio::time::sleep(TURN) => {}
+                () = tokio::time::sleep(TURN) => if self.going.is_due(&self.store) {
+                    newest = Instant::now();
+                    first.get_or_insert(newest);
+                },
                 () = wait => {
                     first = None;
                     if let Some(pause) = self.declare().await {
@@ -138,6 +144,7 @@ impl Hub {
 
     fn forget(&mut self, key: &ObjectKey) -> bool {
         self.teller.forget(key);
+        self.going.touched(&key.namespace);
         self.store.forget(key)
     }
 
@@ -153,6 +160,7 @@ impl Hub {
         let requested = |object: &Arc<Object>| object.asks.reconcile_requested.clone();
         let asked = before.as_ref().zip(now.as_ref()).is_some_and(|(b, n)| requested(n).is_some() && requested(b) != requested(n));
         if now.as_ref().is_some_and(|now| now.deleting) && before.as_ref().is_none_or(|b| !b.deleting) {
+            self.going.touched(&key.namespace);
             self.touched.insert(key, Why::Changed);
         } else if asked {
             self.touched.entry(key).or_insert(Why::Asked);
@@ -179,6 +187,12 @@ impl Hub {
 
     /// Declares what is known; after how long it is to be tried again, if it is.
     async fn declare(&mut self) -> Option<Duration> {
+        if let Err(error) = self.look_for_what_goes().await {
+            tracing::warn!(%error, "nobody says whether namespaces or kinds are being removed; it is asked again");
+            return Some(AT_LATEST);
+        }
+        let (all, edition) = self.store.declare(self.going.kinds());
+        self.let_go(&all);
         let profiles = std::sync::Mutex::new((BTreeSet::new(), BTreeMap::new()));
         let names = |specs: &[PortalSpec], tenant: &TenantName, kind: Kind| {
             let mut profiles = profiles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -193,8 +207,8 @@ impl Hub {
             }
             own_names::of_tenant(specs, loaded, tenant, kind)
         };
-        let (all, edition) = self.store.declare();
-        let Gathered { mut desired, invalid, left_out, leaving, counted } = fleet::gather(&all, &self.home, &names);
+        let declared = self.going.declared(&all);
+        let Gathered { mut desired, invalid, left_out, leaving, counted } = fleet::gather(&declared, &self.home, &names);
         self.store.take_in(&left_out);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).1);
         let mut rotated = std::mem::take(&mut self.rotated);
@@ -205,7 +219,7 @@ impl Hub {
         let (touched, term) = (std::mem::take(&mut self.touched), self.term.take());
         let naming = tenants_naming(&desired, &rotated);
         let reopened: Vec<_> = desired.portals.iter().filter(|spec| names_any(spec, &rotated)).map(|spec| spec.name.clone()).collect();
-        let approved = approved(&all, &left_out, &desired);
+        let approved = approved(&declared, &left_out, &desired);
         let refused = left_out.len() + invalid.len();
         let fleet = Fleet { edition, desired, portals, closed, approved, invalid, leaving };
         let before = self.controller.fleet();
@@ -229,6 +243,23 @@ impl Hub {
             self.tell(&fleet, &alike, &all, &left_out);
         }
         (self.unread > 0).then(|| after_failures(self.unread, FIRST, 0.5).min(LONGEST))
+    }
+
+    /// Finds out what the cluster takes away as a whole.
+    async fn look_for_what_goes(&mut self) -> Result<(), kube::Error> {
+        let mut going = std::mem::take(&mut self.going);
+        let looked = self.turning(going.look(&self.client, &self.store)).await;
+        self.going = going;
+        looked
+    }
+
+    /// Begins to let go of what a namespace waits for that goes.
+    fn let_go(&mut self, all: &Objects) {
+        let held = self.going.waited_for(all);
+        if !held.is_empty() {
+            let teller = Arc::clone(&self.teller);
+            self.telling.spawn(async move { teller.let_go_of(held).await });
+        }
     }
 
     /// Waits for the ledger, and says that it waits.

@@ -8,8 +8,8 @@
 //!            secrets, portals opened                 └──► ledger, by compare-and-swap
 //! ```
 //!
-//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch` (with `silence` and `rights`: what it does not hear), `fleet` (which documents count), `places` (who may stand
-//! where, and who serves whom), `consent` (what annotations
+//! Reading order: `known` (what is kept of an object), `store` (all of them), `watch` (with `silence` and `rights`: what it does not hear), `fleet` (which
+//! documents count), `places` (who may stand where, and who serves whom), `going` (what the cluster takes away as a whole), `consent` (what annotations
 //! approve), `secrets`, `hub` (the wiring), `status`, `say`, `answer` and `tell` (what people are told), `hand` (writes it), `unspoken` (what it could not write), `shown` (what the server
 //! answers), `admission` (what a change would do, told before it is made), `start` (how it begins).
 
@@ -17,6 +17,7 @@ mod admission;
 mod answer;
 mod consent;
 mod fleet;
+mod going;
 mod hand;
 mod hub;
 mod known;
@@ -107,16 +108,17 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     shown.silence.begins(&unheard);
     let mut watches = watch::watch(&client, &places, &tell, &shown);
     if let Some(words) = ledger.recorded() {
-        watches.spawn(watch::of_ledger(words, Arc::clone(&controller)));
+        watches.spawn(Arc::clone(&controller).hear(words));
     }
     let webhook = webhook.map(|webhook| {
         let (store, controller, ledger) = (Arc::clone(&store), Arc::clone(&controller), Arc::clone(&ledger));
         let (secrets, home, places, memory) = (Arc::clone(&secrets), home.clone(), places.clone(), admission::Memory::default());
         webhook.begin(admission::Admission { store, controller, ledger, secrets, key, home, places, memory })
     });
-    let again = Arc::clone(&teller);
-    watches.spawn(async move { again.try_again().await });
+    watches.spawn(Arc::clone(&teller).try_again());
     let namespace = home.clone();
+    let last = going::Last { client: client.clone(), store: Arc::clone(&store), teller: Arc::clone(&teller), home: home.clone() };
+    // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = hub::Hub {
         client,
         controller: Arc::clone(&controller),
@@ -128,6 +130,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         state_dir,
         unheard,
         store,
+        going: going::Going::default(),
         touched: BTreeMap::new(),
         term: None,
         opened: BTreeMap::new(),
@@ -136,7 +139,6 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         shown,
         telling: tokio::task::JoinSet::new(),
     };
-    // All goes on whether we lead or not, so that whoever takes over knows already what is declared; only a leader acts and tells.
     let hub = tokio::spawn(hub.run(heard));
     let running = tokio::spawn({
         let controller = Arc::clone(&controller);
@@ -158,6 +160,7 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
     };
     lead::lead(ledger, holder, fence, stop, quiet, &told).await;
     hub.abort();
+    last.leave().await;
     if let Some(webhook) = webhook {
         webhook.end().await;
     }

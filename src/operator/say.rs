@@ -133,9 +133,13 @@ pub(super) fn pending(visit: &Visit) -> Option<PendingPlan> {
 /// that letting go loses nothing: it is held only so that people see what still waits.
 pub(super) fn seen_to(fleet: &Fleet, visit: &Visit, key: &ObjectKey, object: &Object) -> bool {
     let Some(address) = object.address(key.kind) else { return true };
-    if !object.declared.deleting || object.declared.edition > fleet.edition {
+    if object.declared.edition > fleet.edition {
         // The visit was of a fleet in which it still counted.
         return false;
+    }
+    if !object.declared.deleting {
+        // It counts as before, because the definition of its kind goes: it is held for as long as its absence would delete anything.
+        return matches!(visit.end, End::Suspended | End::Portal(PortalError::Misconfigured(_) | PortalError::NoCredential(_)));
     }
     match &visit.end {
         // Nobody can do anything in a portal that cannot be used as declared.

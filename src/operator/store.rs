@@ -112,16 +112,37 @@ impl Store {
         }
     }
 
-    /// Everything as it is now, which is about to be declared, and the number of that declaration, counted from 1.
-    pub(crate) fn declare(&self) -> (Objects, u64) {
+    /// The namespaces in which something is, each with whether something there was deleted and waits.
+    pub(crate) fn places(&self) -> BTreeMap<String, bool> {
+        let mut places = BTreeMap::new();
+        for (key, object) in &self.kept().objects {
+            match places.get_mut(&key.namespace) {
+                Some(waits) => *waits |= object.deleting,
+                None => drop(places.insert(key.namespace.clone(), object.deleting)),
+            }
+        }
+        places
+    }
+
+    /// The objects of a namespace that are held by our finalizer.
+    pub(crate) fn held(&self, namespace: &str) -> Vec<ObjectKey> {
+        let kept = self.kept();
+        let held = kept.objects.iter().filter(|(key, object)| key.namespace == namespace && object.finalized);
+        held.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Everything as it is now, which is about to be declared, and the number of that declaration, counted from 1. What is deleted because the
+    /// definition of its kind goes counts as before.
+    pub(crate) fn declare(&self, going: &BTreeSet<Kind>) -> (Objects, u64) {
         let mut kept = self.kept();
         kept.edition += 1;
         let edition = kept.edition;
-        for object in kept.objects.values_mut() {
+        for (key, object) in &mut kept.objects {
             let Declared { generation, deleting, edition: before } = object.declared;
-            if before == 0 || generation != object.generation || deleting != object.deleting {
+            let goes = object.deleting && !going.contains(&key.kind);
+            if before == 0 || generation != object.generation || deleting != goes {
                 let object = Arc::make_mut(object);
-                object.declared = Declared { edition, generation: object.generation, deleting: object.deleting };
+                object.declared = Declared { edition, generation: object.generation, deleting: goes };
             }
         }
         (kept.objects.clone(), edition)

@@ -199,8 +199,13 @@ impl Teller {
         stream::iter(spoken).for_each_concurrent(AT_ONCE, one).await;
     }
 
+    /// Lets go of objects of a namespace that goes, whoever leads.
+    pub(crate) async fn let_go_of(&self, keys: Vec<ObjectKey>) {
+        stream::iter(keys).for_each_concurrent(AT_ONCE, async |key| self.hand.free(&key).await).await;
+    }
+
     /// Tries again what the API server did not take, for as long as it is polled.
-    pub(crate) async fn try_again(&self) {
+    pub(crate) async fn try_again(self: Arc<Self>) {
         loop {
             let due = self.unspoken.due().await;
             self.speak(due).await;

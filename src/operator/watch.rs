@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -15,8 +14,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::known::{Object, ObjectKey};
 use super::secrets::SecretKey;
 use super::shown::Shown;
-use crate::controller::{Controller, UnitKey};
-use crate::ledger::Recorded;
 use crate::model::Kind;
 
 /// Where a watch listens: a namespace, or everywhere.
@@ -85,6 +82,11 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
             Ok(watcher::Event::InitDone) => Some(Heard::All(kind, place.clone(), std::mem::take(&mut listed))),
             Ok(watcher::Event::Apply(object)) => Object::of(kind, &object).map(|(key, object)| Heard::Applied(key, Box::new(object))),
             Ok(watcher::Event::Delete(object)) => Object::of(kind, &object).map(|(key, _)| Heard::Gone(key)),
+            Err(watcher::Error::InitialListFailed(kube::Error::Api(answer))) if answer.code == 404 => {
+                let missing = "the cluster has no such kind (tenantry.dev/v1alpha1): install Tenantry's custom resource definitions";
+                tracing::warn!(kind = kind.def().name, "{missing}; it is looked for again");
+                continue;
+            }
             Err(error) => {
                 shown.silence.broke(Some(kind), &named, &place, &error);
                 continue;
@@ -93,13 +95,6 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
         if told.is_some_and(|told| heard.send(told).is_err()) {
             return;
         }
-    }
-}
-
-/// Passes on word of what is recorded in the ledger: a technician confirmed something, say.
-pub(crate) async fn of_ledger(mut words: BoxStream<'static, Recorded>, controller: Arc<Controller>) {
-    while let Some(Recorded { portal, tenant }) = words.next().await {
-        controller.recorded(&UnitKey { portal, tenant });
     }
 }
 

@@ -105,7 +105,7 @@ impl MacKeySource {
         match self {
             Self::File(path) => format!("{} is not there", path.display()),
             Self::Given(_) => "TENANTRY_MAC_KEY or TENANTRY_MAC_KEY_FILE is not set".to_owned(),
-            Self::Kept(keeper) => format!("{} is not there", keeper.place()),
+            Self::Kept(keeper) => format!("{} is not there: restore it from the backup that the ledger came from", keeper.place()),
         }
     }
 }

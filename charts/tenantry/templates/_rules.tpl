@@ -2,7 +2,8 @@
 What the operator may do. A test runs it under exactly these rules, and finds that it asks for nothing else, and for all of them.
 */}}
 
-{{/* Where custom resources are: it watches, tells, and holds by a finalizer what is declared. Of Secrets those that something declared names are read. */}}
+{{/* Where custom resources are: it watches, tells, and holds by a finalizer what is declared. Of Secrets those that something declared names are read; of
+a namespace, whether it is being deleted. */}}
 {{- define "tenantry.rules.watched" -}}
 - apiGroups: [tenantry.dev]
   resources: [portals]
@@ -20,6 +21,9 @@ What the operator may do. A test runs it under exactly these rules, and finds th
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

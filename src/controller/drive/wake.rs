@@ -1,13 +1,17 @@
 //! What wakes a unit. Comes in: who is to be visited sooner than by their interval, and why. Goes out: their places in the queue.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Controller, GATHER, State};
 use crate::controller::{End, UnitKey, Why};
+use crate::ledger::Recorded;
 use crate::model::{PortalName, TenantName};
 
 /// Word of what a visit itself recorded comes within this time after its end.
@@ -47,6 +51,13 @@ impl Controller {
         units.iter().for_each(|unit| state.wake(unit, why, at));
         drop(state);
         self.told.notify_one();
+    }
+
+    /// Takes in word of what is recorded in the ledger for as long as it comes: a technician confirmed something, say.
+    pub async fn hear(self: Arc<Self>, mut words: BoxStream<'static, Recorded>) {
+        while let Some(Recorded { portal, tenant }) = words.next().await {
+            self.recorded(&UnitKey { portal, tenant });
+        }
     }
 
     /// Takes in word that something was recorded of a unit, by whomever. Woken is who waits for people, and who was looked at before: somebody confirmed

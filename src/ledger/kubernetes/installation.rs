@@ -25,6 +25,16 @@ pub(super) async fn read(shards: &Shards) -> Result<Option<Body>, Failure> {
     Ok(shard.map(|shard| codec::from_json(&shard.spec.body, "the installation")).transpose()?)
 }
 
+/// Refuses where there is none: it was there when the ledger was opened.
+pub(super) async fn is_there(shards: &Shards) -> Result<(), Failure> {
+    let lost = "the ledger's object `installation` is gone, and maybe all of the ledger: restore it from a backup; if there is none, start this \
+        program again, and then `tenantry ledger claim` (docs/ledger.md)";
+    match shards.get_metadata(shard::INSTALLATION).await? {
+        Some(_) => Ok(()),
+        None => Err(LedgerError::Unavailable(lost.to_owned()).into()),
+    }
+}
+
 /// Makes it where there is none. Of two who do so at once one is faster, and the other takes its word.
 pub(super) async fn make(shards: &Shards) -> Result<(), Failure> {
     let mut last = Failure::Conflict;

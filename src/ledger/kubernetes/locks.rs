@@ -156,6 +156,8 @@ async fn stamp(shards: &Shards, ours: &Body, key: &Key, mut head: Option<Metadat
             head = shards.get_metadata(&shard::head_name(&key.0, &key.1)).await.map_err(no)?;
         }
         let Some(seen) = &head else {
+            // Records in a ledger that has lost its name would be nobody's once this program ends.
+            super::installation::is_there(shards).await.map_err(no)?;
             let mut new = unit::new_head(key).map_err(no)?;
             new.metadata.annotations.get_or_insert_default().insert(shard::LOCK.to_owned(), ours.id.0.to_string());
             match shards.create(&new).await {

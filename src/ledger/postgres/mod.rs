@@ -9,6 +9,7 @@
 //! A lost connection is made anew. A read is then repeated; a commit is repeated only after it was found out that it did not happen: each
 //! carries an id, which it writes into its lock's row as its first statement, so that a second attempt waits for the first to end and sees it.
 
+mod listen;
 mod read;
 mod session;
 mod tls;
@@ -17,12 +18,13 @@ mod write;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::Config;
 
 use super::locking;
-use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, WorkWanted, Write, codec};
+use super::{AuditRecord, Holder, Identity, Ledger, LedgerError, LedgerRead, Lock, LockId, Recorded, WorkWanted, Write, codec};
 use crate::model::ledger::LedgerState;
 use crate::model::work_order::WorkItem;
 use crate::model::{PortalName, TenantName};
@@ -203,6 +205,10 @@ impl Ledger for PostgresLedger {
     async fn unlock(&self, id: &LockId) -> Result<usize, LedgerError> {
         // Not repeated: a second attempt would find nothing held and say so.
         Ok(self.reader.server.attempt(&mut work!(s => write::unlock(&mut s, id))).await?)
+    }
+
+    fn recorded(&self) -> Option<BoxStream<'static, Recorded>> {
+        Some(listen::recorded(self.reader.server.settings.clone()))
     }
 
     async fn claim(&self, installation: &str, record: AuditRecord) -> Result<(), LedgerError> {

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::error::Error as _;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, GenericClient, NoTls, Socket, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, GenericClient, NoTls, Notification, Socket, Statement};
 
 use super::tls;
 use crate::ledger::{LedgerError, codec, locking};
@@ -152,12 +154,12 @@ fn place((host, port): (&Host, &u16)) -> String {
     }
 }
 
-async fn connect<T>(settings: &Config, tls: T) -> Result<Client, Failure>
+async fn connect<T>(settings: &Config, tls: T, told: Option<UnboundedSender<Notification>>) -> Result<Client, Failure>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
 {
-    let (client, connection) = settings.connect(tls).await.map_err(|e| match e.to_string() {
+    let (client, mut connection) = settings.connect(tls).await.map_err(|e| match e.to_string() {
         // tokio-postgres does not say of what sort its errors are. What is refused once is refused again.
         text if text.starts_with("error performing TLS handshake") => {
             let why = e.source().map(ToString::to_string).unwrap_or_default();
@@ -167,7 +169,13 @@ where
     })?;
     // Ends with the client. What goes wrong in it is what the client's next call answers.
     tokio::spawn(async move {
-        let _ = connection.await;
+        let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+        while let Some(Ok(message)) = messages.next().await {
+            if let (AsyncMessage::Notification(notification), Some(told)) = (message, &told) {
+                // Who does not listen any more drops the client as well.
+                let _ = told.send(notification);
+            }
+        }
     });
     Ok(client)
 }
@@ -175,9 +183,19 @@ where
 impl Session {
     /// Connects, and makes the tables where they are missing and `access` allows it.
     pub(super) async fn open(settings: &Config, access: Access) -> Result<Self, Failure> {
+        Self::with(settings, access, None).await
+    }
+
+    /// Connects to read, and to hear what the server tells.
+    pub(super) async fn listening(settings: &Config) -> Result<(Self, UnboundedReceiver<Notification>), Failure> {
+        let (tell, told) = unbounded_channel();
+        Ok((Self::with(settings, Access::Read, Some(tell)).await?, told))
+    }
+
+    async fn with(settings: &Config, access: Access, told: Option<UnboundedSender<Notification>>) -> Result<Self, Failure> {
         let client = match settings.get_ssl_mode() {
-            SslMode::Disable => connect(settings, NoTls).await?,
-            _ => connect(settings, tls::connector()?).await?,
+            SslMode::Disable => connect(settings, NoTls, told).await?,
+            _ => connect(settings, tls::connector()?, told).await?,
         };
         client.batch_execute(MANNERS).await?;
         let mut session = Self { client, version: newest(), prepared: HashMap::new() };

@@ -11,8 +11,8 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::read;
 use super::session::{Failure, Session};
+use super::{listen, read};
 use crate::ledger::locking::{self, Lease};
 use crate::ledger::writes::{self, Param, Step};
 use crate::ledger::{Holder, LedgerError, LockId, PortalName, TenantName, Write, codec};
@@ -41,6 +41,7 @@ pub(super) async fn commit(session: &mut Session, lock: &LockId, commit: &LockId
     let mark = session.prepare(writes::MARK).await?;
     let covered = session.prepare(COVERED).await?;
     let count = session.prepare(writes::COUNT).await?;
+    let tell = session.prepare(listen::TELL).await?;
     let steps = writes::steps(writes)?;
     let mut statements = Vec::with_capacity(steps.len());
     for step in &steps {
@@ -65,6 +66,7 @@ pub(super) async fn commit(session: &mut Session, lock: &LockId, commit: &LockId
     for (step, touched) in steps.iter().zip(in_order(calls).await) {
         judge(step, touched)?;
     }
+    tx.query(&tell, &[&portals, &tenants]).await?;
     // The last statement, because every other commit waits for this row.
     tx.execute(&count, &[]).await?;
     tx.commit().await?;

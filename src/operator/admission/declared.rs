@@ -72,7 +72,7 @@ fn gathered(store: &Store, change: &Change, objects: Objects, home: &str, fleet:
 }
 
 /// What the portals that serve a tenant have of a kind by themselves, as they are open.
-fn builtin(fleet: &Fleet, specs: &[PortalSpec], tenant: &TenantName, kind: Kind) -> BTreeSet<String> {
+pub(super) fn builtin(fleet: &Fleet, specs: &[PortalSpec], tenant: &TenantName, kind: Kind) -> BTreeSet<String> {
     let serving = specs.iter().filter(|spec| spec.serves(tenant)).filter_map(|spec| fleet.portals.get(&spec.name));
     serving.filter_map(|open| open.served.observe.capabilities().kind(kind)).flat_map(|can| &can.builtin).cloned().collect()
 }

@@ -223,7 +223,7 @@ fn kinds(all: impl Iterator<Item = Kind>) -> Option<String> {
     in_words(&counts)
 }
 
-fn in_words(counts: &BTreeMap<Kind, u64>) -> Option<String> {
+pub(super) fn in_words(counts: &BTreeMap<Kind, u64>) -> Option<String> {
     let words = counts.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| match count {
         1 => format!("1 {}", kind.def().noun),
         count => format!("{count} {}", kind.def().nouns),

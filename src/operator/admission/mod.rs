@@ -10,11 +10,12 @@
 //! ```
 //!
 //! Reading order: `review` (what is asked and answered), here (how an answer comes about), `board` and `declared`, `glimpse`, `effects`, `portals`
-//! (changes of a portal's own document), `tls` and `server`.
+//! (changes of a portal's own document), `elsewhere` (what others share with an organization), `tls` and `server`.
 
 mod board;
 mod declared;
 mod effects;
+mod elsewhere;
 mod glimpse;
 mod portals;
 mod review;
@@ -192,10 +193,12 @@ impl Admission {
         let lowering = tokio::task::spawn_blocking(move || {
             let declared = declared::declared(&admission.store, &about, &admission.home, &known);
             let wrong = declared::wrong(&admission.store, &about, &declared, &admission.home, &known);
+            let elsewhere = elsewhere::of(&admission.store, &about, &admission.home, &known);
             drop(place);
-            (declared, wrong)
+            (declared, wrong, elsewhere)
         });
-        let Ok((declared, wrong)) = lowering.await else { return };
+        let Ok((declared, wrong, elsewhere)) = lowering.await else { return };
+        elsewhere.into_iter().for_each(|(weight, text)| said.add(weight, text));
         let is_wrong = !wrong.is_empty();
         wrong.into_iter().for_each(|text| said.add(Weight::Wrong, text));
         if is_portal(change.key.kind) {

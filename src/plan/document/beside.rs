@@ -30,6 +30,9 @@ pub struct RetainedResource {
     pub address: Address,
     /// Why it stays, one sentence.
     pub reason: String,
+    /// True: only until the portal shows enough to take it away. The sentence says so to readers.
+    #[serde(skip)]
+    pub unseen: bool,
 }
 
 /// What waits and is no change.
@@ -100,8 +103,8 @@ impl ObservedValue {
 
 impl RetainedResource {
     pub(super) fn from_retained(retained: &Retained) -> Self {
-        let Retained { address, why } = retained;
-        Self { address: address.clone(), reason: why.clone() }
+        let Retained { address, why, unseen } = retained;
+        Self { address: address.clone(), reason: why.clone(), unseen: *unseen }
     }
 }
 

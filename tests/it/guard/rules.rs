@@ -99,7 +99,8 @@ fn g005_a_tenant_that_declares_less_than_half_is_refused_when_ten_objects_are_ou
 fn g005_asks_only_where_something_is_lost_that_is_not_kept() {
     check(says(1, 100, many(1, Action::Update, "acme", "group")), &[]);
     let mut kept = says(1, 100, deletes(1, "group"));
-    kept.retained = (0..97).map(|n| Retained { address: address(&format!("acme/role/r{n}")), why: "adopted".to_owned() }).collect();
+    kept.retained =
+        (0..97).map(|n| Retained { address: address(&format!("acme/role/r{n}")), why: "adopted".to_owned(), unseen: false }).collect();
     check(kept, &[]);
     let destroy = Body { mode: Mode::Destroy, ..body(vec![says(0, 100, deletes(1, "group"))]) };
     check_under(&policy(), destroy, &[]);

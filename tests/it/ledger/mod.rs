@@ -7,6 +7,7 @@ mod kubernetes;
 mod law;
 mod locks;
 mod postgres;
+mod recorded;
 mod secrets;
 mod sqlite;
 mod work;

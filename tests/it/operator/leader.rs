@@ -25,19 +25,19 @@ use crate::support::program::{PROGRAM, command, root};
 use crate::support::proxy::{Fault, Proxy};
 
 const READY: &str = "True ReconciliationSucceeded";
-const USERS: [&str; 5] = ["ann", "bob", "cai", "dee", "eve"];
+pub(super) const USERS: [&str; 5] = ["ann", "bob", "cai", "dee", "eve"];
 
 /// A namespace with a portal behind it, and nobody who acts yet.
-struct Scene {
-    client: Client,
-    namespace: String,
-    sandbox: Sandbox,
-    proxy: Proxy,
-    folder: tempfile::TempDir,
+pub(super) struct Scene {
+    pub(super) client: Client,
+    pub(super) namespace: String,
+    pub(super) sandbox: Sandbox,
+    pub(super) proxy: Proxy,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let cluster = Cluster::shared();
         cluster.apply_crds(&root().join("crds")).await;
         let (client, namespace) = (cluster.client(), cluster.namespace().await);
@@ -50,7 +50,7 @@ impl Scene {
     }
 
     /// Starts an operator with a kubeconfig.
-    fn operator(&self, name: &str, kubeconfig: &std::path::Path) -> Operator {
+    pub(super) fn operator(&self, name: &str, kubeconfig: &std::path::Path) -> Operator {
         let mut program = command(PROGRAM);
         program.args(["operator", "--namespace", &self.namespace, "--watch-namespace", &self.namespace, "--listen", "127.0.0.1:0"]);
         program.arg("--kubeconfig").arg(kubeconfig).arg("--profiles").arg(root().join("tests/profiles"));
@@ -58,22 +58,26 @@ impl Scene {
         Operator::start(program)
     }
 
-    async fn apply(&self, kind: Kind, name: &str, spec: Json) {
+    pub(super) async fn apply(&self, kind: Kind, name: &str, spec: Json) {
         let object = json!({ "apiVersion": "tenantry.dev/v1alpha1", "kind": kind.def().name, "metadata": { "name": name }, "spec": spec });
         self.api(kind).patch(name, &PatchParams::apply("a-person").force(), &Patch::Apply(&object)).await.unwrap();
     }
 
-    /// Declares a portal that makes one thing after another, and a customer with some users.
-    async fn declare(&self) {
+    /// The portal behind the proxy, which makes one thing after another.
+    pub(super) fn portal(&self) -> Json {
         let credentials = json!({ "token": { "secretKeyRef": { "name": "portal", "key": "token" } } });
-        let portal = json!({ "profile": "sandbox-api.yaml", "endpoint": self.proxy.url, "credentials": credentials, "budget": { "parallelism": 1 } });
-        self.apply(Kind::Portal, "main", portal).await;
+        json!({ "profile": "sandbox-api.yaml", "endpoint": self.proxy.url, "credentials": credentials, "budget": { "parallelism": 1 } })
+    }
+
+    /// Declares a portal that makes one thing after another, and a customer with some users.
+    pub(super) async fn declare(&self) {
+        self.apply(Kind::Portal, "main", self.portal()).await;
         let user = |name| json!({ "name": name, "email": format!("{name}@acme.example"), "administrator": name == "ann" });
         let users: Vec<_> = USERS.into_iter().map(user).collect();
         self.apply(Kind::Organization, "acme", json!({ "displayName": "Acme", "users": users })).await;
     }
 
-    fn api(&self, kind: Kind) -> Api<DynamicObject> {
+    pub(super) fn api(&self, kind: Kind) -> Api<DynamicObject> {
         let name = kind.def().name;
         let resource = ApiResource::from_gvk_with_plural(
             &GroupVersionKind::gvk("tenantry.dev", "v1alpha1", name),
@@ -83,7 +87,7 @@ impl Scene {
     }
 
     /// Waits until the customer is as declared, with one object for each thing that was declared.
-    async fn until_all_is_there(&self, patience: Duration) {
+    pub(super) async fn until_all_is_there(&self, patience: Duration) {
         let begun = Instant::now();
         loop {
             let acme = serde_json::to_value(self.api(Kind::Organization).get("acme").await.unwrap()).unwrap();
@@ -100,33 +104,33 @@ impl Scene {
     }
 
     /// Waits until a call is under way whose answer never comes.
-    async fn until_held(&self, leader: &Operator) {
+    pub(super) async fn until_held(&self, leader: &Operator) {
         if tokio::time::timeout(Duration::from_secs(30), self.proxy.holds()).await.is_err() {
             panic!("no user is asked for: {}", self.trouble(leader).await);
         }
     }
 
     /// All that is known of why something does not come about.
-    async fn trouble(&self, leader: &Operator) -> String {
+    pub(super) async fn trouble(&self, leader: &Operator) -> String {
         let status = async |kind: Kind, name: &str| self.api(kind).get(name).await.unwrap().data["status"].clone();
         let (portal, acme) = (status(Kind::Portal, "main").await, status(Kind::Organization, "acme").await);
         format!("{portal:#}\n{acme:#}\nasked: {:#?}\nsaid: {:#?}", self.proxy.asked(), leader.said.lock().unwrap())
     }
 
     /// How often a user was asked for.
-    fn creations(&self) -> usize {
+    pub(super) fn creations(&self) -> usize {
         self.proxy.asked().iter().filter(|line| line.starts_with("POST") && line.ends_with("/users")).count()
     }
 }
 
 /// An operator's process, with what it logged.
-struct Operator {
+pub(super) struct Operator {
     process: Child,
-    said: Arc<Mutex<Vec<String>>>,
+    pub(super) said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Operator {
-    fn start(mut program: std::process::Command) -> Self {
+    pub(super) fn start(mut program: std::process::Command) -> Self {
         let mut process = program.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let said: Arc<Mutex<Vec<String>>> = Arc::default();
         let (lines, to) = (BufReader::new(process.stderr.take().unwrap()).lines(), Arc::clone(&said));
@@ -134,12 +138,12 @@ impl Operator {
         Self { process, said }
     }
 
-    fn has_said(&self, what: &str) -> bool {
+    pub(super) fn has_said(&self, what: &str) -> bool {
         self.said.lock().unwrap().iter().any(|line| line.contains(what))
     }
 
     /// Waits until it says something; how long that took.
-    async fn until(&self, what: &str, patience: Duration) -> Duration {
+    pub(super) async fn until(&self, what: &str, patience: Duration) -> Duration {
         let begun = Instant::now();
         while !self.has_said(what) {
             assert!(begun.elapsed() < patience, "never said `{what}`: {:#?}", self.said.lock().unwrap());
@@ -160,13 +164,13 @@ impl Operator {
         (answer.status().as_u16(), answer.text().await.unwrap().trim().to_owned())
     }
 
-    fn signal(&self, signal: &str) {
+    pub(super) fn signal(&self, signal: &str) {
         let pid = self.process.id().to_string();
         assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits until it ends; its exit code.
-    async fn ends(&mut self, patience: Duration) -> Option<i32> {
+    pub(super) async fn ends(&mut self, patience: Duration) -> Option<i32> {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {

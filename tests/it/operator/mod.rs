@@ -16,6 +16,7 @@ mod expiry;
 mod gitops;
 mod ground;
 mod hangs;
+mod hard;
 mod keeps_in_step;
 mod leader;
 mod leaves;

@@ -1,13 +1,13 @@
 //! A backup comes back without statuses, in another place: it is the same fleet, and nothing of it is made twice.
 
-use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectMeta, PostParams};
+use kube::{Api, Client};
 use serde_json::json;
 use tenantry::model::Kind;
 
 use super::stand::{Setup, Stand, resource, says};
 
-fn shards() -> ApiResource {
+pub(super) fn shards() -> ApiResource {
     ApiResource {
         group: "tenantry.dev".into(),
         version: "v1alpha1".into(),
@@ -19,17 +19,30 @@ fn shards() -> ApiResource {
 
 /// Copies all objects of a kind, as a backup keeps them: names, labels, annotations and finalizers, and neither statuses nor identities.
 async fn copy(from: &Stand, to: &Stand, kind: &ApiResource) -> usize {
-    let api = |stand: &Stand| Api::<DynamicObject>::namespaced_with(stand.client.clone(), &stand.namespace, kind);
-    let all = api(from).list(&ListParams::default()).await.unwrap().items;
-    for object in &all {
-        let ObjectMeta { name, labels, annotations, finalizers, .. } = object.metadata.clone();
-        let mut data = object.data.clone();
+    let saved = saved(&from.client, &from.namespace, kind).await;
+    restore(&to.client, &to.namespace, kind, &saved).await;
+    saved.len()
+}
+
+/// What a backup has of all objects of a kind in a namespace.
+pub(super) async fn saved(client: &Client, namespace: &str, kind: &ApiResource) -> Vec<DynamicObject> {
+    let all = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, kind).list(&ListParams::default()).await.unwrap().items;
+    let saved = |object: DynamicObject| {
+        let ObjectMeta { name, labels, annotations, finalizers, .. } = object.metadata;
+        let mut data = object.data;
         data.as_object_mut().unwrap().remove("status");
         let metadata = ObjectMeta { name, labels, annotations, finalizers, ..ObjectMeta::default() };
-        let restored = DynamicObject { types: object.types.clone(), metadata, data };
-        api(to).create(&PostParams::default(), &restored).await.unwrap();
+        DynamicObject { types: object.types, metadata, data }
+    };
+    all.into_iter().map(saved).collect()
+}
+
+/// Makes what a backup has.
+pub(super) async fn restore(client: &Client, namespace: &str, kind: &ApiResource, saved: &[DynamicObject]) {
+    let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, kind);
+    for object in saved {
+        api.create(&PostParams::default(), object).await.unwrap();
     }
-    all.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

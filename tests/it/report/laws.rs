@@ -191,7 +191,7 @@ prop_compose! {
         let address = Address::new(tenant, Kind::User, world::name("x"));
         unit.consequences.lose_access = words.clone();
         unit.consequences.emails = words.clone();
-        unit.retained = words.iter().map(|w| Retained { address: address.clone(), why: w.clone() }).collect();
+        unit.retained = words.iter().map(|w| Retained { address: address.clone(), why: w.clone(), unseen: false }).collect();
         unit.waiting = words.iter().map(|w| Waiting { address: address.clone(), waits_for: w.clone(), technician: true, failed: false }).collect();
         unit.unmanaged = words.iter().map(|w| Unmanaged { kind: Kind::User, key: w.as_str().into(), id: "1".into(), portals_own: false }).collect();
         unit.drift = vec![Drift {

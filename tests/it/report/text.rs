@@ -213,7 +213,7 @@ fn drift_what_waits_what_stays_and_what_is_unmanaged_stand_apart() {
         technician: false,
         failed: false,
     }];
-    unit.retained = vec![Retained { address: address("acme/group/ops"), why: "pruning is off for groups".into() }];
+    unit.retained = vec![Retained { address: address("acme/group/ops"), why: "pruning is off for groups".into(), unseen: false }];
     unit.unmanaged = (0..9)
         .map(|n| Unmanaged {
             kind: tenantry::model::Kind::User,

@@ -175,7 +175,7 @@ pub(super) fn hostile() -> Unit {
     organization.reason = HOSTILE.into();
     let mut unit = unit("evil", vec![organization]);
     unit.consequences.lose_access = vec![HOSTILE.into()];
-    unit.retained.push(tenantry::plan::Retained { address: address("evil/user/x"), why: HOSTILE.into() });
+    unit.retained.push(tenantry::plan::Retained { address: address("evil/user/x"), why: HOSTILE.into(), unseen: false });
     unit.waiting.push(tenantry::plan::Waiting {
         address: address("evil/user/y"),
         waits_for: HOSTILE.into(),

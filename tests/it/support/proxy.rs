@@ -47,6 +47,8 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct State {
+    /// Nobody is passed on: connections end as they begin.
+    away: AtomicBool,
     asked: Mutex<Asked>,
     holds: Notify,
 }
@@ -74,6 +76,9 @@ impl Proxy {
             for client in listener.incoming().flatten() {
                 if over.load(Ordering::SeqCst) {
                     return;
+                }
+                if shared.away.load(Ordering::SeqCst) {
+                    continue;
                 }
                 let (shared, upstream) = (Arc::clone(&shared), upstream.clone());
                 // A client that goes away in the middle is what some tests want.
@@ -106,6 +111,11 @@ impl Proxy {
     /// The same, such as `GET /api/users?page=2`.
     pub(crate) fn asked_with_query(&self) -> Vec<String> {
         self.state.asked.lock().unwrap().lines.clone()
+    }
+
+    /// From here on nobody gets through; or everybody again.
+    pub(crate) fn is_away(&self, is_away: bool) {
+        self.state.away.store(is_away, Ordering::SeqCst);
     }
 
     /// Waits until a request is held.

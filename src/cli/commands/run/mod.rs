@@ -59,6 +59,7 @@ struct Beside {
     controller: tokio::task::JoinHandle<()>,
     leading: tokio::task::JoinHandle<()>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
+    woken: tokio::task::JoinSet<()>,
 }
 
 async fn work(face: &Face<'_>, args: &RunArgs, stop: &Arc<Stop>) -> Result<Exit, Failure> {
@@ -150,6 +151,11 @@ fn beside(
             quiet.send_replace(true);
         })
     };
+    // Dropped with what is beside: nobody is woken after it.
+    let mut woken = tokio::task::JoinSet::new();
+    if let Some(words) = ledger.recorded() {
+        woken.spawn(Arc::clone(controller).hear(words));
+    }
     let leading = {
         let (controller, stop) = (Arc::clone(controller), Arc::clone(stop));
         tokio::spawn(async move {
@@ -166,12 +172,12 @@ fn beside(
             lead::lead(ledger, Holder::current("run"), fence, stop, until(stopped), &told).await;
         })
     };
-    Beside { controller: running, leading, server }
+    Beside { controller: running, leading, server, woken }
 }
 
 /// Works until it is told to stop and nothing is under way any more.
 async fn together(mut keeper: Keeper, beside: Beside, stop: &Arc<Stop>) -> Result<Exit, Failure> {
-    let Beside { mut controller, leading, mut server } = beside;
+    let Beside { mut controller, leading, mut server, woken: _woken } = beside;
     let broke = |what: &str| Failure::new(Exit::Error, format!("{what} ended by itself, which is a bug; start it again"));
     let (early, what) = tokio::select! {
         () = keeper.keep(stop) => (None, ""),

@@ -110,7 +110,7 @@ async fn the_key_is_a_secret_that_is_made_once_and_in_no_other_object() {
     let ledger = store.open().await;
     let source = store.location.mac_key(None);
     assert!(source.find(false).await.unwrap().is_none());
-    assert!(matches!(source.find(true).await, Err(MacKeyError::Lost(why)) if why.ends_with("tenantry-mac-key is not there")));
+    assert!(matches!(source.find(true).await, Err(MacKeyError::Lost(why)) if why.contains("tenantry-mac-key is not there: restore it")));
     let secret = SecretString::from("canary-77aa");
     let made = source.find_or_make(false).await.unwrap().mac(&[("token", &secret)]);
     let again = store.location.mac_key(None).find_or_make(true).await.unwrap().mac(&[("token", &secret)]);

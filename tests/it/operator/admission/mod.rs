@@ -2,6 +2,7 @@
 
 mod desk;
 mod door;
+mod shared;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
