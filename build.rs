@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // How a build script speaks.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -15,20 +16,20 @@ fn main() {
         println!("cargo::rustc-cfg=have_postgres");
     }
     // Certificates are made for a server of our own.
-    let openssl = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|folder| folder.join("openssl").is_file());
-    if programs.is_some() && openssl {
+    if programs.is_some() && on_the_path("openssl") {
         println!("cargo::rustc-cfg=have_postgres_with_tls");
     }
     println!("cargo::rustc-env=TEST_POSTGRES_PROGRAMS={}", programs.unwrap_or_default().display());
     installed_servers();
     browser();
+    systemd();
+    image();
 }
 
 /// What `tests/servers/install` has put into `target/servers`, or where `TEST_SERVERS` says.
 fn installed_servers() {
     println!("cargo::rerun-if-env-changed=TEST_SERVERS");
-    let target = || PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).ancestors().nth(4).map(|t| t.join("servers"));
-    let folder = std::env::var_os("TEST_SERVERS").map(PathBuf::from).or_else(target).unwrap_or_default();
+    let folder = std::env::var_os("TEST_SERVERS").map(PathBuf::from).or_else(|| Some(target()?.join("servers"))).unwrap_or_default();
     for (server, condition) in [
         ("keystone", "have_keystone"),
         ("better-auth", "have_better_auth"),
@@ -71,11 +72,76 @@ fn kubernetes(installed: &Path) {
 /// A browser without a window, and what drives it: for the tests that follow a work order as a technician would.
 fn browser() {
     println!("cargo::rustc-check-cfg=cfg(have_chromium)");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let has = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if has("chromedriver") && has("chromium") {
+    if on_the_path("chromedriver") && on_the_path("chromium") {
         println!("cargo::rustc-cfg=have_chromium");
     }
+}
+
+/// What judges a unit for systemd, where or not systemd itself runs.
+fn systemd() {
+    println!("cargo::rustc-check-cfg=cfg(have_systemd)");
+    if on_the_path("systemd-analyze") {
+        println!("cargo::rustc-cfg=have_systemd");
+    }
+}
+
+/// The image that `tests/image/build` made, if it is of the sources as they are; and what runs it as a node does, which takes root.
+fn image() {
+    println!("cargo::rustc-check-cfg=cfg(have_runc)");
+    println!("cargo::rustc-check-cfg=cfg(have_image)");
+    println!("cargo::rerun-if-env-changed=TEST_IMAGE");
+    let folder = std::env::var_os("TEST_IMAGE").map(PathBuf::from).or_else(|| Some(target()?.join("image"))).unwrap_or_default();
+    println!("cargo::rustc-env=TEST_IMAGE={}", folder.display());
+    let stamp = folder.join("stamp");
+    if !is_root() {
+        return;
+    }
+    if on_the_path("runc") && on_the_path("ip") && Path::new("/usr/share/containers/seccomp.json").is_file() {
+        println!("cargo::rustc-cfg=have_runc");
+    }
+    // Written last; the other one is as old as the sources that were taken.
+    if stamp.is_file()
+        && let Some(begun) = changed(&folder.join("begun"))
+    {
+        let sources = ["Cargo.lock", "Cargo.toml", "Dockerfile", "src"];
+        for path in sources {
+            println!("cargo::rerun-if-changed={path}");
+        }
+        println!("cargo::rerun-if-changed={}", stamp.display());
+        if sources.iter().all(|path| newest(Path::new(path)).is_some_and(|at| at < begun)) {
+            println!("cargo::rustc-cfg=have_image");
+        }
+    }
+}
+
+/// Whether this is run by root, who alone may make namespaces and files of other users.
+fn is_root() -> bool {
+    #[cfg(target_os = "linux")]
+    return std::fs::metadata("/proc/self").is_ok_and(|own| std::os::linux::fs::MetadataExt::st_uid(&own) == 0);
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
+/// When a file was changed.
+fn changed(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// When the last of all files below a path was changed.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let below = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| newest(&entry.path()));
+    // A folder changes when a file in it is taken away.
+    below.fold(changed(path), |last, at| Some(last?.max(at?)))
+}
+
+/// The folder that cargo builds into.
+fn target() -> Option<PathBuf> {
+    PathBuf::from(std::env::var_os("OUT_DIR")?).ancestors().nth(4).map(Path::to_path_buf)
+}
+
+fn on_the_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// The folder of PostgreSQL's programs: Debian and Red Hat keep `initdb` off the path, one folder a version; the newest is taken.

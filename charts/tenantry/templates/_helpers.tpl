@@ -64,3 +64,38 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- printf "%s-webhook" (include "tenantry.fullname" .) }}
 {{- end }}
 {{- end }}
+
+{{/* OpenTelemetry's variables. The pod's name tells replicas from each other. */}}
+{{- define "tenantry.otel" -}}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .Values.otel.endpoint | quote }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: "k8s.namespace.name={{ .Release.Namespace }},k8s.pod.name=$(POD_NAME)
+    {{- range $name, $value := .Values.otel.resourceAttributes }},{{ $name }}={{ $value }}{{ end }}"
+{{- if not (kindIs "invalid" .Values.otel.samplingRatio) }}
+- name: OTEL_TRACES_SAMPLER
+  value: traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .Values.otel.samplingRatio | quote }}
+{{- end }}
+{{- with .Values.otel.headers }}
+{{- if .existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The port of a URL, which is its scheme's where it names none. */}}
+{{- define "tenantry.port" -}}
+{{- $url := urlParse . }}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" }}
+{{- $port | default (ternary "443" "80" (eq $url.scheme "https")) }}
+{{- end }}

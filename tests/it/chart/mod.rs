@@ -4,6 +4,7 @@ mod bounds;
 mod cluster;
 mod container;
 mod definitions;
+mod image;
 mod install;
 mod monitoring;
 mod plain;

@@ -170,6 +170,53 @@ fn arguments_follow_the_values() {
     check("listenAddress: '[::]'", "--listen=[::]:9464");
 }
 
+/// The variables of OpenTelemetry, and what they are made from: `NAME=VALUE`, or where the value is from.
+fn traces(values: &str) -> Vec<String> {
+    let pod = pod(&rendered(values));
+    let all = pod["containers"][0]["env"].as_array().unwrap().iter();
+    let told = all.filter(|variable| !variable["name"].as_str().unwrap().starts_with("TENANTRY_"));
+    let shown = |variable: &Json| variable["value"].as_str().map_or_else(|| variable["valueFrom"].to_string(), str::to_owned);
+    told.map(|variable| format!("{}={}", variable["name"].as_str().unwrap(), shown(variable))).collect()
+}
+
+#[test]
+#[cfg_attr(not(have_helm), ignore = "needs Helm: run tests/servers/install")]
+fn spans_go_where_a_collector_is_named() {
+    assert_eq!(traces("otel: {samplingRatio: 0.5, headers: {existingSecret: collector}}"), [] as [&str; 0]);
+    let least = [
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318",
+        r#"POD_NAME={"fieldRef":{"fieldPath":"metadata.name"}}"#,
+        "OTEL_RESOURCE_ATTRIBUTES=k8s.namespace.name=team,k8s.pod.name=$(POD_NAME)",
+    ];
+    assert_eq!(traces("otel: {endpoint: 'http://collector:4318'}"), least);
+    let more =
+        "otel: {endpoint: 'http://collector:4318', samplingRatio: 0, resourceAttributes: {a.b: c}, headers: {existingSecret: s, key: k}}";
+    let expected = [
+        least[0],
+        least[1],
+        "OTEL_RESOURCE_ATTRIBUTES=k8s.namespace.name=team,k8s.pod.name=$(POD_NAME),a.b=c",
+        "OTEL_TRACES_SAMPLER=traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG=0",
+        r#"OTEL_EXPORTER_OTLP_HEADERS={"secretKeyRef":{"key":"k","name":"s"}}"#,
+    ];
+    assert_eq!(traces(more), expected);
+}
+
+#[test]
+#[cfg_attr(not(have_helm), ignore = "needs Helm: run tests/servers/install")]
+fn the_network_policy_lets_spans_out() {
+    let ports = |endpoint: &str| {
+        let objects = rendered(&format!("{{networkPolicy: {{enabled: true, egressPorts: []}}, otel: {{endpoint: '{endpoint}'}}}}"));
+        let rules = one(&objects, "NetworkPolicy")["spec"]["egress"].as_array().unwrap().clone();
+        rules.iter().flat_map(|rule| rule["ports"].as_array().unwrap().clone()).map(|port| port["port"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ports(""), [json!(53), json!(53)]);
+    assert_eq!(ports("http://collector:4318"), [json!(53), json!(53), json!(4318)]);
+    assert_eq!(ports("http://collector.monitoring.svc/otlp").last(), Some(&json!(80)));
+    assert_eq!(ports("https://[fd00::1]").last(), Some(&json!(443)));
+    assert_eq!(ports("https://[fd00::1]:4319/").last(), Some(&json!(4319)));
+}
+
 #[test]
 #[cfg_attr(not(have_helm), ignore = "needs Helm: run tests/servers/install")]
 fn one_instance_ends_before_the_next_begins_where_nobody_elects() {

@@ -103,6 +103,12 @@ fn wrong_values_are_refused_by_name() {
     check("extraEnv: [{value: b}]", "- at '/extraEnv/0': missing property 'name'");
     check("webhook: {failurePolicy: Fail}", "- at '/webhook': additional properties 'failurePolicy' not allowed");
     check("webhook: {timeoutSeconds: 31}", "- at '/webhook/timeoutSeconds': maximum: got 31, want 30");
+    check(
+        "otel: {endpoint: 'collector:4318'}",
+        "- at '/otel/endpoint': 'collector:4318' does not match pattern '^(https?://[^\\\\s@]+)?$'",
+    );
+    check("otel: {samplingRatio: 10}", "- at '/otel/samplingRatio': maximum: got 10, want 1");
+    check("otel: {serviceName: a}", "- at '/otel': additional properties 'serviceName' not allowed");
     check("networkPolicy: {egressPorts: [70000]}", "- at '/networkPolicy/egressPorts/0': maximum: got 70,000, want 65,535");
     check("metrics: {serviceMonitor: {interval: 30}}", "- at '/metrics/serviceMonitor/interval': got number, want string");
 }

@@ -16,7 +16,9 @@ pub(super) fn make(folder: &Path) {
     std::fs::write(folder.join("authority.crt"), authority.self_signed(&key).unwrap().pem()).unwrap();
     let issuer = Issuer::from_params(&authority, &key);
 
-    let mut server = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+    // The last is what pods know it by.
+    let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(str::to_owned);
+    let mut server = CertificateParams::new(names).unwrap();
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     sign(folder, "server", &server, &issuer);
     for (file, user, group) in USERS {
