@@ -188,7 +188,7 @@ impl Hub {
     /// Declares what is known; after how long it is to be tried again, if it is.
     async fn declare(&mut self) -> Option<Duration> {
         if let Err(error) = self.look_for_what_goes().await {
-            tracing::warn!(%error, "nobody says whether namespaces or kinds are being removed; it is asked again");
+            tracing::warn!(namespace = self.home, %error, "nobody says whether namespaces or kinds are being removed; it is asked again");
             return Some(AT_LATEST);
         }
         let (all, edition) = self.store.declare(self.going.kinds());
@@ -224,7 +224,7 @@ impl Hub {
         let fleet = Fleet { edition, desired, portals, closed, approved, invalid, leaving };
         let before = self.controller.fleet();
         if let Err(error) = self.turning(self.controller.declare(fleet)).await {
-            self.shown.silence.not_taken_in(&error);
+            self.shown.silence.not_taken_in(&self.home, &error);
             self.rotated.extend(rotated);
             self.touched.extend(touched);
             self.term = term;

@@ -144,11 +144,6 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         let controller = Arc::clone(&controller);
         async move { controller.run().await }
     });
-    let quiet = async {
-        if let Err(error) = running.await {
-            tracing::error!(namespace, %error, "the controller ended without a word");
-        }
-    };
     // What a former leader did may have been told and not taken in yet: each term begins with what is declared then.
     controller.hold();
     let told = |leads: bool| {
@@ -158,10 +153,17 @@ pub async fn run(settings: Settings, led: &(dyn Fn(bool) + Sync)) {
         }
         led(leads);
     };
-    lead::lead(ledger, holder, fence, stop, quiet, &told).await;
+    lead::lead(ledger, holder, fence, stop, ended(running, &namespace), &told).await;
     hub.abort();
     last.leave().await;
     if let Some(webhook) = webhook {
         webhook.end().await;
+    }
+}
+
+/// Waits until a task has ended, which it does not by itself.
+async fn ended(task: tokio::task::JoinHandle<()>, namespace: &str) {
+    if let Err(error) = task.await {
+        tracing::error!(namespace, %error, "the controller ended without a word");
     }
 }

@@ -59,7 +59,7 @@ impl Silence {
             }
         };
         if self.seldom.is_due(resource) {
-            tracing::warn!("{}; it is tried again", sentence(&asked, &why, &places));
+            tracing::warn!(kind = resource, "{}; it is tried again", sentence(&asked, &why, &places));
         }
     }
 
@@ -75,10 +75,10 @@ impl Silence {
     }
 
     /// What is declared could not be taken in.
-    pub(super) fn not_taken_in(&self, error: &dyn std::error::Error) {
+    pub(super) fn not_taken_in(&self, namespace: &str, error: &dyn std::error::Error) {
         let why = format!("what is declared could not be taken in: {error}");
         if self.seldom.is_due("what is declared") {
-            tracing::warn!("{why}; it is tried again");
+            tracing::warn!(namespace, "{why}; it is tried again");
         }
         self.state().not_taken_in = Some(why);
     }
