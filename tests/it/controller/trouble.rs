@@ -63,16 +63,11 @@ async fn what_a_cut_list_left_open_is_asked_for_again_soon_and_a_refusal_that_on
     floor.portal.behave(|m| m.partial.clear());
     assert_eq!(floor.after(Duration::from_secs(10)).await, ["acme Applied"], "and not at the next poll");
 
-    floor.portal.behave(|m| drop(m.holders.insert((Kind::User, "bob@acme.example".into()), held())));
-    let taken = desired([org("acme"), admin("acme", "ann"), user("acme", "eve"), user("acme", "bob")]);
-    assert_eq!(floor.declare(&taken).await, ["acme Refused"]);
+    let nobody_administers = desired([org("acme"), user("acme", "eve")]);
+    assert_eq!(floor.declare(&nobody_administers).await, ["acme Refused"]);
+    assert!(matches!(&floor.visit("acme").end, End::Refused { codes, .. } if codes.contains(&"G007".to_owned())));
     assert_eq!(floor.after(Duration::from_secs(60)).await, [""; 0]);
     floor.end().await;
-}
-
-/// Somebody else's.
-fn held() -> KeyHolder {
-    KeyHolder::Held { tenant: Some("beta".to_owned()), id: Some("u-9".to_owned()) }
 }
 
 #[tokio::test(start_paused = true)]
