@@ -157,6 +157,11 @@ impl Object {
         Some((ObjectKey { namespace, kind, name }, object))
     }
 
+    /// Nothing was ever told of it.
+    pub(crate) fn says_nothing(&self) -> bool {
+        matches!(&*self.status, "null" | "{}")
+    }
+
     /// Its status as it was last seen.
     pub(crate) fn status(&self) -> Json {
         serde_json::from_str(&self.status).unwrap_or_default()

@@ -407,8 +407,8 @@ impl Reporter for Teller {
         self.shown.metrics.visited(visit);
         let mut objects = self.objects(visit);
         if visit.end == End::Applying {
-            // It is over in a moment as a rule, and then each tells of itself: a fleet that is declared at once would be written to twice.
-            objects.retain(|(key, _)| is_tenant(key.kind));
+            // It is over in a moment as a rule, and then each tells of itself. What says nothing at all yet would be taken for ready by who waits for it.
+            objects.retain(|(key, object)| is_tenant(key.kind) || object.says_nothing());
         }
         self.vanished(fleet, visit, &objects).await;
         let ids = self.ids(visit, &objects).await;
