@@ -80,14 +80,10 @@ async fn version(shards: &Shards, portal: &PortalName, tenant: &TenantName) -> R
     Ok(head.and_then(|head| head.metadata.resource_version))
 }
 
-/// All of the portal at once, and then the parts of those that are wanted.
+/// All of them at once, and then their parts.
 async fn many(shards: &Shards, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<(TenantName, Unit)>, Failure> {
-    let heads = unit::heads(shards, Some(portal)).await?;
-    let wanted = heads.into_iter().filter_map(|(shard, head)| {
-        let (_, tenant) = shard::unit(&shard.metadata)?;
-        tenants.binary_search(&tenant).is_ok().then_some((tenant, shard, head))
-    });
-    let units = wanted.map(|(tenant, shard, head)| async move {
+    let heads = unit::heads(shards, portal, tenants).await?;
+    let units = heads.into_iter().map(|(tenant, shard, head)| async move {
         let unit = match unit::with_parts(shards, shard, head, &[]).await? {
             Some(unit) => Some(unit),
             // Its parts were replaced meanwhile.

@@ -98,11 +98,24 @@ pub(super) fn lock_name(id: &str) -> String {
     format!("lock.{id}")
 }
 
+/// Tenants that one request names at most: their names together are some kilobytes, and a server takes far more.
+const NAMED: usize = 200;
+
 /// The selector of all objects for something, of a portal or of a portal's tenant.
 pub(super) fn selector(role: &str, portal: Option<&PortalName>, tenant: Option<&TenantName>) -> String {
     let portal = portal.map(|p| format!(",{PORTAL}={p}")).unwrap_or_default();
     let tenant = tenant.map(|t| format!(",{TENANT}={t}")).unwrap_or_default();
     format!("{ROLE}={role}{portal}{tenant}")
+}
+
+/// The selector of the heads of a portal's tenants; of all, where they are too many for a request to name.
+pub(super) fn heads_of(portal: &PortalName, tenants: &[TenantName]) -> String {
+    let all = selector("head", Some(portal), None);
+    if tenants.len() > NAMED {
+        return all;
+    }
+    let names: Vec<&str> = tenants.iter().map(TenantName::as_str).collect();
+    format!("{all},{TENANT} in ({})", names.join(","))
 }
 
 impl Shard {

@@ -211,14 +211,22 @@ fn parts_of<'a>(head: &'a Head, wanted: &'a [&'a str]) -> impl Iterator<Item = &
     })
 }
 
-/// All heads of a portal, or of all portals, as they were at one moment, with nothing pending in them.
-pub(super) async fn heads(shards: &Shards, portal: Option<&PortalName>) -> Result<Vec<(Shard, Head)>, Failure> {
+/// The heads of these tenants of a portal, sorted by name, as they were at one moment, with nothing pending in them.
+pub(super) async fn heads(shards: &Shards, portal: &PortalName, tenants: &[TenantName]) -> Result<Vec<(TenantName, Shard, Head)>, Failure> {
     let mut fates = Fates::default();
+    let wanted = |shard: Shard| {
+        let (_, tenant) = shard::unit(&shard.metadata)?;
+        tenants.binary_search(&tenant).is_ok().then_some((tenant, shard))
+    };
     for _ in 0..READINGS {
-        let listed = shards.list(&shard::selector("head", portal, None)).await?;
-        let heads = listed.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        let listed = shards.list(&shard::heads_of(portal, tenants)).await?;
+        // Of a large portal most is not wanted, and what is read from a head is several times as large as its text.
+        let mut listed: Vec<_> = listed.into_iter().filter_map(wanted).collect();
+        let heads = listed.iter().map(|(_, shard)| parse(shard)).collect::<Result<Vec<_>, _>>()?;
+        listed.iter_mut().for_each(|(_, shard)| shard.spec.body = String::new());
         if !fates.learn(shards, &heads).await? {
-            return Ok(listed.into_iter().zip(heads.into_iter().map(|head| fates.settle(head).0)).collect());
+            let settled = heads.into_iter().map(|head| fates.settle(head).0);
+            return Ok(listed.into_iter().zip(settled).map(|((tenant, shard), head)| (tenant, shard, head)).collect());
         }
     }
     Err(Failure::Conflict)
