@@ -267,8 +267,11 @@ async fn a_list_of_a_tenant_that_is_not_had_is_unknown_and_never_empty() {
     let both = Both::of(World { instead, ..World::of(3) }).await;
     let live = both.narrow.read(&[key(1)]).await.unwrap().remove(0);
     assert!(why(&live, Kind::User).contains("the list `grants`"));
-    assert!(live.is_complete(Kind::Role) && live.objects(Kind::Role).is_empty(), "what is not there is empty where the profile says so");
+    assert!(why(&live, Kind::Role).contains("the list `all`"), "what is said of the whole list says nothing of one tenant's");
     assert!(live.is_complete(Kind::Organization));
+    let both = Both::of(World { instead: vec![("/roles", status(404, json!({})))], ..World::of(3) }).await;
+    let live = both.whole.read(&[key(1)]).await.unwrap().remove(0);
+    assert!(live.is_complete(Kind::Role) && live.objects(Kind::Role).is_empty(), "what is not there is empty where the profile says so");
 }
 
 #[tokio::test]
