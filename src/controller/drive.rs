@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use super::changed::{portals, same, units};
 use super::ended::{kept, of_tenant};
 use super::known::Known;
-use super::pace::Pace;
+use super::pace::{Pace, counts_as_failure};
 use super::tasks::{About, Ended, Tasks};
 use super::visit::{self, Group, Seen, key};
 use super::{End, Fleet, Reporter, Spent, Tools, UnitKey, Visit, Why};
@@ -381,7 +381,8 @@ impl Controller {
             if let Some(digest) = &spent {
                 state.spent.entry(unit.clone()).or_default().insert(digest.clone());
             }
-            let failures = if end.is_failure() { state.failures.get(&unit).copied().unwrap_or_default().saturating_add(1) } else { 0 };
+            let failed = counts_as_failure(&end, plan.as_ref());
+            let failures = if failed { state.failures.get(&unit).copied().unwrap_or_default().saturating_add(1) } else { 0 };
             if failures == 0 {
                 state.failures.remove(&unit)
             } else {

@@ -174,7 +174,7 @@ pub struct Visit {
     pub began: Instant,
     /// How long it took.
     pub took: Duration,
-    /// Failures in a row, this one among them.
+    /// Failures in a row, this one among them; a visit that kept what the portal did not show enough of counts as one.
     pub failures: u32,
     /// When it is visited again at the latest.
     pub again: Timestamp,
@@ -263,7 +263,8 @@ impl End {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Portal(_) | Self::Failed { .. } | Self::DependencyNotReady { .. } | Self::Stopped { .. } => true,
-            Self::Refused { codes, .. } => codes.iter().any(|code| guard::may_pass_by_itself(code)),
+            // A person who has to end one of them has to end it all the same.
+            Self::Refused { codes, .. } => !codes.is_empty() && codes.iter().all(|code| guard::may_pass_by_itself(code)),
             _ => false,
         }
     }

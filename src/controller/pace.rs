@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{End, Fleet, UnitKey, Why, backoff};
 use crate::model::{Control, DriftMode, PortalName};
+use crate::plan::document::TenantPlan;
 
 /// How often live is looked at where nobody says: often enough that drift is seen within a coffee break, seldom enough for portals' budgets.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -36,8 +37,12 @@ impl Pace {
         now: Instant,
     ) -> (Instant, Why) {
         let retry = control.retry_interval.unwrap_or(RETRY);
+        let paused = now + backoff::after_failures(failures, retry, chance());
         match end {
-            end if end.is_failure() => (now + backoff::after_failures(failures, retry, chance()), Why::Retry),
+            // What the portal did not say is no outage: it is asked for at each poll as well.
+            End::Refused { .. } if end.is_failure() => sooner(paused, self.poll(fleet, unit, now)),
+            end if end.is_failure() => (paused, Why::Retry),
+            _ if failures > 0 => sooner(paused, self.poll(fleet, unit, now)),
             End::Contended { .. } => (now + backoff::jittered(retry, chance()), Why::Retry),
             // Nothing is open, and drift is nobody's concern.
             End::InStep | End::Applied if control.drift == Some(DriftMode::Disabled) => (now + NEVER, Why::Poll),
@@ -60,6 +65,20 @@ impl Pace {
             *at = now + backoff::jittered(interval, chance());
         }
         *at
+    }
+}
+
+fn sooner(retry: Instant, poll: Instant) -> (Instant, Why) {
+    if retry < poll { (retry, Why::Retry) } else { (poll, Why::Poll) }
+}
+
+/// Whether a visit counts as one that failed: it did, or it left something that is to go and that the portal did not show enough of. Somebody who is
+/// declared no more has access until then.
+pub(super) fn counts_as_failure(end: &End, plan: Option<&TenantPlan>) -> bool {
+    let unseen = || plan.is_some_and(|plan| plan.retained.iter().any(|retained| retained.unseen));
+    match end {
+        End::InStep | End::Applied | End::AwaitingApproval { .. } | End::AwaitingTechnician | End::DriftReported => unseen(),
+        end => end.is_failure(),
     }
 }
 

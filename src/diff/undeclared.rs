@@ -141,8 +141,12 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
         (None, false, None) => return keep("nobody has recorded whether it still exists", out),
         (None, true, _) if complete => false,
         (None, true, _) => {
-            keep(&incomplete(input, row), out);
-            return unseen(row, out);
+            // Whether it is there matters only where it would go.
+            let kept = kept_by_policy(input, row, None);
+            keep(kept.as_deref().unwrap_or(&incomplete(input, row)), out);
+            return if kept.is_none() {
+                unseen(row, out)
+            };
         }
     };
     match (there, made_by) {
@@ -159,14 +163,17 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
             return out.deltas.push(delta);
         }
     }
-    if let Some(why) = kept_by_policy(input, row, *object, readable && !complete) {
+    let kept = kept_by_policy(input, row, *object);
+    // The list is asked for again where it is all that speaks against it.
+    let unshown = kept.is_none() && readable && !complete;
+    if let Some(why) = kept.or_else(|| unshown.then(|| incomplete(input, row))) {
         if made_by.is_some() {
             delta.actions = vec![Action::Recover];
             "an interrupted run made it; it is taken over as ours, and stays".clone_into(&mut delta.reason);
             out.deltas.push(delta);
         }
         keep(&why, out);
-        if readable && !complete {
+        if unshown {
             unseen(row, out);
         }
         return;
@@ -174,7 +181,7 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
     out.deltas.push(deletion(input, ours, delta));
 }
 
-/// Marks what was just retained as something of which the portal did not show enough.
+/// Marks what was just retained as something that would go, had the portal shown enough of it.
 fn unseen(row: &LedgerRow, out: &mut TenantDiff) {
     if let Some(retained) = out.retained.last_mut().filter(|retained| retained.address == row.address) {
         retained.unseen = true;
@@ -234,8 +241,8 @@ fn begun_already(input: &Input<'_>, ours: &Ours<'_>, recorded: bool) -> Option<(
     order.map(|order| (order.to_owned(), true)).or_else(|| unseen().map(|why| (why, false)))
 }
 
-/// The first condition of a deletion that fails, in words.
-fn kept_by_policy(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>, listing_incomplete: bool) -> Option<String> {
+/// The first condition of a deletion that fails, in words; that its list is whole is another one.
+fn kept_by_policy(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject>) -> Option<String> {
     let data = row.address.kind.def().bearing == Bearing::Data;
     let declared = input.desired.and_then(|t| t.get(row.address.kind, &row.address.name));
     // To offboard is to take access away, whoever made the account and whatever becomes of members elsewhere.
@@ -254,10 +261,7 @@ fn kept_by_policy(input: &Input<'_>, row: &LedgerRow, object: Option<&LiveObject
     if row.origin == Origin::Adopted && !row.released && !offboarded {
         return Some(format!("it was adopted, not created by us; release it with `tenantry ledger release {}`", row.address));
     }
-    if object.is_some_and(|o| o.portals_own) {
-        return Some("it is the portal's own".to_owned());
-    }
-    listing_incomplete.then(|| incomplete(input, row))
+    object.is_some_and(|o| o.portals_own).then(|| "it is the portal's own".to_owned())
 }
 
 fn incomplete(input: &Input<'_>, row: &LedgerRow) -> String {

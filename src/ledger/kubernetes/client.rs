@@ -29,6 +29,8 @@ pub(super) enum Failure {
     Unknown(LedgerError),
     /// It did not happen, and trying again does not help.
     Ledger(LedgerError),
+    /// The same, because of what was to be written: something else may be.
+    Refused(LedgerError),
 }
 
 impl From<LedgerError> for Failure {
@@ -41,7 +43,7 @@ impl From<Failure> for LedgerError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Conflict => Self::Unavailable("the ledger's objects were changed by others again and again: try again".to_owned()),
-            Failure::Unknown(error) | Failure::Ledger(error) => error,
+            Failure::Unknown(error) | Failure::Ledger(error) | Failure::Refused(error) => error,
         }
     }
 }
@@ -207,7 +209,9 @@ impl Shards {
                 let missing = "the cluster has no kind LedgerShard (tenantry.dev/v1alpha1): install Tenantry's custom resource definitions";
                 Failure::Ledger(LedgerError::Unavailable(missing.to_owned()))
             }
-            400 | 413 | 422 => Failure::Ledger(LedgerError::Unavailable(format!("the cluster refuses an object of the ledger: {message}"))),
+            400 | 413 | 422 => {
+                Failure::Refused(LedgerError::Unavailable(format!("the cluster refuses an object of the ledger: {message}")))
+            }
             code => Failure::Unknown(LedgerError::Unavailable(format!("the Kubernetes API server answers {code}: {message}"))),
         }
     }

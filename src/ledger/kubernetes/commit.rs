@@ -61,7 +61,7 @@ pub(super) fn heads(writes: &[Write]) -> BTreeSet<Key> {
     writes::units(writes).into_iter().map(|(p, t)| (p.clone(), t.clone())).collect()
 }
 
-/// Commits writes, all or nothing; they count as so many commits.
+/// Commits writes, all or nothing; they count as so many commits. [`Failure::Refused`]: they were never made, and are what is wrong.
 pub(super) async fn commit(
     shards: &Shards,
     cache: &Cache,
@@ -74,6 +74,8 @@ pub(super) async fn commit(
         match once(shards, cache, lock, (id, count), writes).await {
             Err(Failure::Conflict) if tries < TRIES => tries += 1,
             Err(Failure::Unknown(_)) if lost < LOST => lost += 1,
+            // An attempt before it may have been made, or may be yet: it was not the writes alone that kept it from being made.
+            Err(Failure::Refused(error)) if lost > 0 => return Err(Failure::Ledger(error)),
             done => return done,
         }
         tokio::time::sleep(super::pause(tries + lost)).await;
@@ -92,7 +94,7 @@ async fn once(shards: &Shards, cache: &Cache, lock: &LockId, (id, count): (&str,
         return Ok(());
     }
     let keys: Vec<Key> = wanted.into_iter().map(|(p, t)| (p.clone(), t.clone())).collect();
-    let units = read(shards, cache, keys).await?;
+    let units = read(shards, cache, keys, lock).await?;
     let mut drafts = Drafts::new();
     let mut heads = BTreeMap::new();
     let mut dropped = false;
@@ -108,7 +110,7 @@ async fn once(shards: &Shards, cache: &Cache, lock: &LockId, (id, count): (&str,
         drafts.insert(key.clone(), Draft::new(std::mem::take(&mut unit.records)));
         heads.insert(key, unit);
     }
-    changes::carry_out(&mut drafts, id, writes)?;
+    changes::carry_out(&mut drafts, id, writes).map_err(Failure::Refused)?;
     let held = if dropped { give_up(shards, held).await? } else { held };
     let mut next = Vec::new();
     for ((key, draft), mut unit) in drafts.into_iter().zip(heads.into_values()) {
@@ -129,11 +131,12 @@ async fn once(shards: &Shards, cache: &Cache, lock: &LockId, (id, count): (&str,
     }
 }
 
-/// The units, from what is known of them where it is; they are no longer known there.
-async fn read(shards: &Shards, cache: &Cache, keys: Vec<Key>) -> Result<Vec<(Key, Option<Unit>)>, Failure> {
+/// The units, from what is known of them under this lock where it is; they are no longer known there.
+async fn read(shards: &Shards, cache: &Cache, keys: Vec<Key>, lock: &LockId) -> Result<Vec<(Key, Option<Unit>)>, Failure> {
     let known: Vec<_> = {
         let mut cache = cache.lock().await;
-        keys.into_iter().map(|key| (cache.remove(&key), key)).collect()
+        // A commit that ended after its lock was let go has left what it knew.
+        keys.into_iter().map(|key| (cache.remove(&key).filter(|unit| unit.is_under(lock)), key)).collect()
     };
     let read = known.into_iter().map(|(known, key)| async move {
         let unit = match known {

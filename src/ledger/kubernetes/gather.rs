@@ -67,7 +67,7 @@ pub(super) async fn commit(ledger: &KubernetesLedger, lock: &LockId, writes: Vec
     told.await.map_err(ended)?
 }
 
-/// Makes commits as one; and each by itself if together they are refused.
+/// Makes commits as one; and each by itself if together they are refused, and for certain were not made: each made anew is another commit.
 async fn make(ledger: &KubernetesLedger, lock: &LockId, all: Vec<Waiting>) {
     let (writes, waiting): (Vec<_>, Vec<_>) = all.into_iter().map(|waiting| (waiting.writes, waiting.done)).unzip();
     let made = one(ledger, lock, &writes.concat(), writes.len()).await;
@@ -75,7 +75,7 @@ async fn make(ledger: &KubernetesLedger, lock: &LockId, all: Vec<Waiting>) {
     for (writes, done) in writes.iter().zip(waiting) {
         let result = match &made {
             // What is wrong with one of them is told to that one.
-            Err(Failure::Ledger(_)) if several => one(ledger, lock, writes, 1).await.map_err(LedgerError::from),
+            Err(Failure::Refused(_)) if several => one(ledger, lock, writes, 1).await.map_err(LedgerError::from),
             Err(failure) => Err(failure.clone().into()),
             Ok(()) => Ok(()),
         };

@@ -55,7 +55,7 @@ impl Portal {
         };
         let mut again = 0;
         loop {
-            let (items, is_changing) = self.once(list, reading, request.clone()).await;
+            let (items, is_changing) = self.once(list, reading, request.clone(), again > 0).await;
             if !is_changing || again == AGAIN {
                 return items;
             }
@@ -66,8 +66,8 @@ impl Portal {
         }
     }
 
-    /// Reads it from its start to its end, and says whether it changed in between.
-    async fn once(&self, list: &List, reading: &Reading, request: Request) -> (Items, bool) {
+    /// Reads it from its start to its end, and says whether it changed in between. One that was there a moment ago is not empty by not being found.
+    async fn once(&self, list: &List, reading: &Reading, request: Request, was_there: bool) -> (Items, bool) {
         let find = |response: &Response| found(reading, response);
         let paging = Some(&*reading.paging).filter(|p| p.style != PagingStyle::None || p.more.is_some() || p.total.is_some());
         let mut pages = self.client.pages(request, paging, &find);
@@ -77,7 +77,7 @@ impl Portal {
             match pages.next().await {
                 Ok(Some(page)) => items.extend(page.items),
                 Ok(None) => break,
-                Err(SendError::Gone(_)) if first && list.absent_is_empty => return (Items::default(), false),
+                Err(SendError::Gone(_)) if first && reading.absent_is_empty && !was_there => return (Items::default(), false),
                 Err(error) => {
                     let told = failed(list, error.to_string());
                     return (Items { items, error: first.then_some(error), ..told }, false);

@@ -12,7 +12,7 @@ use tenantry::diagnostic::Diagnostic;
 use tenantry::diagnostic::codes::manifest as codes;
 use tenantry::model::live::KeyHolder;
 use tenantry::model::rule::Conduct;
-use tenantry::model::{Capabilities, Control, Desired, Kind, LiveTenant, Value};
+use tenantry::model::{Capabilities, Control, Desired, DriftMode, Kind, LiveTenant, Value};
 use tenantry::portal::gated::{Gate, Gated};
 use tenantry::portal::{CallError, Observe, PortalError, TenantKey};
 
@@ -68,6 +68,46 @@ async fn what_a_cut_list_left_open_is_asked_for_again_soon_and_a_refusal_that_on
     assert!(matches!(&floor.visit("acme").end, End::Refused { codes, .. } if codes.contains(&"G007".to_owned())));
     assert_eq!(floor.after(Duration::from_secs(60)).await, [""; 0]);
     floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_goes_and_is_not_shown_is_looked_for_soon_and_at_least_at_every_poll() {
+    let mut floor = Floor::new();
+    floor.spec.control = Control { drift: Some(DriftMode::Disabled), ..Control::default() };
+    let more = desired([org("acme"), admin("acme", "ann"), user("acme", "eve")]);
+    assert_eq!(floor.declare(&more).await, ["acme Applied"]);
+    floor.portal.behave(|m| drop(m.partial.insert(Kind::User, "the portal said 9 items (4 were read)".to_owned())));
+    let first = floor.declare(&acme()).await;
+    assert_eq!(first, ["acme InStep"], "she is kept");
+    let looks = floor.times_after(20 * AN_HOUR).await;
+    let pauses: Vec<_> = looks.windows(2).map(|two| (two[1].0 - two[0].0).as_secs_f64()).collect();
+    assert!(pauses.len() > 100 && pauses[0] < 25.0 && pauses.iter().all(|p| *p <= 631.0), "{pauses:?}");
+    floor.portal.behave(|m| m.partial.clear());
+    assert_eq!(floor.after(Duration::from_secs(631)).await, ["acme Applied"]);
+    assert_eq!(floor.after(20 * AN_HOUR).await, [""; 0], "nothing is open, and drift is nobody's concern");
+    floor.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_list_holds_up_for_good_is_asked_for_at_least_at_every_poll() {
+    let floor = Floor::new();
+    floor.declare(&acme()).await;
+    floor.portal.behave(|m| drop(m.partial.insert(Kind::User, "the portal said 9 items (4 were read)".to_owned())));
+    let more = desired([org("acme"), admin("acme", "ann"), user("acme", "eve")]);
+    assert_eq!(floor.declare(&more).await, ["acme Refused"]);
+    let looks = floor.times_after(20 * AN_HOUR).await;
+    let pauses: Vec<_> = looks.windows(2).map(|two| (two[1].0 - two[0].0).as_secs_f64()).collect();
+    assert!(pauses[0] < 25.0 && pauses.iter().all(|p| *p <= 631.0), "{pauses:?}");
+    floor.end().await;
+}
+
+#[test]
+fn a_refusal_that_a_person_has_to_end_as_well_is_not_one_that_ends_by_itself() {
+    let refused = |codes: &[&str]| End::Refused { codes: codes.iter().map(|c| (*c).to_owned()).collect(), message: String::new() };
+    assert!(refused(&["G011"]).is_failure());
+    for codes in [&["G001", "G011"][..], &["G011", "G017"], &["G017"], &[]] {
+        assert!(!refused(codes).is_failure(), "{codes:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,8 +113,6 @@ pub struct List {
     pub unless: Option<Box<str>>,
     /// A list of so many items or more may have been cut.
     pub cut_at: Option<usize>,
-    /// Whether "not there" means that it is empty.
-    pub absent_is_empty: bool,
 }
 
 /// How a list is read.
@@ -126,6 +124,8 @@ pub struct Reading {
     pub items: Option<Expression>,
     /// How one page follows another.
     pub paging: Arc<Paging>,
+    /// Whether "not there" means that it is empty.
+    pub absent_is_empty: bool,
 }
 
 /// A list in the items of organizations.

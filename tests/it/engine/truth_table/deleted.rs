@@ -68,6 +68,39 @@ async fn what_a_short_list_shows_or_does_not_show_is_kept() {
     }
 }
 
+/// Two users, of whom a list that is cut short shows the first.
+fn three() -> Desired {
+    desired([acme(), ann(), user("acme", "bob")])
+}
+
+/// Ann, no longer declared, with her list cut short: whether what the list does not tell is all that keeps her, and why she is kept.
+async fn check_unseen(stage: Stage, shown: bool, expected: (bool, &str)) {
+    if !shown {
+        stage.portal.alter("acme", Kind::User, "ann@acme.example", |_| None);
+    }
+    stage.portal.behave(|m| drop(m.partial.insert(Kind::User, "page 2 timed out".to_owned())));
+    let body = stage.plan(&desired([acme()])).await;
+    stage.check_plan(&body, &[]);
+    let kept = body.units.iter().flat_map(|u| &u.retained).find(|r| r.address == address("acme/user/ann")).unwrap();
+    assert_eq!(kept.unseen, expected.0, "{kept:?}, shown: {shown}");
+    assert!(kept.why.contains(expected.1), "{kept:?}, shown: {shown}");
+}
+
+#[tokio::test]
+async fn what_would_be_kept_whatever_a_list_showed_does_not_wait_for_the_list() {
+    for shown in [true, false] {
+        check_unseen(stage().given(&three()).await, shown, (true, "page 2 timed out")).await;
+        let never = stage().spec(|s| s.delete_members = DeletionPolicy::Orphan).given(&three()).await;
+        check_unseen(never, shown, (false, "deletion policy")).await;
+        let adopted = stage().given(&three()).await;
+        adopted.bench.ledger.edit_row("main", "acme/user/ann", |row| (row.origin, row.released) = (Origin::Adopted, false));
+        check_unseen(adopted, shown, (false, "adopted")).await;
+    }
+    let own = stage().given(&three()).await;
+    own.portal.alter("acme", Kind::User, "ann@acme.example", |o| Some(LiveObject { portals_own: true, ..o }));
+    check_unseen(own, true, (false, "portal's own")).await;
+}
+
 #[tokio::test]
 async fn what_is_the_portals_own_is_kept() {
     let stage = stage().given(&both()).await;

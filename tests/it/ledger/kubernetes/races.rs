@@ -199,3 +199,69 @@ async fn leadership_is_a_lease_that_cluster_tools_show() {
     lead(&ledger, "one@a").await.unwrap();
     assert_eq!(leases.get("tenantry-controller").await.unwrap().spec.unwrap().lease_transitions, Some(3));
 }
+
+/// A client of which the first swap of a head is made and its answer lost, and the request after that denied.
+fn losing(behind: &kube::Client) -> kube::Client {
+    let (behind, step) = (behind.clone(), std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0)));
+    let pass = move |request: axum::extract::Request| {
+        let (behind, step) = (behind.clone(), std::sync::Arc::clone(&step));
+        async move {
+            let order = std::sync::atomic::Ordering::SeqCst;
+            let swaps = request.method() == "PUT" && request.uri().path().contains("/head.");
+            let refusal = |code: u16| {
+                let status = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "code": code});
+                let answer = axum::response::Response::builder().status(code).header("content-type", "application/json");
+                answer.body(axum::body::Body::from(status.to_string())).unwrap()
+            };
+            if step.compare_exchange(1, 2, order, order).is_ok() {
+                return refusal(403);
+            }
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let request = axum::extract::Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
+            let answer = behind.send(request).await.unwrap().map(axum::body::Body::new);
+            if swaps && step.compare_exchange(0, 1, order, order).is_ok() { refusal(500) } else { answer }
+        }
+    };
+    kube::Client::new(axum::Router::new().fallback(pass), "default")
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn commits_made_as_one_whose_answer_was_lost_are_not_made_again_one_by_one() {
+    let namespace = namespace().await;
+    let ledger = KubernetesLedger::new(losing(&Cluster::shared().client()), &namespace).await.unwrap();
+    let lock = hold(&ledger, &["acme"]).await;
+    let one = |who: &str| vec![Write::Audit(audit(&format!("acme/user/{who}"), "done"))];
+    let (ann, bob) = tokio::join!(ledger.commit(&lock, one("ann")), ledger.commit(&lock, one("bob")));
+    for told in [ann, bob] {
+        assert!(matches!(&told, Err(LedgerError::Denied(_))), "{told:?}");
+    }
+    assert_eq!(reader(&namespace).await.audit(10).await.unwrap().len(), 2, "each is recorded once");
+}
+
+#[tokio::test]
+#[cfg_attr(not(have_kubernetes), ignore = "needs Kubernetes: tests/servers/install, or KUBEBUILDER_ASSETS")]
+async fn a_commit_that_ends_after_its_lock_was_let_go_is_in_nobodys_way() {
+    let namespace = namespace().await;
+    let gate = Gate::new(|method, uri| method == "PUT" && uri.contains("/head."));
+    let ledger = KubernetesLedger::new(gate.client(&Cluster::shared().client()), &namespace).await.unwrap();
+    let lock = hold(&ledger, &["acme"]).await;
+    let late = tokio::spawn({
+        let (ledger, lock) = (ledger.clone(), lock.clone());
+        async move { ledger.commit(&lock, rows("acme", 0..1, "a")).await }
+    });
+    gate.came().await;
+    late.abort();
+    ledger.unlock(&lock).await.unwrap();
+    gate.let_through();
+    while keys(&ledger, "acme").await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // It remembers the head once it has the answer.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let lock = hold(&ledger, &["acme"]).await;
+    gate.let_through();
+    ledger.commit(&lock, rows("acme", 0..1, "b")).await.unwrap();
+    assert_eq!(keys(&ledger, "acme").await, ["b"]);
+}

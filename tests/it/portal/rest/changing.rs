@@ -66,3 +66,22 @@ async fn a_total_that_is_merely_wrong_is_not_asked_for_again() {
     assert!(matches!(&completeness, Completeness::Incomplete { why } if why.contains("says 3 items and gave 2")), "{completeness:?}");
     assert_eq!((firsts, seconds), (1, 1));
 }
+
+#[tokio::test]
+async fn a_list_that_was_there_a_moment_ago_and_is_not_found_when_it_is_read_again_is_not_empty() {
+    let firsts = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |asked: &Asked| match asked.line.as_str() {
+        "GET /orgs" => ok(json!({"data": [{"id": "acme"}], "total": 1})),
+        "GET /domains" if firsts.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 => {
+            ok(json!({"data": [{"name": "a.example", "org": "acme"}], "next": "a", "total": 3}))
+        }
+        "GET /domains?after=a" => ok(json!({"data": [{"name": "b.example", "org": "acme"}], "total": 2})),
+        _ => status(404, json!({"message": asked.line})),
+    })
+    .await;
+    let api = API.replace("tenant: item.org}", "tenant: item.org, absentIsEmpty: true}");
+    let live = reader(&server.url, &api).read(&[tenant_key("acme")]).await.unwrap().remove(0);
+    assert_eq!(server.lines().iter().filter(|l| *l == "GET /domains").count(), 2);
+    let completeness = &live.collections[&Kind::Domain].completeness;
+    assert!(matches!(completeness, Completeness::Incomplete { why } if why.contains("404")), "{completeness:?}");
+}

@@ -87,7 +87,7 @@ fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts
     let ask = path.map(|path| Ask { method, path, query, headers: Vec::new(), content });
     let items = parts.optional(list.items.as_ref(), &RESPONSE);
     let paging = list.paging.as_ref().map_or_else(|| Arc::clone(default), |own| paging(Some(own), parts.problems));
-    let reading = ask.map(|ask| Reading { ask, items, paging });
+    let reading = ask.map(|ask| Reading { ask, items, paging, absent_is_empty: list.absent_is_empty });
     let of_tenant = list.of_tenant.as_ref().and_then(|of| of_tenant(of, reading.as_ref(), parts));
     let filter = parts.optional(list.r#where.as_ref(), &ITEM);
     let tenant = parts.optional(list.tenant.as_ref(), &ITEM);
@@ -104,7 +104,6 @@ fn list(name: &str, section: &Spanned<ListSection>, default: &Arc<Paging>, parts
         join,
         unless: list.unless.as_ref().map(|other| other.value.as_str().into()),
         cut_at: list.cut_at.and_then(|most| usize::try_from(most).ok()),
-        absent_is_empty: list.absent_is_empty,
     })
 }
 
@@ -132,7 +131,9 @@ fn of_tenant(section: &Spanned<OfTenantSection>, whole: Option<&Reading>, parts:
         parts.contradiction(section.referenced, what);
     }
     let items = items.unwrap_or_else(|| whole.items.clone());
-    Some(Reading { ask, items, paging: paging.unwrap_or_else(|| Arc::clone(&whole.paging)) })
+    let paging = paging.unwrap_or_else(|| Arc::clone(&whole.paging));
+    // What is said of the whole list says nothing of one tenant's: all of its users would be gone for a call that is denied so.
+    Some(Reading { ask, items, paging, absent_is_empty: false })
 }
 
 pub(super) fn item(section: &Spanned<ItemSection>, document: &Document, parts: &mut Parts<'_, '_>) -> Option<Item> {
