@@ -63,6 +63,7 @@ fn alike(a: Option<&Tenant>, b: Option<&Tenant>) -> bool {
         (None, None) => true,
         (Some(a), Some(b)) => {
             a.unread == b.unread
+                && a.unread_kinds == b.unread_kinds
                 && a.resources.len() == b.resources.len()
                 && a.resources.iter().zip(&b.resources).all(|(a, b)| a.address == b.address && a.fields == b.fields && a.meta == b.meta)
         }

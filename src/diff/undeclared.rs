@@ -122,6 +122,9 @@ fn undeclared(input: &Input<'_>, identity: &Identity<'_>, ours: &Ours<'_>, out: 
     if object.and_then(|o| o.owner.as_deref()).is_some_and(|owner| owner != input.installation) {
         return keep("another installation has marked it as its own", out);
     }
+    if input.purpose == Purpose::Converge && input.desired.is_some_and(|tenant| tenant.unread_kinds.contains(&row.address.kind)) {
+        return keep("the definition of its kind was removed, and what is declared of it is not known since: install the definitions", out);
+    }
     if unread(input, row) {
         return keep("the document that declared it is still there and cannot be taken in: mend that document, or delete it", out);
     }

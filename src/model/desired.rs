@@ -127,6 +127,8 @@ pub struct Tenant {
     /// What a document declared that is still there and cannot be taken in any more: it is not as if nothing declared it. With each the ids that it
     /// had in portals; none: whatever its id.
     pub unread: BTreeMap<Address, BTreeSet<Box<str>>>,
+    /// Kinds of which nobody can say what is declared, for their definitions are gone or going: what is not declared of them is kept.
+    pub unread_kinds: BTreeSet<Kind>,
 }
 
 impl Tenant {

@@ -39,6 +39,17 @@ pub(super) enum Wrote {
     Failed,
 }
 
+/// What became of the finalizer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// It is as it should be.
+    AsWanted,
+    /// It was taken away: the object is let go of.
+    LetGo,
+    /// The API server did not take it: it may the next time.
+    Failed,
+}
+
 /// See the module.
 pub(super) struct Hand {
     client: Client,
@@ -97,24 +108,26 @@ impl Hand {
         }
     }
 
-    /// Holds an object by the finalizer while it is declared, and lets go of one that somebody deleted once the portals were seen to; false: the API
-    /// server did not take it.
-    pub(super) async fn finalize(&self, key: &ObjectKey, seen_to: bool) -> bool {
-        let Some(object) = self.store.get(key).filter(|o| !o.uid.is_empty() && self.fence.is_open()) else { return true };
+    /// Holds an object by the finalizer while it is declared, and lets go of one that somebody deleted once the portals were seen to. What is
+    /// deleted because the definition of its kind goes is held though it is paused.
+    pub(super) async fn finalize(&self, key: &ObjectKey, seen_to: bool) -> Held {
+        let Some(object) = self.store.get(key).filter(|o| !o.uid.is_empty() && self.fence.is_open()) else { return Held::AsWanted };
         let done = match (object.deleting, object.finalized) {
             (false, false) if !object.asks.paused && !is_portal(key.kind) => within(self.hold(key, &object)).await,
-            (true, true) if seen_to || object.asks.paused => within(self.let_go(key, &object)).await,
-            _ => return true,
+            (true, true) if seen_to || (object.asks.paused && object.declared.deleting) => within(self.let_go(key, &object)).await,
+            _ => return Held::AsWanted,
         };
         match done {
-            Ok(()) => self.store.note(key, |known| known.finalized = !object.deleting),
-            Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => {}
+            Ok(()) => {
+                self.store.note(key, |known| known.finalized = !object.deleting);
+                if object.deleting { Held::LetGo } else { Held::AsWanted }
+            }
+            Err(kube::Error::Api(answer)) if answer.code == 404 || answer.code == 409 => Held::AsWanted,
             Err(error) => {
                 self.failed(key, "", &error);
-                return false;
+                Held::Failed
             }
         }
-        true
     }
 
     /// Lets go of an object that nothing is done about any more, whether or not we lead: its namespace waits for that alone.
@@ -156,7 +169,16 @@ impl Hand {
 
     /// Tells of something that happened to an object. `about` tells apart what happens to one object at one time.
     pub(super) async fn event(&self, key: &ObjectKey, warns: bool, reason: String, about: &str, note: &str) {
-        let Some(object) = self.store.get(key).filter(|_| self.fence.is_open()) else { return };
+        if let Some(object) = self.store.get(key) {
+            self.event_of(key, &object.uid, warns, reason, about, note).await;
+        }
+    }
+
+    /// The same of an object that may be gone.
+    pub(super) async fn event_of(&self, key: &ObjectKey, uid: &str, warns: bool, reason: String, about: &str, note: &str) {
+        if !self.fence.is_open() {
+            return;
+        }
         let event = Event {
             type_: if warns { EventType::Warning } else { EventType::Normal },
             reason,
@@ -169,7 +191,7 @@ impl Hand {
             kind: Some(key.kind.def().name.to_owned()),
             name: Some(key.name.clone()),
             namespace: Some(key.namespace.clone()),
-            uid: Some(object.uid.clone()),
+            uid: Some(uid.to_owned()),
             ..ObjectReference::default()
         };
         // What is done is done once: of ten thousand things that were made nothing is kept.

@@ -124,7 +124,8 @@ impl Hub {
     fn hear(&mut self, word: Heard) -> bool {
         match word {
             Heard::All(kind, place, objects) => {
-                let news = self.unheard.remove(&(kind, place.clone()));
+                let news = self.unheard.remove(&(kind, place.clone())) || self.going.unread().contains(&kind);
+                self.going.listed(kind, &place);
                 let listed: BTreeMap<_, _> = objects.into_iter().collect();
                 let known = self.store.keys(kind, place.as_deref()).into_iter();
                 // Each is taken in, whatever the others say.
@@ -210,6 +211,7 @@ impl Hub {
         let declared = self.going.declared(&all);
         let Gathered { mut desired, invalid, left_out, leaving, counted } = fleet::gather(&declared, &self.home, &names);
         self.store.take_in(&left_out);
+        self.keep_what_goes(&mut desired);
         desired.builtins = own_names::of_any(&profiles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).1);
         let mut rotated = std::mem::take(&mut self.rotated);
         let (other, all_read) = self.secrets.hold(&self.client, &secrets::named(&desired), &|| self.shown.turned()).await;
@@ -251,6 +253,22 @@ impl Hub {
         let looked = self.turning(going.look(&self.client, &self.store)).await;
         self.going = going;
         looked
+    }
+
+    /// Keeps what nobody deleted: all of a kind whose definition goes, and, while our own namespace goes, what is the MSP's own.
+    fn keep_what_goes(&self, desired: &mut Desired) {
+        if self.going.takes(&self.home) {
+            desired.portals.iter_mut().for_each(|portal| portal.serves_msp = false);
+        }
+        let unread = self.going.unread();
+        if unread.is_empty() {
+            return;
+        }
+        // Its last document may have gone with its kind.
+        if self.controller.fleet().is_some_and(|before| before.desired.tenants.contains_key(&Name::msp())) {
+            desired.tenants.entry(Name::msp()).or_default();
+        }
+        desired.tenants.values_mut().for_each(|tenant| tenant.unread_kinds.clone_from(&unread));
     }
 
     /// Begins to let go of what a namespace waits for that goes.

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use kube::Client;
 
-use super::hand::{Hand, Wrote};
+use super::hand::{Hand, Held, Wrote};
 use super::known::{Object, ObjectKey};
 use super::say;
 use super::shown::Shown;
@@ -154,7 +154,7 @@ impl Teller {
                 None => say::unserved(tenant),
             },
             // Who is visited is told by visits; who is deleted and paused is waited for by nobody.
-            (None, Some(_)) => return (object.deleting && object.asks.paused).then(|| (key.clone(), true)),
+            (None, Some(_)) => return (object.declared.deleting && object.asks.paused).then(|| (key.clone(), true)),
             (None, None) if is_portal(key.kind) => {
                 let name = Name::new(&object.called).ok()?;
                 let suspended = fleet.portals.get(&name).is_some_and(|open| open.served.spec.control.suspend == Some(true));
@@ -173,7 +173,9 @@ impl Teller {
             Box::new(Said { generation: Some(object.declared.generation), conditions, ..Said::default() }),
         )]);
         told.handled.clone_from(&object.asks.reconcile_requested);
-        Some((key.clone(), true))
+        // What counts for nothing may have counted: while the definition of its kind goes it is held as all others are.
+        let is_suspended = |name: &PortalName| fleet.portals.get(name).is_none_or(|o| o.served.spec.control.suspend == Some(true));
+        Some((key.clone(), object.declared.deleting || portals.iter().all(is_suspended)))
     }
 
     /// Writes what is told of objects, and holds them or lets them go.
@@ -191,10 +193,16 @@ impl Teller {
                 self.refused(&key, before, now).await;
                 self.turned(&key, before, now).await;
             }
-            self.parted(&key, seen_to).await;
+            let parting = self.parting(&key, seen_to).await;
             let counts = !self.state().left_out.contains_key(&key);
-            let held = !(counts || self.store.get(&key).is_some_and(|o| o.deleting)) || self.hand.finalize(&key, seen_to).await;
-            self.unspoken.note(key, seen_to, held && !matches!(wrote, Wrote::Failed));
+            let held = match counts || self.store.get(&key).is_some_and(|o| o.deleting) {
+                true => self.hand.finalize(&key, seen_to).await,
+                false => Held::AsWanted,
+            };
+            if let Some(parting) = parting.filter(|_| held == Held::LetGo) {
+                self.parted(&key, parting).await;
+            }
+            self.unspoken.note(key, seen_to, held != Held::Failed && !matches!(wrote, Wrote::Failed));
         };
         stream::iter(spoken).for_each_concurrent(AT_ONCE, one).await;
     }

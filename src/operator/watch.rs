@@ -82,11 +82,6 @@ async fn of_kind(api: Api<DynamicObject>, kind: Kind, place: Namespace, heard: U
             Ok(watcher::Event::InitDone) => Some(Heard::All(kind, place.clone(), std::mem::take(&mut listed))),
             Ok(watcher::Event::Apply(object)) => Object::of(kind, &object).map(|(key, object)| Heard::Applied(key, Box::new(object))),
             Ok(watcher::Event::Delete(object)) => Object::of(kind, &object).map(|(key, _)| Heard::Gone(key)),
-            Err(watcher::Error::InitialListFailed(kube::Error::Api(answer))) if answer.code == 404 => {
-                let missing = "the cluster has no such kind (tenantry.dev/v1alpha1): install Tenantry's custom resource definitions";
-                tracing::warn!(kind = kind.def().name, "{missing}; it is looked for again");
-                continue;
-            }
             Err(error) => {
                 shown.silence.broke(Some(kind), &named, &place, &error);
                 continue;

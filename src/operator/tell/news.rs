@@ -25,6 +25,12 @@ pub(super) struct News {
     there: BTreeSet<UnitKey>,
 }
 
+/// What is told of a customer that is let go of.
+pub(super) struct Parting {
+    uid: String,
+    note: String,
+}
+
 impl News {
     /// Takes in whose fault it is that tenants are not taken in.
     pub(super) fn declared(&mut self, fleet: &Fleet) {
@@ -72,15 +78,16 @@ impl Teller {
         }
     }
 
-    /// Tells of a customer whose document is about to be let go of, if anything of it stays in a portal.
-    pub(super) async fn parted(&self, key: &ObjectKey, seen_to: bool) {
-        let goes = |o: &Object| is_tenant(key.kind) && o.deleting && o.finalized && (seen_to || o.asks.paused);
-        let Some(object) = self.store.get(key).filter(|object| goes(object) && self.hand.may_write()) else { return };
-        let Some(tenant) = object.tenant_name().filter(|_| !self.state().left_out.contains_key(key)) else { return };
+    /// What is to be told of a customer once its document is let go of, if anything of it stays in a portal: found out while all of it is known.
+    pub(super) async fn parting(&self, key: &ObjectKey, seen_to: bool) -> Option<Parting> {
+        let paused = |o: &Object| o.asks.paused && o.declared.deleting;
+        let goes = |o: &Object| is_tenant(key.kind) && o.deleting && o.finalized && (seen_to || paused(o));
+        let object = self.store.get(key).filter(|object| goes(object) && self.hand.may_write())?;
+        let tenant = object.tenant_name().filter(|_| !self.state().left_out.contains_key(key))?;
         self.state().news.there.retain(|unit| unit.tenant != tenant);
         let stays = self.stays(&tenant).await;
         if stays.is_empty() {
-            return;
+            return None;
         }
         let why = if object.asks.paused {
             "for the annotation `tenantry.dev/paused` says to leave it alone"
@@ -92,8 +99,13 @@ impl Teller {
             "for its `deletionPolicy` is Orphan"
         };
         let note = format!("tenant {tenant} is kept in {}, {why}; nobody manages it there any more", stays.join(" and in "));
+        Some(Parting { uid: object.uid.clone(), note })
+    }
+
+    /// Tells of a customer whose document was let go of.
+    pub(super) async fn parted(&self, key: &ObjectKey, Parting { uid, note }: Parting) {
         tracing::info!(object = key.path(), "was let go of: {note}");
-        self.hand.event(key, false, "Kept".to_owned(), "let go", &note).await;
+        self.hand.event_of(key, &uid, false, "Kept".to_owned(), "let go", &note).await;
     }
 
     /// Where something of a tenant is ours, with what that is.

@@ -110,7 +110,7 @@ async fn a_document_that_is_not_taken_in_is_told_of_once_and_those_that_wait_for
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
-async fn a_customer_who_is_let_go_of_and_stays_in_the_portal_is_told_of_before_the_document_goes() {
+async fn a_customer_who_is_let_go_of_and_stays_in_the_portal_is_told_of() {
     let (kit, process) = kit().await;
     let api = |kind| Api::<kube::api::DynamicObject>::namespaced_with(kit.client.clone(), &kit.namespace, &resource(kind));
     customer(&kit, "beta").await;

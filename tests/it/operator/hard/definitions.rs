@@ -11,7 +11,7 @@ use tenantry::ledger::{AuditRecord, Ledger as _, LedgerRead as _};
 use tenantry::model::Kind;
 
 use super::super::restart_backup::{restore, saved, shards};
-use super::super::stand::{Setup, Stand, id, is_ready, resource, until, words};
+use super::super::stand::{Setup, Stand, id, is_ready, resource, says, until, words};
 
 /// A customer with somebody inline and two in documents of their own: few enough that no guard asks about them.
 async fn in_step() -> Stand {
@@ -74,6 +74,45 @@ async fn a_definition_that_goes_deletes_nobody_and_when_it_is_back_all_is_as_bef
     }
     stand.at_rest().await;
     assert_eq!(stand.portal().took(), [""; 0]);
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(have_kubernetes), ignore = "needs a kube-apiserver: run tests/servers/install")]
+async fn a_definition_that_goes_holds_the_paused_and_the_left_out_too_and_while_it_is_missing_nobody_is_deleted() {
+    let stand = Stand::with(Setup { own_cluster: true, ledger_in_cluster: true, beside: 1, ..Setup::default() }).await;
+    let beside = stand.beside[0].clone();
+    stand.apply(Kind::Portal, "main", json!({ "profile": "embedded", "retryInterval": "1s" })).await;
+    stand.customer("acme").await;
+    stand.annotate(Kind::Organization, "acme", "tenantry.dev/allow-from", &beside).await;
+    stand.user("bob", "acme").await;
+    stand.apply_in(&beside, Kind::User, "eve", json!({ "organization": "acme", "email": "eve@acme.example" })).await;
+    stand.ready(Kind::User, "bob").await;
+    stand.until_in(&beside, Kind::User, "eve", is_ready).await;
+    stand.annotate(Kind::User, "bob", "tenantry.dev/paused", "true").await;
+    stand.annotate(Kind::Organization, "acme", "tenantry.dev/allow-from", "elsewhere").await;
+    stand.until_in(&beside, Kind::User, "eve", |o| says(o, "Stalled") == "True InvalidSpec").await;
+    stand.at_rest().await;
+    stand.portal().took();
+    definitions(&stand).delete("users.tenantry.dev", &DeleteParams::default()).await.unwrap();
+    let deleted = |o: &Json| !o["metadata"]["deletionTimestamp"].is_null();
+    stand.until(Kind::User, "bob", deleted).await;
+    stand.until_in(&beside, Kind::User, "eve", deleted).await;
+    stand.at_rest().await;
+    stand.look("acme").await;
+    stand.at_rest().await;
+    assert_eq!(stand.portal().took(), [""; 0], "nobody deleted a person");
+    assert!(stand.api(Kind::User).get_opt("bob").await.unwrap().is_some(), "who is paused is held");
+    assert!(stand.api_in(&beside, Kind::User).get_opt("eve").await.unwrap().is_some(), "who counts for nothing is held");
+
+    stand.patch(Kind::Portal, "main", json!({ "spec": { "suspend": true } })).await;
+    until_undefined(&stand, "users.tenantry.dev").await;
+    // Resumed too early: nothing says yet that anybody is not declared any more.
+    stand.patch(Kind::Portal, "main", json!({ "spec": { "suspend": false } })).await;
+    stand.patch(Kind::Organization, "acme", json!({ "spec": { "displayName": "Acme Tools" } })).await;
+    stand.until(Kind::Organization, "acme", |_| !stand.portal().performed().is_empty()).await;
+    stand.at_rest().await;
+    assert_eq!(stand.portal().took(), ["update acme/organization/acme"]);
     stand.end().await;
 }
 

@@ -5,4 +5,5 @@ mod definitions;
 mod desk;
 mod frozen;
 mod namespaces;
+mod narrow;
 mod waits;
