@@ -21,8 +21,10 @@ fn silent() -> Arc<Profile> {
             "        createdBy: item.createdBy\n",
             ", idempotent: true, headers: { Idempotency-Key: \"${intent}\" }",
         ];
-        let listed = "all: { within: portal, path: /users, items: response.body.items, tenant: item.tenant }";
-        let one_by_one = "all: { within: tenant, path: \"/tenants/${tenant.id}/users\", items: response.body.items }";
+        let listed = "          within: portal\n          path: /users\n          items: response.body.items\n          tenant: item.tenant\n          \
+                      ofTenant: { path: \"/tenants/${tenant.id}/users\" }\n";
+        let one_by_one =
+            "          within: tenant\n          path: \"/tenants/${tenant.id}/users\"\n          items: response.body.items\n";
         assert!(text.contains(listed));
         let text = gone.iter().fold(text, |text, gone| text.replace(gone, ""));
         text.replace("limits:\n  idempotent: true\n", "limits:\n  consistencyWindow: 3h\n").replace(listed, one_by_one)

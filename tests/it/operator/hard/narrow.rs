@@ -96,8 +96,10 @@ async fn while_the_operators_own_namespace_goes_the_msp_keeps_its_people() {
     let stand = with_rights(0, &everything()).await;
     let home = stand.namespace.clone();
     acme(&stand, &home).await;
-    stand.user("zoe", "msp").await;
-    stand.ready(Kind::User, "zoe").await;
+    for person in ["yan", "zoe"] {
+        stand.user(person, "msp").await;
+        stand.ready(Kind::User, person).await;
+    }
     stand.at_rest().await;
     stand.portal().took();
     Api::<Namespace>::all(stand.client.clone()).delete(&home, &DeleteParams::default()).await.unwrap();
